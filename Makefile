@@ -1,0 +1,58 @@
+# `make run` and `make test` set up everything they need; no other step, no variable, no root.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Byte code that is not kept makes every start of ours slower.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help run test ui check lint types setup bench clean lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## scrub the newest day on the embedded default, through Dagster
+	@$(BIN)/etl-dagster run
+
+test: setup ## run all tests
+	@echo "== tests"
+	@$(BIN)/python -m pytest -q -n 2
+
+ui: setup ## the Dagster UI, daemon and sandbox on http://127.0.0.1:3000
+	@$(BIN)/etl-dagster ui
+
+check: lint types test ## lint, types, tests
+
+lint: setup ## ruff, rules and format
+	@echo "== lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: setup ## mypy, strict
+	@echo "== types"
+	@$(BIN)/mypy
+
+bench: setup ## every figure that the docs quote
+	@for bench in benchmarks/*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+setup: $(VENV)/.ready ## the environment, from the hash-locked requirements
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@echo "== setting up $(VENV) (about a minute, once)"
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"etl_dagster needs Python 3.11 or later, and $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: setup ## renew requirements.txt from pyproject.toml (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--no-strip-extras --generate-hashes --output-file requirements.txt --quiet
+
+clean: ## stop the embedded parts, delete the environment and all local state
+	@test ! -x $(BIN)/etl-dagster || $(BIN)/etl-dagster sandbox down
+	@rm -rf $(VENV) .etl build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Scrub leads against litigator and Do-Not-Call lists: fail closed, provable, fast."""

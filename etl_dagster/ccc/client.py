@@ -1,0 +1,235 @@
+"""One litigator scrub request, and whether its answer is intact.
+
+Belongs here: the documented protocol (docs.dncscrub.com, litigator API reference), decoding and
+reconciliation. Does not: retrying, bisecting, the breaker
+(:mod:`~etl_dagster.ccc.scrubber`). An answer is intact if it is HTTP 200 with JSON of the
+documented types about exactly the phones that were sent, each once; anything else is an error.
+
+Errors are raised apart from what caused them: causes quote what was received, which may be phones.
+"""
+
+import hashlib
+import re
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import httpcore
+import httpx
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.ccc.config import CccConfig
+from etl_dagster.ccc.errors import (
+    CccAuthError,
+    CccCanaryError,
+    CccConnectionError,
+    CccError,
+    CccMalformedError,
+    status_error,
+)
+from etl_dagster.ccc.transport import GuardedTransport
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.resilience import parse_retry_after
+
+_BYTES_PER_PHONE: Final = 256
+_BYTES_EXTRA: Final = 65_536
+_GZIP_WINDOW: Final = 31
+_LOGIN_MARK: Final = b"<title>login"
+_TEN_DIGITS: Final = re.compile("[0-9]{10}").fullmatch
+
+
+class _Entry(msgspec.Struct):
+    """One element of the documented answer; other fields may be there and are ignored."""
+
+    Phone: Annotated[int, msgspec.Meta(ge=0, le=9_999_999_999)] | str
+    IsLitigator: bool
+
+
+_decode = msgspec.json.Decoder(list[_Entry]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An intact answer.
+
+    Attributes:
+        verdicts: int8 codes of :class:`~etl_dagster.leads.verdicts.Verdict`, in the order asked.
+        evidence_hash: SHA-256 of the JSON document, in hexadecimal.
+    """
+
+    verdicts: NDArray[np.int8]
+    evidence_hash: str
+
+
+class CccClient:
+    """Asks CCC about one batch at a time; threads may share it.
+
+    Args:
+        config: The settings.
+        clock: Seconds since the epoch; reads dates in ``Retry-After``.
+    """
+
+    def __init__(self, config: CccConfig, *, clock: Callable[[], float] = time.time) -> None:
+        self._config = config
+        self._clock = clock
+        self._endpoint = httpx.URL(config.endpoint)
+        tls = self._endpoint.scheme == "https"
+        self._transport = GuardedTransport(connections=config.max_workers, tls=tls)
+        self._http = httpx.Client(
+            transport=self._transport,
+            trust_env=False,  # no proxy, no netrc: phones go to the configured host alone
+            follow_redirects=False,
+            headers={
+                "loginId": config.api_key,
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "etl-dagster",
+            },
+            timeout=httpx.Timeout(
+                connect=config.connect_timeout,
+                read=config.read_timeout,
+                write=config.write_timeout,
+                pool=config.pool_timeout,
+            ),
+        )
+
+    def ask(self, phones: NDArray[np.int64]) -> Answer:
+        """Send one batch and return its intact answer.
+
+        Args:
+            phones: Distinct valid 10-digit numbers, at most 10,000.
+
+        Raises:
+            CccAuthError: The key is refused.
+            CccRequestError: There is no intact answer; the class says why.
+        """
+        phone_list = msgspec.json.encode(phones.tolist())[1:-1]
+        body = b'{"PhoneList":"' + phone_list + b'","OutputFormat":"JsonArray"}'
+        document = self._exchange(body, _BYTES_EXTRA + _BYTES_PER_PHONE * phones.size)
+        evidence = hashlib.sha256(document).hexdigest()
+        problem, verdicts = _reconcile(document, phones)
+        if problem:
+            raise CccMalformedError(
+                f"CCC's answer about {phones.size} phones {problem}; nothing of it is used",
+                reason="malformed_response",
+                evidence_hash=evidence,
+            )
+        return Answer(verdicts=verdicts, evidence_hash=evidence)
+
+    def canary(self) -> Answer:
+        """Ask about the vendor's test numbers.
+
+        Raises:
+            CccCanaryError: The answer is intact and wrong.
+            CccAuthError: The key is refused.
+            CccRequestError: There is no intact answer.
+        """
+        known = (self._config.known_litigator, self._config.known_clean)
+        answer = self.ask(np.array(known, dtype=np.int64))
+        if answer.verdicts.tolist() != [Verdict.LISTED, Verdict.CLEAR]:
+            raise CccCanaryError(
+                "CCC's answers about its own two test numbers are wrong: its data or the protocol "
+                "has changed; no verdict can be trusted until the vendor explains it"
+            )
+        return answer
+
+    def abort(self) -> None:
+        """End every request that is under way, from any thread."""
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def _exchange(self, body: bytes, most: int) -> bytes:
+        error: CccError
+        try:
+            with (
+                self._transport.within(self._config.answer_timeout),
+                self._http.stream("POST", self._endpoint, content=body) as response,
+            ):
+                if response.status_code == httpx.codes.OK:
+                    return _read_json(response, most)
+                header = response.headers.get("Retry-After")
+                wait = parse_retry_after(header, now=self._clock())
+                error = status_error(response.status_code, wait)
+        except httpcore.TimeoutException:
+            error = CccConnectionError("CCC did not answer in time", reason="timeout")
+        except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
+            kind = type(problem).__name__
+            message = f"the connection to CCC failed ({kind})"
+            error = CccConnectionError(message, reason="connection_failed")
+        except CccError as problem:
+            error = problem
+        error.__context__ = None
+        raise error
+
+
+def _read_json(response: httpx.Response, most: int) -> bytes:
+    """Return the body, inflated if need be, if it is JSON and not longer than ``most`` bytes."""
+    document = _read(response, most)
+    content_type = response.headers.get("Content-Type", "application/json").lower()
+    if document is not None and _LOGIN_MARK in document[:_BYTES_EXTRA].lower():
+        raise CccAuthError(
+            "CCC answers with its login page where JSON was expected: it does not know the key; "
+            "set CCC_API_KEY to a key that is in force"
+        )
+    if document is None or "json" not in content_type:
+        raise CccMalformedError(
+            "CCC's answer is not JSON, too long, or in an unknown encoding",
+            reason="malformed_response",
+            evidence_hash="" if document is None else hashlib.sha256(document).hexdigest(),
+        )
+    return document
+
+
+def _read(response: httpx.Response, most: int) -> bytes | None:
+    encoding = response.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in ("identity", "gzip"):
+        return None
+    inflate = zlib.decompressobj(_GZIP_WINDOW) if encoding == "gzip" else None
+    parts, size = [], 0
+    try:
+        for chunk in response.iter_raw():
+            part = inflate.decompress(chunk, most + 1 - size) if inflate else chunk
+            size += len(part)
+            if size > most:
+                return None
+            parts.append(part)
+    except zlib.error:
+        return None
+    return None if inflate and not inflate.eof else b"".join(parts)
+
+
+def _reconcile(document: bytes, phones: NDArray[np.int64]) -> tuple[str, NDArray[np.int8]]:
+    """Return what is wrong with the answer (empty if nothing is) and the verdicts."""
+    nothing = np.empty(0, dtype=np.int8)
+    try:
+        entries = _decode(document)
+    except msgspec.ValidationError:
+        return "does not have the documented shape and types", nothing
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "is not JSON", nothing
+    # A repeated key would silently win over the first.
+    if not document.count(b'"Phone"') == document.count(b'"IsLitigator"') == len(entries):
+        return "names a key twice in one entry", nothing
+    received = _numbers([entry.Phone for entry in entries])
+    order, wanted = np.argsort(received), np.argsort(phones)
+    if not np.array_equal(received[order], phones[wanted]):
+        return f"has {received.size} entries, and not one for each phone", nothing
+    listed = np.array([entry.IsLitigator for entry in entries], dtype=np.bool_)
+    verdicts = np.empty(phones.size, dtype=np.int8)
+    verdicts[wanted] = np.where(listed[order], np.int8(Verdict.LISTED), np.int8(Verdict.CLEAR))
+    return "", verdicts
+
+
+def _numbers(phones: list[int | str]) -> NDArray[np.int64]:
+    """Return phones as numbers; -1, which is no phone, where text is not 10 digits."""
+    if str in set(map(type, phones)):
+        phones = [int(phone) if _TEN_DIGITS(str(phone)) else -1 for phone in phones]
+    return np.array(phones, dtype=np.int64)

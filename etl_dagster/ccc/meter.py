@@ -1,0 +1,112 @@
+"""Counts what a scrubber does; threads may tell it things at once.
+
+Belongs here: counters and their snapshot. Does not: any policy.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from etl_dagster.ccc.errors import CccRateLimitedError, CccRequestError
+from etl_dagster.ccc.records import ScrubbedBatch, ScrubSummary
+from etl_dagster.leads.verdicts import Verdict
+
+_LATENCIES_KEPT = 10_000
+
+
+class Meter:
+    """The counters of one scrubber."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latencies: deque[float] = deque(maxlen=_LATENCIES_KEPT)
+        self._counts: Counter[str] = Counter()
+        self._verdicts: Counter[str] = Counter({verdict.name: 0 for verdict in Verdict})
+        self._reasons: Counter[str] = Counter()
+        self._seconds = 0.0
+        self._since: float | None = None
+        self._degraded = False
+
+    def sent(self) -> None:
+        """A request leaves."""
+        self._count("requests")
+
+    def answered(self, latency: float) -> None:
+        """An intact answer took so many seconds."""
+        with self._lock:
+            self._latencies.append(latency)
+
+    def failed(self, error: CccRequestError) -> None:
+        """A request got no intact answer."""
+        if isinstance(error, CccRateLimitedError):
+            self._count("rate_limited")
+
+    def retried(self, _error: BaseException) -> None:
+        """A request will be repeated."""
+        self._count("retries")
+
+    def bisected(self) -> None:
+        """A batch is split."""
+        self._count("bisects")
+
+    def breaker_changed(self, new: str) -> None:
+        """The circuit is in another state."""
+        if new == "open":
+            self._count("breaker_openings")
+
+    def degrade(self) -> None:
+        """The service is away: phones stay undecided that a later run can decide."""
+        self._degraded = True
+
+    def decided(self, batches: Sequence[ScrubbedBatch]) -> None:
+        """Phones have their verdicts."""
+        with self._lock:
+            for batch in batches:
+                counts = np.bincount(batch.verdicts, minlength=len(Verdict)).tolist()
+                for verdict in Verdict:
+                    self._verdicts[verdict.name] += counts[verdict]
+                if counts[Verdict.UNKNOWN]:
+                    self._reasons[batch.reasons[0]] += counts[Verdict.UNKNOWN]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Measure the time of the body as time spent scrubbing."""
+        self._since = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds += time.perf_counter() - self._since
+            self._since = None
+
+    def summary(self, *, breaker_state: str, workers: int, workers_max: int) -> ScrubSummary:
+        """Return a snapshot."""
+        with self._lock:
+            latencies = list(self._latencies) or [0.0]
+            since = self._since
+            seconds = self._seconds + (0 if since is None else time.perf_counter() - since)
+            p50, p95, p99 = np.percentile(latencies, [50, 95, 99]).tolist()
+            return ScrubSummary(
+                requests=self._counts["requests"],
+                retries=self._counts["retries"],
+                rate_limited=self._counts["rate_limited"],
+                bisects=self._counts["bisects"],
+                breaker_openings=self._counts["breaker_openings"],
+                breaker_state=breaker_state,
+                verdicts=dict(self._verdicts),
+                unknown_reasons=dict(self._reasons),
+                phones_per_second=sum(self._verdicts.values()) / seconds if seconds else 0.0,
+                latency_ms_p50=p50 * 1000,
+                latency_ms_p95=p95 * 1000,
+                latency_ms_p99=p99 * 1000,
+                workers=workers,
+                workers_max=workers_max,
+                degraded=self._degraded,
+            )
+
+    def _count(self, name: str) -> None:
+        with self._lock:
+            self._counts[name] += 1

@@ -1,0 +1,148 @@
+"""What scrubbing gives: batches with verdicts, checkpoints of them, progress, a summary.
+
+Belongs here: frozen records and how batches are made. Does not: any request.
+"""
+
+import random
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.leads.verdicts import Verdict
+
+LITIGATOR: Final = "litigator"
+
+_REASONS: Final = np.array(["", "", LITIGATOR], dtype=object)  # by verdict code
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubbedBatch:
+    """Phones whose verdicts come from one answer, or share the reason for having none.
+
+    Attributes:
+        batch_id: A uuid.
+        phones: int64, distinct.
+        verdicts: int8 codes of :class:`~etl_dagster.leads.verdicts.Verdict`, one per phone.
+        reasons: One per phone: ``litigator`` if listed, empty if clear, else why it is unknown.
+        checked_at: UTC.
+        evidence_hash: SHA-256 of the answer's JSON document; empty where none arrived.
+        endpoint: Who was asked; no secret in it.
+    """
+
+    batch_id: str
+    phones: NDArray[np.int64]
+    verdicts: NDArray[np.int8]
+    reasons: list[str]
+    checked_at: datetime
+    evidence_hash: str
+    endpoint: str
+
+
+def _new_id() -> str:
+    # Unique is enough; uuid4 asks the kernel, which makes threads wait for one another.
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))  # noqa: S311
+
+
+def decided(
+    phones: NDArray[np.int64],
+    verdicts: NDArray[np.int8],
+    *,
+    checked_at: datetime,
+    evidence_hash: str,
+    endpoint: str,
+) -> ScrubbedBatch:
+    """Return the batch of an intact answer."""
+    reasons = _REASONS[verdicts].tolist()
+    return ScrubbedBatch(
+        _new_id(), phones, verdicts, reasons, checked_at, evidence_hash, endpoint
+    )
+
+
+def unknown(
+    phones: NDArray[np.int64],
+    reason: str,
+    *,
+    checked_at: datetime,
+    evidence_hash: str = "",
+    endpoint: str,
+) -> ScrubbedBatch:
+    """Return a batch without an intact answer: all of it UNKNOWN, for one reason."""
+    verdicts = np.full(phones.size, Verdict.UNKNOWN, dtype=np.int8)
+    reasons = [reason] * phones.size
+    return ScrubbedBatch(
+        _new_id(), phones, verdicts, reasons, checked_at, evidence_hash, endpoint
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What has been decided since the last one; write it before asking for the next.
+
+    Attributes:
+        batches: Never empty.
+        done: Phones decided so far in this scrub, these included.
+        total: Phones of this scrub.
+    """
+
+    batches: tuple[ScrubbedBatch, ...]
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrubSummary:
+    """Counts since the scrubber was made; a snapshot.
+
+    Attributes:
+        requests: Sent, retries and parts of bisected batches and canaries included.
+        retries: Requests that repeated a failed one.
+        rate_limited: Answers 429.
+        bisects: Batches split because CCC refused them.
+        breaker_openings: How often the circuit was seen to open.
+        breaker_state: ``closed``, ``open`` or ``half-open``.
+        verdicts: Phones by verdict name.
+        unknown_reasons: Unknown phones by reason.
+        phones_per_second: Over the time spent scrubbing.
+        latency_ms_p50: Of the last 10,000 answers; 0 without any.
+        latency_ms_p95: The same.
+        latency_ms_p99: The same.
+        workers: Calls that may be in flight now.
+        workers_max: The most there may be.
+        degraded: The circuit was open: phones are UNKNOWN that a later run can decide.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+    bisects: int = 0
+    breaker_openings: int = 0
+    breaker_state: str = "closed"
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    unknown_reasons: Mapping[str, int] = field(default_factory=dict)
+    phones_per_second: float = 0.0
+    latency_ms_p50: float = 0.0
+    latency_ms_p95: float = 0.0
+    latency_ms_p99: float = 0.0
+    workers: int = 0
+    workers_max: int = 0
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubProgress:
+    """How far a scrub is.
+
+    Attributes:
+        done: Phones decided.
+        total: Phones of this scrub.
+        summary: The counts.
+    """
+
+    done: int
+    total: int
+    summary: ScrubSummary

@@ -1,0 +1,147 @@
+"""Everything that Dagster serves, put together in the order in which a lead flows.
+
+    campaigns/*.sql -> leads -> ccc_enriched -> dnc_filtered -> callable_leads -> scrub_report
+                                                    ^
+                  list files -> dnc_registry -------'------- internal_opt_outs <- opt-outs
+
+`build_defs` makes them from settings, so that a test can build them for its own servers; `defs`
+is what `workspace.yaml` names.
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Final
+
+import dagster as dg
+
+from etl_dagster.defs import automation, dnc, enrich, extract, publish, resources, scrub
+from etl_dagster.defs.reporting import Progress
+from etl_dagster.leads.campaigns import load_campaigns
+from etl_dagster.progress import Sink
+from etl_dagster.settings import Settings
+
+# One run for a day is the design, and 1.13, to which Dagster is pinned, calls the policy beta.
+warnings.filterwarnings("ignore", message=".*`backfill_policy`", category=dg.BetaWarning)
+
+STAGES: Final = (
+    ("extract", "leads"),
+    ("enrich", "ccc_enriched"),
+    ("scrub", "dnc_filtered"),
+    ("publish", "callable_leads"),
+)
+"""The stages in flow order: group name and the asset that it makes."""
+
+
+def build_defs(
+    settings: Settings | None = None,
+    *,
+    resource_overrides: Mapping[str, Any] | None = None,
+    listeners: tuple[Sink, ...] = (),
+) -> dg.Definitions:
+    """Build all definitions.
+
+    Args:
+        settings: the configuration; the environment's if None.
+        resource_overrides: resources to use instead of the configured ones, by name.
+        listeners: told all progress, besides Dagster.
+
+    Raises:
+        SettingsError: the environment does not make a usable configuration.
+        CampaignError: a campaign file cannot be used.
+        PolicyError: the policy file cannot be used.
+    """
+    settings = settings or Settings.from_environment()
+    campaigns = load_campaigns(settings.campaigns_dir)
+    stages = dg.Definitions(
+        assets=[
+            *extract.campaign_specs(campaigns),
+            extract.build_leads(settings, campaigns),
+            enrich.build_ccc_enriched(settings),
+            scrub.build_dnc_filtered(settings),
+            publish.build_callable_leads(settings),
+            publish.build_scrub_report(settings),
+            dnc.dnc_registry,
+            dnc.internal_opt_outs,
+        ],
+        resources={
+            **build_resources(settings),
+            "progress": Progress(*listeners),
+            **(resource_overrides or {}),
+        },
+        executor=dg.in_process_executor,
+    )
+    return dg.Definitions.merge(stages, automation.build_automation(settings))
+
+
+def build_resources(settings: Settings) -> dict[str, Any]:
+    """The resources of a deployment, by the names under which assets ask for them."""
+    local = resources.LocalResource(
+        enabled=settings.is_local, home=str(settings.home), deployment=settings.deployment.value
+    )
+    return {
+        "local": local,
+        "warehouse": resources.WarehouseResource(
+            local=local,
+            account=settings.snowflake_account,
+            user=settings.snowflake_user,
+            **_secrets(
+                settings,
+                password="SNOWFLAKE_PASSWORD",  # noqa: S106  the variable's name
+                private_key="SNOWFLAKE_PRIVATE_KEY",
+                private_key_password="SNOWFLAKE_PRIVATE_KEY_PASSWORD",  # noqa: S106  the same
+            ),
+            private_key_path=str(settings.snowflake_private_key_path or ""),
+            role=settings.snowflake_role or "",
+            warehouse=settings.snowflake_warehouse or "",
+            database=settings.snowflake_database,
+            schema=settings.snowflake_schema,
+            host=settings.snowflake_host or "",
+            chunks=settings.chunks,
+        ),
+        "ccc": resources.CccResource(
+            local=local,
+            http=resources.HttpClientResource(
+                url=settings.ccc_api_url or "", **_secrets(settings, api_key="CCC_API_KEY")
+            ),
+            retry=resources.RetryResource(
+                max_retries=settings.ccc_max_retries,
+                base_delay=settings.ccc_retry_base_delay,
+                max_delay=settings.ccc_retry_max_delay,
+            ),
+            breaker=resources.BreakerResource(
+                failures=settings.ccc_breaker_failures,
+                reset_seconds=settings.ccc_breaker_reset_seconds,
+                successes=2,
+            ),
+            batch_size=settings.ccc_batch_size,
+            min_workers=settings.ccc_min_workers,
+            max_workers=settings.ccc_max_workers,
+            workers_per_batch=settings.ccc_workers_per_batch,
+            requests_per_minute=settings.ccc_requests_per_minute,
+            state_dir=str(settings.home / "ccc_state"),
+        ),
+        "dnc_store": resources.DncStoreResource(
+            local=local,
+            path=str(settings.dnc_store),
+            inbox=str(settings.dnc_inbox_dir),
+            opt_out_inbox=str(settings.opt_out_inbox_dir),
+        ),
+        "policy": resources.PolicyResource(
+            path=str(settings.policy_file or ""),
+            ccc_ttl_days=settings.ccc_verdict_ttl_days or 0,
+            dnc_max_age_days=settings.dnc_max_age_days or 0,
+        ),
+        "locks": resources.ChunkLocks(folder=str(settings.home / "locks")),
+        "reports": resources.ReportsResource(folder=str(settings.home / "reports")),
+    }
+
+
+def _secrets(settings: Settings, **names: str) -> dict[str, Any]:
+    """Secrets that are set, as references to the environment, so that no page shows them."""
+    return {field: dg.EnvVar(name) for field, name in names.items() if settings.has_secret(name)}
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions of the environment's configuration; built when Dagster asks for them."""
+    return build_defs()

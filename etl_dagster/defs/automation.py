@@ -1,0 +1,125 @@
+"""Jobs, the daily schedule, and the sensor that writes the day's report.
+
+Belongs here: thin triggers over the stages. Does not: any decision longer than a line.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from etl_dagster.defs.partitions import (
+    RANGE_END,
+    RANGE_START,
+    chunk_of,
+    chunk_partitions,
+    daily_partitions,
+    range_tags,
+)
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.settings import Settings
+
+DAY_JOB = "scrub_day"
+REPORT_JOB = "report_day"
+LISTS_JOB = "load_dnc_lists"
+OPT_OUTS_JOB = "load_opt_outs"
+Job = Any
+"""An asset job before it is resolved; Dagster does not export the type."""
+STAGE_ASSETS = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
+
+
+def build_automation(settings: Settings) -> dg.Definitions:
+    """The jobs (a day's four stages in one run, its report, the lists) and what launches them."""
+    day, report = _day_job(settings), _report_job(settings)
+    return dg.Definitions(
+        jobs=[day, report, *_list_jobs()],
+        schedules=[_daily_schedule(settings)],
+        sensors=[_report_sensor(day, report)],
+    )
+
+
+def _day_job(settings: Settings) -> Job:
+    return dg.define_asset_job(
+        DAY_JOB,
+        selection=list(STAGE_ASSETS),
+        partitions_def=chunk_partitions(settings),
+        description="Extract, enrich, scrub and publish; one run does all chunks of a day",
+        executor_def=dg.in_process_executor,
+    )
+
+
+def _report_job(settings: Settings) -> Job:
+    return dg.define_asset_job(
+        REPORT_JOB,
+        selection=["scrub_report"],
+        partitions_def=daily_partitions(settings),
+        description="Write the day's report",
+        executor_def=dg.in_process_executor,
+    )
+
+
+def _list_jobs() -> list[Job]:
+    return [
+        dg.define_asset_job(
+            LISTS_JOB,
+            selection=["dnc_registry"],
+            description="Load a Do-Not-Call list's files from the inbox",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            OPT_OUTS_JOB,
+            selection=["internal_opt_outs"],
+            description="Load opt-out files from the inbox",
+            executor_def=dg.in_process_executor,
+        ),
+    ]
+
+
+def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Yesterday's partition every morning, all chunks in one run."""
+
+    @dg.schedule(
+        cron_schedule="0 6 * * *",
+        execution_timezone="UTC",
+        job_name=DAY_JOB,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Scrubs yesterday's leads at 06:00 UTC; off until somebody turns it on",
+    )
+    def scrub_yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        day = (context.scheduled_execution_time - timedelta(days=1)).date()
+        first, last = Chunk(day, 0), Chunk(day, settings.chunks - 1)
+        return dg.RunRequest(
+            run_key=f"{DAY_JOB}-{day}",
+            partition_key=None,
+            tags={**range_tags(first, last), "etl_dagster/day": day.isoformat()},
+        )
+
+    return scrub_yesterday
+
+
+def _report_sensor(day: Job, report: Job) -> dg.SensorDefinition:
+    """The report of each day that a run of the stages has finished."""
+
+    @dg.run_status_sensor(
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        monitored_jobs=[day],
+        request_job=report,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Writes scrub_report after a day's stages have succeeded",
+    )
+    def report_finished_days(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
+        for day in days_of(context.dagster_run.tags):
+            yield dg.RunRequest(run_key=f"{context.dagster_run.run_id}-{day}", partition_key=day)
+
+    return report_finished_days
+
+
+def days_of(tags: Mapping[str, str]) -> list[str]:
+    """The days that a run's partition tags cover, in order."""
+    key = tags.get("dagster/partition")
+    start, end = tags.get(RANGE_START, key), tags.get(RANGE_END, key)
+    if start is None or end is None:
+        return []
+    first, last = chunk_of(start).lead_date, chunk_of(end).lead_date
+    return [(first + timedelta(days=back)).isoformat() for back in range((last - first).days + 1)]

@@ -1,0 +1,125 @@
+"""The Do-Not-Call lists as assets: list files and opt-outs from inbox folders into the store.
+
+Belongs here: one materialization for what an inbox held. Does not: file names and formats, or the
+store (`etl_dagster.dnc`).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from etl_dagster.defs.reporting import Progress
+from etl_dagster.defs.resources import DncStoreResource
+from etl_dagster.dnc import DncError, DncStore, ListStats, LoadResult, inbox
+from etl_dagster.dnc.inbox import InboxFile
+from etl_dagster.progress import ProgressLogger
+
+LISTS = dg.DynamicPartitionsDefinition(name="dnc_list")
+INTERNAL = "internal"
+
+
+@dg.asset(
+    partitions_def=LISTS,
+    group_name="dnc",
+    kinds={"sqlite"},
+    owners=["team:compliance"],
+    code_version="1",
+    description=(
+        "The Do-Not-Call store: one SQLite file with every version of every list. A partition is"
+        " a list; materializing it loads that list's files from the inbox, in the order of their"
+        " dates. A file that cannot be used is set aside with the reason beside it, and the run"
+        " fails."
+    ),
+)
+def dnc_registry(
+    context: dg.AssetExecutionContext,
+    dnc_store: DncStoreResource,
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult:
+    """Load the list's waiting files."""
+    step = progress.logger(context)
+    name = context.partition_key
+    files = [file for file in inbox.pending(dnc_store.inbox_dir) if file.list == name]
+
+    def load(store: DncStore, file: InboxFile) -> LoadResult:
+        if file.changes:
+            return store.apply_changes(file.list, [file.path], as_of=file.as_of)
+        known = {found.list for found in store.stats()}
+        kind = None if file.list in known else file.kind
+        return store.add_list(file.list, [file.path], as_of=file.as_of, kind=kind)
+
+    with dnc_store.open_for_writing() as store:
+        _load_all(step, [(file.path, partial(load, store, file)) for file in files])
+        found = next((stats for stats in store.stats() if stats.list == name), None)
+    if found is None:
+        raise dg.Failure(
+            f"there is no list {name} in the store, and no file {name}@<date> in"
+            f" {dnc_store.inbox_dir} to load it from",
+            allow_retries=False,
+        )
+    return dg.MaterializeResult(metadata={"files": len(files), **list_metadata(found)})
+
+
+@dg.asset(
+    group_name="dnc",
+    kinds={"sqlite"},
+    owners=["team:compliance"],
+    code_version="1",
+    description=(
+        "The company's own opt-outs: files from the opt-out inbox are recorded on the internal"
+        " list with their dates. They survive every refresh of the other lists and act on the next"
+        " look-up."
+    ),
+)
+def internal_opt_outs(
+    context: dg.AssetExecutionContext,
+    dnc_store: DncStoreResource,
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult:
+    """Record the opt-outs of the waiting files."""
+    step = progress.logger(context)
+    files = inbox.waiting(dnc_store.opt_out_inbox_dir)
+    with dnc_store.open_for_writing() as store:
+        _load_all(
+            step,
+            [(path, partial(store.opt_out_file, path, source=path.name)) for path in files],
+        )
+        found = next(stats for stats in store.stats() if stats.kind == INTERNAL)
+    return dg.MaterializeResult(metadata={"files": len(files), **list_metadata(found)})
+
+
+def list_metadata(stats: ListStats) -> dict[str, Any]:
+    """A list's numbers, as the UI plots them over time."""
+    return {
+        "dagster/row_count": stats.numbers,
+        "version": stats.version,
+        "area_codes": stats.area_codes,
+        "stale_area_codes": stats.stale_area_codes,
+        "bytes": stats.bytes,
+        "as_of": str(stats.as_of),
+        "fresh_until": str(stats.fresh_until),
+    }
+
+
+def _load_all(step: ProgressLogger, loads: list[tuple[Path, Callable[[], LoadResult]]]) -> None:
+    """Load file after file; what cannot be used is set aside, and the step then fails."""
+    rejected = []
+    for number, (path, load) in enumerate(loads):
+        try:
+            load()
+        except DncError as error:
+            inbox.set_aside(path, error)
+            rejected.append(f"{path.name}: {error}")
+            step.error(f"{path.name} set aside: {error}")
+        else:
+            inbox.set_done(path)
+        step.progress(100 * (number + 1) / len(loads), f"{path.name}")
+    if rejected:
+        raise dg.Failure(
+            "files that could not be loaded are in the inbox's folder `rejected`: "
+            + "; ".join(rejected),
+            allow_retries=False,
+        )

@@ -1,0 +1,149 @@
+"""Run the jobs in this process, through Dagster: what `etl-dagster run` does.
+
+Belongs here: the Dagster instance of a home folder, one run a day, what became of it. Does not:
+showing it.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Final, Self
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+
+from etl_dagster.definitions import build_defs
+from etl_dagster.defs.automation import DAY_JOB, LISTS_JOB, OPT_OUTS_JOB, REPORT_JOB
+from etl_dagster.defs.dnc import LISTS
+from etl_dagster.defs.partitions import range_tags
+from etl_dagster.dnc import inbox
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.progress import Sink
+from etl_dagster.settings import PROJECT, Settings
+
+STORAGE: Final = '".etl/dagster"'
+"""How `dagster.yaml` names the folder of a checkout's own state."""
+# The console shows our own progress; Dagster's events are in its event log.
+QUIET: Final[Mapping[str, Any]] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """What became of one day's run.
+
+    Attributes:
+        lead_date: the day.
+        success: every partition and blocking check passed.
+        run_id: Dagster's id of the run.
+        seconds: step name to its duration, for the steps that ran.
+        failures: step name to the message of what failed it.
+    """
+
+    lead_date: date
+    success: bool
+    run_id: str
+    seconds: Mapping[str, float]
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The folder of Dagster's own state, with an up-to-date `dagster.yaml` in it."""
+    home = settings.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    text = (PROJECT / "dagster.yaml").read_text(encoding="utf-8")
+    partial = home / f".dagster.yaml.{os.getpid()}"
+    partial.write_text(text.replace(STORAGE, json.dumps(str(home))), encoding="utf-8")
+    partial.replace(home / "dagster.yaml")
+    return home
+
+
+class Launcher:
+    """Runs jobs in this process, on the Dagster instance of the configuration.
+
+    What it runs is seen in the UI of the same home folder like any other run.
+    """
+
+    def __init__(self, settings: Settings, *, listeners: tuple[Sink, ...] = ()) -> None:
+        """Build the definitions; nothing runs yet.
+
+        Args:
+            settings: the configuration.
+            listeners: told the progress of every step.
+        """
+        self._settings = settings
+        self._defs = build_defs(settings, listeners=listeners)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Open the Dagster instance."""
+        home = str(dagster_home(self._settings))
+        os.environ.setdefault("DAGSTER_HOME", home)
+        opened = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home))
+        self._instance = self._stack.enter_context(opened)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Close the Dagster instance."""
+        self._stack.close()
+
+    def load_lists(self) -> dict[str, str]:
+        """Load what waits in the list and opt-out inboxes; return failures by step."""
+        failures: dict[str, str] = {}
+        waiting = inbox.pending(self._settings.dnc_inbox_dir)
+        for name in sorted({file.list for file in waiting}):
+            self._instance.add_dynamic_partitions(str(LISTS.name), [name])
+            failures |= self._execute(LISTS_JOB, partition_key=name)[2]
+        if inbox.waiting(self._settings.opt_out_inbox_dir):
+            failures |= self._execute(OPT_OUTS_JOB)[2]
+        return failures
+
+    def run_day(self, lead_date: date, *, campaigns: Sequence[str], force: bool) -> DayResult:
+        """Run the four stages of a day over all chunks, then its report."""
+        last = self._settings.chunks - 1
+        config = {
+            "leads": {"config": {"campaigns": list(campaigns), "force": force}},
+            "ccc_enriched": {"config": {"force": force}},
+        }
+        tags = range_tags(Chunk(lead_date, 0), Chunk(lead_date, last))
+        run, seconds, failures = self._execute(DAY_JOB, ops=config, tags=tags)
+        success = run.success
+        if success:
+            day = lead_date.isoformat()
+            report, more_seconds, more_failures = self._execute(REPORT_JOB, partition_key=day)
+            seconds, failures = seconds | more_seconds, failures | more_failures
+            success = report.success
+        return DayResult(lead_date, success, run.run_id, seconds, failures)
+
+    def _execute(
+        self, job: str, *, ops: Mapping[str, Any] | None = None, **options: Any
+    ) -> tuple[dg.ExecuteInProcessResult, dict[str, float], dict[str, str]]:
+        """Run a job; return its result, seconds by step, and messages of the steps that failed."""
+        run = self._defs.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            run_config={**QUIET, "ops": ops or {}},
+            raise_on_error=False,
+            **options,
+        )
+        seconds = {
+            stats.step_key: round(stats.end_time - stats.start_time, 2)
+            for stats in self._instance.get_run_step_stats(run.run_id)
+            if stats.end_time and stats.start_time
+        }
+        failures = {
+            str(event.step_key): _cause(event) for event in run.all_events if event.is_step_failure
+        }
+        if not run.success and not failures:
+            failures[job] = "the run failed before any step; see it in the UI"
+        return run, seconds, failures
+
+
+def _cause(event: dg.DagsterEvent) -> str:
+    """What made a step fail, in the words of whoever raised it first."""
+    error = event.step_failure_data.error
+    while error and error.cause:
+        error = error.cause
+    return (error.message if error else "failed").strip()

@@ -1,0 +1,77 @@
+"""The partitions: a day, and a chunk of a day.
+
+Belongs here: partition keys and what a run's keys mean. Does not: what is done for a chunk.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import dagster as dg
+
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.settings import Settings
+
+# Dagster sorts the dimensions of a key by name: these put the date first (2026-11-20|03).
+DATE: Final = "date"
+CHUNK: Final = "lead_chunk"
+RANGE_START: Final = "dagster/asset_partition_range_start"
+RANGE_END: Final = "dagster/asset_partition_range_end"
+
+
+def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """One partition a day, from the configured first day to yesterday (UTC)."""
+    return dg.DailyPartitionsDefinition(start_date=settings.start_date.isoformat())
+
+
+def chunk_partitions(settings: Settings) -> dg.MultiPartitionsDefinition:
+    """One partition a day and chunk."""
+    chunks = [f"{number:02d}" for number in range(settings.chunks)]
+    return dg.MultiPartitionsDefinition(
+        {DATE: daily_partitions(settings), CHUNK: dg.StaticPartitionsDefinition(chunks)}
+    )
+
+
+def partition_key(chunk: Chunk) -> str:
+    """The key of a chunk's partition."""
+    return f"{chunk.lead_date.isoformat()}|{chunk.number:02d}"
+
+
+def chunk_of(key: str) -> Chunk:
+    """The chunk that a partition key names."""
+    day, _, number = key.partition("|")
+    return Chunk(date.fromisoformat(day), int(number))
+
+
+def range_tags(first: Chunk, last: Chunk) -> dict[str, str]:
+    """The tags that make one run cover all partitions from one chunk to another."""
+    return {RANGE_START: partition_key(first), RANGE_END: partition_key(last)}
+
+
+def chunks_in(context: dg.AssetExecutionContext) -> list[Chunk]:
+    """The chunks that this run of an asset has to do, in order.
+
+    Raises:
+        dagster.Failure: the run was asked for a range of partitions and given fewer. A job
+            backfill can do that with multi-dimensional partitions and then report success for
+            all of them; better to fail here.
+    """
+    keys = sorted(context.partition_keys)
+    _guard_range(context, keys)
+    return [chunk_of(key) for key in keys]
+
+
+def _guard_range(context: dg.AssetExecutionContext, keys: Sequence[str]) -> None:
+    start, end = context.run.tags.get(RANGE_START), context.run.tags.get(RANGE_END)
+    if start is None or end is None:
+        return
+    first, last = chunk_of(start), chunk_of(end)
+    days = (last.lead_date - first.lead_date).days + 1
+    expected = days * (last.number - first.number + 1)
+    if len(keys) != expected:
+        raise dg.Failure(
+            f"this run was asked for the {expected} partitions from {start} to {end} and was given"
+            f" {len(keys)}: launch it as an asset backfill or with `etl-dagster run --from --to`,"
+            " not as a backfill of a job",
+            allow_retries=False,
+        )

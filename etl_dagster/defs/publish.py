@@ -1,0 +1,140 @@
+"""The stage `publish`: the leads that may be called, and the day's report."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from etl_dagster.defs.partitions import chunk_partitions, chunks_in, daily_partitions
+from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
+from etl_dagster.defs.resources import (
+    ChunkLocks,
+    PolicyResource,
+    ReportsResource,
+    WarehouseResource,
+)
+from etl_dagster.settings import Settings
+from etl_dagster.warehouse import publication
+from etl_dagster.warehouse.funnel import read_day
+from etl_dagster.warehouse.publication import NotProvenError
+from etl_dagster.warehouse.report import render_report
+from etl_dagster.warehouse.tables import columns
+
+PROVEN = "every_callable_phone_is_proven"
+
+
+def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `callable_leads`, with the proof as its check."""
+
+    @dg.asset(
+        partitions_def=chunk_partitions(settings),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=["dnc_filtered"],
+        check_specs=[
+            dg.AssetCheckSpec(
+                PROVEN,
+                asset="callable_leads",
+                blocking=True,
+                description=(
+                    "No phone is CALLABLE without a valid CLEAR from each required source in"
+                    " PHONE_VERDICTS, read in SQL alone. If it fails, nothing was published:"
+                    " materialize `ccc_enriched` and `dnc_filtered` of the chunk again."
+                ),
+            )
+        ],
+        group_name="publish",
+        kinds={"snowflake", "table"},
+        owners=["team:data"],
+        code_version="1",
+        metadata={"dagster/table_name": f"{settings.snowflake_schema}.CALLABLE_LEADS"},
+        description=(
+            "The leads that may be called, phones that may not are NULL. Before a chunk is"
+            " published its phones are proved again from the ledger, in SQL. Leads that are no"
+            " longer callable are retracted. Dial from the view CALLABLE_NOW, which also drops"
+            " what has run out or was blocked since."
+        ),
+    )
+    def callable_leads(
+        context: dg.AssetExecutionContext,
+        warehouse: WarehouseResource,
+        policy: PolicyResource,
+        progress: dg.ResourceParam[Progress],
+        locks: ChunkLocks,
+    ) -> dg.MaterializeResult:
+        step = progress.logger(context)
+        required = policy.load().required_sources
+        report = ChunkReport(context)
+        chunks = chunks_in(context)
+        refused: list[str] = []
+        with warehouse.for_step(context).session() as session:
+            schema = column_schema(columns(session, "callable_leads"))
+            for number, chunk in enumerate(chunks):
+                try:
+                    with locks.hold(chunk), step.timed("publish"):
+                        published = publication.publish(
+                            session,
+                            chunk,
+                            required=required,
+                            moment=datetime.now(UTC),
+                            run_id=context.run.run_id,
+                        )
+                except NotProvenError as error:
+                    step.error(str(error))
+                    refused.append(str(chunk))
+                    report.checked(PROVEN, chunk, passed=False, metadata={"reason": str(error)})
+                    continue
+                report.checked(PROVEN, chunk, passed=True, metadata={"published": published})
+                report.landed(
+                    chunk, {"dagster/row_count": published, "dagster/column_schema": schema}
+                )
+                step.progress(100 * (number + 1) / len(chunks), f"{chunk}: {published:,} published")
+        if refused:
+            raise dg.Failure(
+                f"not published, because the ledger does not clear every phone: {refused}",
+                allow_retries=False,
+            )
+        return dg.MaterializeResult(
+            metadata={f"seconds_{name}": round(value, 3) for name, value in step.timings.items()},
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=PROVEN, passed=True, metadata={"chunks": len(chunks)}
+                )
+            ],
+        )
+
+    return callable_leads
+
+
+def build_scrub_report(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `scrub_report`."""
+
+    @dg.asset(
+        partitions_def=daily_partitions(settings),
+        deps=["callable_leads"],
+        group_name="publish",
+        kinds={"markdown"},
+        owners=["team:data"],
+        code_version="1",
+        description="A page with the day's funnel by campaign. Counts only, nobody's data.",
+    )
+    def scrub_report(
+        context: dg.AssetExecutionContext,
+        warehouse: WarehouseResource,
+        reports: ReportsResource,
+        progress: dg.ResourceParam[Progress],
+    ) -> dg.MaterializeResult:
+        step = progress.logger(context)
+        day = context.partition_time_window.start.date()
+        with warehouse.for_step(context).session() as session:
+            found = read_day(session, day)
+        text = render_report(found)
+        path = reports.write(f"scrub_report_{day}.md", text)
+        step.progress(100, f"{day}: report written")
+        return dg.MaterializeResult(
+            metadata={
+                "report": dg.MetadataValue.md(text),
+                "path": dg.MetadataValue.path(path),
+                **vars(found.total),
+            }
+        )
+
+    return scrub_report

@@ -1,0 +1,246 @@
+"""Resources: validated configuration turned into domain objects, on first use.
+
+Belongs here: what the UI shows under Resources, and how the stand-ins of a local deployment are
+found. Does not: any behaviour of the parts themselves. Nothing is opened, started or imported
+before a step asks for it.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+from dagster import ResourceDependency
+from filelock import FileLock
+from pydantic import Field, PrivateAttr
+
+from etl_dagster.ccc import CccConfig, CccScrubber
+from etl_dagster.dnc import DncStore
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
+from etl_dagster.sandbox.local import LocalWorld
+from etl_dagster.warehouse.connect import open_warehouse
+from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
+
+UNSET: Final = ""
+"""What an optional text has as its value where it is not set: resources have no None secrets."""
+
+
+class LocalResource(dg.ConfigurableResource[Any]):
+    """The stand-ins of a local deployment: embedded Snowflake, CCC sandbox, sample data.
+
+    In production it is off, and nothing can turn it on but the deployment setting.
+    """
+
+    enabled: bool = Field(description="True only where ETL_DEPLOYMENT is local")
+    home: str = Field(description="ETL_HOME")
+    deployment: str = Field(description="ETL_DEPLOYMENT")
+
+    def world(self) -> LocalWorld | None:
+        """The stand-ins, or None in production."""
+        return LocalWorld(Path(self.home)) if self.enabled else None
+
+
+class WarehouseResource(dg.ConfigurableResource[Any]):
+    """Snowflake. Field names are those of dagster-snowflake's resource."""
+
+    local: ResourceDependency[LocalResource]
+    account: str = Field(description="Account identifier")
+    user: str = Field(description="User name")
+    password: str = Field(UNSET, description="Password, where no key pair is used")
+    private_key: str = Field(UNSET, description="Private key, PEM text")
+    private_key_path: str = Field(UNSET, description="Private key file, PEM")
+    private_key_password: str = Field(UNSET, description="Pass phrase of the private key")
+    role: str = Field(UNSET, description="Role")
+    warehouse: str = Field(UNSET, description="Virtual warehouse")
+    database: str = Field(description="Database of the campaigns' sources and of our tables")
+    schema_: str = Field(alias="schema", description="Schema of our tables")
+    host: str = Field(UNSET, description="Host, where it does not follow from the account")
+    chunks: int = Field(description="Chunks a day is cut into")
+    _warehouse: Warehouse | None = PrivateAttr(None)
+
+    def open(self, **tags: str) -> Warehouse:
+        """The warehouse, its tables made if they are missing; statements carry `tags`."""
+        if self._warehouse is None:
+            self._warehouse = self._connect()
+        return self._warehouse.with_tag(**tags)
+
+    def for_step(self, context: dg.AssetExecutionContext) -> Warehouse:
+        """The warehouse, with the run and the asset in every statement's QUERY_TAG."""
+        return self.open(run_id=context.run.run_id, asset=context.asset_key.to_user_string())
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close the connections."""
+        del context
+        if self._warehouse is not None:
+            self._warehouse.close()
+            self._warehouse = None
+
+    def _connect(self) -> Warehouse:
+        config = WarehouseConfig(
+            account=self.account,
+            user=self.user,
+            password=self.password or None,
+            private_key=self.private_key or None,
+            private_key_path=self.private_key_path or None,
+            private_key_password=self.private_key_password or None,
+            role=self.role or None,
+            warehouse=self.warehouse or None,
+            database=self.database,
+            schema=self.schema_,
+            connection_args={"host": self.host} if self.host else {},
+        )
+        return open_warehouse(config, chunks=self.chunks, world=self.local.world())
+
+
+class HttpClientResource(dg.ConfigurableResource[Any]):
+    """The HTTP client of the CCC API (httpx): where, with which key, how long it waits."""
+
+    url: str = Field(UNSET, description="Address; the sandbox's in a local deployment if empty")
+    api_key: str = Field(UNSET, description="Key, sent in the header loginId")
+    connect_seconds: float = Field(5.0, gt=0)
+    read_seconds: float = Field(30.0, gt=0)
+    write_seconds: float = Field(10.0, gt=0)
+    pool_seconds: float = Field(10.0, gt=0)
+
+
+class RetryResource(dg.ConfigurableResource[Any]):
+    """The retry policy of the CCC API (tenacity)."""
+
+    max_retries: int = Field(4, ge=0, description="Retries of a transient failure")
+    base_delay: float = Field(1.0, gt=0, description="First delay, seconds; doubles each time")
+    max_delay: float = Field(30.0, ge=0, description="Longest delay, seconds")
+
+
+class BreakerResource(dg.ConfigurableResource[Any]):
+    """The circuit breaker of the CCC API (pybreaker), shared by the processes of this host."""
+
+    failures: int = Field(5, ge=1, description="Failures in a row that open it")
+    reset_seconds: float = Field(60.0, ge=0, description="Seconds until one probe is let through")
+    successes: int = Field(2, ge=1, description="Successes that close it")
+
+
+class CccResource(dg.ConfigurableResource[Any]):
+    """The CCC litigator scrub, behind its client, retry policy and breaker."""
+
+    local: ResourceDependency[LocalResource]
+    http: ResourceDependency[HttpClientResource]
+    retry: ResourceDependency[RetryResource]
+    breaker: ResourceDependency[BreakerResource]
+    batch_size: int = Field(1_000, ge=1, le=10_000, description="Phones a request")
+    min_workers: int = Field(2, ge=1)
+    max_workers: int = Field(16, ge=1)
+    workers_per_batch: float = Field(1.5, gt=0)
+    requests_per_minute: int = Field(1_000, ge=1)
+    state_dir: str = Field(description="Folder of the breaker's and limiter's shared state")
+
+    def scrubber(self, **options: Any) -> CccScrubber:
+        """A scrubber for one step; a context manager."""
+        return CccScrubber(self._config(), **options)
+
+    def _config(self) -> CccConfig:
+        world = self.local.world()
+        sandbox = world.ccc(self.http.url) if world else None
+        return CccConfig(
+            url=sandbox.url if sandbox else self.http.url,
+            api_key=self.http.api_key or (sandbox.key if sandbox else UNSET),
+            connect_timeout=self.http.connect_seconds,
+            read_timeout=self.http.read_seconds,
+            write_timeout=self.http.write_seconds,
+            pool_timeout=self.http.pool_seconds,
+            batch_size=self.batch_size,
+            min_workers=self.min_workers,
+            max_workers=self.max_workers,
+            workers_per_batch=self.workers_per_batch,
+            max_retries=self.retry.max_retries,
+            retry_base_delay=self.retry.base_delay,
+            retry_max_delay=self.retry.max_delay,
+            requests_per_minute=self.requests_per_minute,
+            breaker_failures=self.breaker.failures,
+            breaker_reset_seconds=self.breaker.reset_seconds,
+            breaker_successes=self.breaker.successes,
+            state_dir=Path(self.state_dir),
+        )
+
+
+class DncStoreResource(dg.ConfigurableResource[Any]):
+    """The Do-Not-Call store."""
+
+    local: ResourceDependency[LocalResource]
+    path: str = Field(description="The store's file")
+    inbox: str = Field(description="Folder where list files arrive")
+    opt_out_inbox: str = Field(description="Folder where opt-out files arrive")
+
+    @property
+    def inbox_dir(self) -> Path:
+        """The folder where list files arrive."""
+        return Path(self.inbox)
+
+    @property
+    def opt_out_inbox_dir(self) -> Path:
+        """The folder where opt-out files arrive."""
+        return Path(self.opt_out_inbox)
+
+    def open(self, *, max_age_days: float) -> DncStore:
+        """The store, self-tested, for look-ups.
+
+        Raises:
+            DncError: there is no store, or it is damaged; never answered as "nobody is listed".
+        """
+        world = self.local.world()
+        if world:
+            world.load_lists(Path(self.path))
+        return DncStore.open(Path(self.path), max_age_days=max(1, int(max_age_days)))
+
+    def open_for_writing(self) -> DncStore:
+        """The store for loading lists, made if there is none."""
+        path = Path(self.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return DncStore.open(path, read_only=False) if path.exists() else DncStore.create(path)
+
+
+class PolicyResource(dg.ConfigurableResource[Any]):
+    """The scrub policy."""
+
+    path: str = Field(UNSET, description="Policy file; the built-in policy if empty")
+    ccc_ttl_days: float = Field(0, description="Shorter validity of CCC answers; 0: the policy's")
+    dnc_max_age_days: float = Field(0, description="Shorter age of lists; 0: the policy's")
+
+    def load(self) -> Policy:
+        """The policy in force."""
+        policy = Policy.load(Path(self.path) if self.path else None)
+        return policy.with_limits(
+            ccc_ttl_days=self.ccc_ttl_days or None,
+            dnc_max_age_days=self.dnc_max_age_days or None,
+        )
+
+
+class ChunkLocks(dg.ConfigurableResource[Any]):
+    """One writer a chunk at a time on this host; a killed one's lock is free at once."""
+
+    folder: str = Field(description="Folder of the lock files")
+
+    @contextmanager
+    def hold(self, chunk: Chunk) -> Iterator[None]:
+        """Hold the chunk while the body runs, after whoever holds it now."""
+        folder = Path(self.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{chunk.lead_date}-{chunk.number:02d}.lock"):
+            yield
+
+
+class ReportsResource(dg.ConfigurableResource[Any]):
+    """Where reports are written."""
+
+    folder: str = Field(description="Folder of the reports")
+
+    def write(self, name: str, text: str) -> str:
+        """Write a report whole or not at all; return its path."""
+        path = Path(self.folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{name}.{os.getpid()}")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+        return str(path)

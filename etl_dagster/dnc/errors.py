@@ -1,0 +1,66 @@
+"""What can go wrong with the Do-Not-Call store, as one small tree.
+
+    DncError                    anything this package raises on purpose
+    |-- DncMissingError         no store at that path, or what is there is not a file
+    |-- DncForeignError         the file is something else: empty, not SQLite, another application's
+    |-- DncSchemaError          a store of another schema version
+    |-- DncCorruptError         a checksum, a canary or SQLite itself says the file is damaged
+    |-- DncBusyError            another process held the write lock for too long
+    |-- DncHistoryError         a moment or version that was never recorded or is past the retention
+    |-- DncUsageError           the call makes no sense: unknown list, wrong kind, read-only store
+    |-- DncFormatError          a list file that is not what it should be
+    `-- DncRefusedError         a load that looks like a mistake; names the flags that let it pass
+
+Belongs here: the types. Does not: wording, which stays where the error is raised. No message ever
+holds a phone: a line is named by its file and number.
+"""
+
+from collections.abc import Sequence
+
+
+class DncError(Exception):
+    """Base of every error that the Do-Not-Call store raises on purpose."""
+
+
+class DncMissingError(DncError):
+    """There is no store at the path given."""
+
+
+class DncForeignError(DncError):
+    """The file at the path given is not a Do-Not-Call store."""
+
+
+class DncSchemaError(DncError):
+    """The store was written by another version of the schema."""
+
+
+class DncCorruptError(DncError):
+    """The store is damaged: it must not be asked before it is restored or rebuilt."""
+
+
+class DncBusyError(DncError):
+    """Another process is writing to the store."""
+
+
+class DncHistoryError(DncError):
+    """The moment or version asked for is not in the store."""
+
+
+class DncUsageError(DncError):
+    """The call cannot be carried out as it stands."""
+
+
+class DncFormatError(DncError):
+    """A file is not in a format that the store reads."""
+
+
+class DncRefusedError(DncError):
+    """A load was refused because it looks like a mistake; nothing was changed.
+
+    Attributes:
+        flags: what to pass in `allow` (or as `--allow-...`) to load it all the same.
+    """
+
+    def __init__(self, message: str, flags: Sequence[str]) -> None:
+        super().__init__(message)
+        self.flags = tuple(flags)

@@ -1,0 +1,258 @@
+"""List files as text: telling formats apart, and reading full lists and change lists.
+
+Belongs here: text to numbers. Does not: opening files (sources.py), XML (xml_lists.py), what is
+done with the numbers. A line that cannot be read is counted and named by its number, never quoted.
+
+Sources of the formats: the registry's flat text (`407,5551234`, or ten digits a line) and its
+change lists (`4075551234,2026-08-29T08:00:00,A`).
+"""
+
+import csv
+import enum
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import IO, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.dnc.errors import DncFormatError
+from etl_dagster.dnc.moments import micros
+from etl_dagster.dnc.phones_text import NOT_A_PHONE, digits, read_phones
+from etl_dagster.dnc.sources import Member
+
+CHUNK: Final = 1024**2
+"""Bytes of text read at once."""
+BATCH: Final = 100_000
+"""Rows gathered where they come one by one."""
+NAMED_MOST: Final = 10
+"""Malformed lines that are named; the others are only counted."""
+LOWEST: Final = 2_000_000_000
+"""Ten digits whose area code starts with 0 or 1 are not a phone."""
+PHONE_COLUMNS: Final = ("phone", "phone_number", "phonenumber", "full_phone", "telephone", "number")
+_SNIFF: Final = 64 * 1024
+_CHANGE = re.compile(r'"?\s*([0-9][0-9() .-]*)"?\s*,\s*"?([0-9]{4}-[0-9]{2}-[0-9]{2}[^,"]*)"?\s*,\s*"?([ADad])"?')
+_COMMA, _RETURN, _NEWLINE = 44, 13, 10
+
+
+class Format(enum.Enum):
+    """What a stream of list data can be."""
+
+    FLAT = "flat text"
+    CSV = "CSV with a header"
+    XML = "XML"
+    CHANGES = "change list"
+
+
+@dataclass
+class Batch:
+    """Numbers read from some lines.
+
+    Attributes:
+        numbers: int64, 10 digits each.
+        lines: how many lines or elements were read, blank ones left out.
+        malformed: how many of them were not understood.
+        named: line numbers of the first of those.
+        times: of a change list: microseconds, one per number.
+        adds: of a change list: True adds the number, False deletes it.
+    """
+
+    numbers: NDArray[np.int64]
+    lines: int
+    malformed: int = 0
+    named: list[int] = field(default_factory=list)
+    times: NDArray[np.int64] | None = None
+    adds: NDArray[np.bool_] | None = None
+
+
+def sniff(member: Member) -> Format:
+    """Tell the format from the first bytes, which stay unread.
+
+    Raises:
+        DncFormatError: it is none that can be loaded.
+    """
+    head = _peek(member.stream)
+    name = member.name
+    if head.startswith(b"SQLite format 3\0"):
+        raise DncFormatError(
+            f"{name} is an SQLite database: import it with `etl-dagster dnc import-legacy`"
+        )
+    if head.startswith(b"PK\3\4"):
+        raise DncFormatError(f"{name} is a zip archive inside a zip archive: unpack it first")
+    if b"\0" in head:
+        raise DncFormatError(f"{name} is not text (or UTF-16): expected ASCII or UTF-8")
+    text = head.decode("utf-8-sig", "replace").lstrip()
+    if not text:
+        raise DncFormatError(f"{name} is empty: an empty list would clear everybody")
+    if text.startswith("<"):
+        return Format.XML
+    first, *others = [line for line in text.splitlines() if line.strip()][:2]
+    header = first.lower().replace(" ", "_")
+    if "violation_date" in header or "company_phone_number" in header or "robocall" in header:
+        raise DncFormatError(
+            f"{name} is the regulator's daily complaint file (reported calls), not the registry: "
+            "its numbers are callers that people complained about; download the registry's list"
+        )
+    if _CHANGE.fullmatch(first.strip()) or any(_CHANGE.fullmatch(o.strip()) for o in others):
+        return Format.CHANGES
+    if any(character.isalpha() for character in first):
+        return Format.CSV
+    if read_phones([line.strip() for line in (first, *others)]).max() < LOWEST:
+        raise DncFormatError(
+            f"{name} is in no known format: expected lines such as `407,5550123` or `4075550123`, "
+            "XML, or CSV with a header"
+        )
+    return Format.FLAT
+
+
+def read_flat(member: Member) -> Iterator[Batch]:
+    """Read `407,5551234` and 10-digit lines, in any mixture."""
+    rest, line = b"", 1
+    while data := member.stream.read(CHUNK):
+        head, newline, tail = data.rpartition(b"\n")
+        if not newline:
+            rest += data
+            if len(rest) > CHUNK:
+                raise DncFormatError(f"{member.name} is not text: line {line} has no end")
+            continue
+        text, rest = rest + head + newline, tail
+        batch, count = _lines(text, line)
+        line += count
+        yield batch
+    if rest:
+        yield _lines(rest + b"\n", line)[0]
+
+
+def read_csv(member: Member, column: str | None) -> Iterator[Batch]:
+    """Read one column of a CSV file with a header.
+
+    Args:
+        member: the stream.
+        column: its name; None takes the one column with a usual name for a phone.
+
+    Raises:
+        DncFormatError: there is no such column, or more than one that it could be.
+    """
+    rows = csv.reader(io.TextIOWrapper(member.stream, "utf-8-sig", "replace", newline=""))
+    at = phone_column(member.name, next(rows), column)
+    texts: list[str] = []
+    numbers: list[int] = []
+    for row in _rows(member.name, rows):
+        if not any(row):
+            continue
+        texts.append(row[at].strip() if at < len(row) else "")
+        numbers.append(rows.line_num)
+        if len(texts) == BATCH:
+            yield _checked(read_phones(texts), numbers)
+            texts, numbers = [], []
+    yield _checked(read_phones(texts), numbers)
+
+
+def read_changes(member: Member) -> Iterator[Batch]:
+    """Read `phone,timestamp,A|D` lines; times without a zone are UTC."""
+    text = io.TextIOWrapper(member.stream, "utf-8-sig", "replace")
+    batch: list[tuple[str, int, bool]] = []
+    bad: list[int] = []
+    for number, raw in enumerate(text, 1):
+        line = raw.strip()
+        match = _CHANGE.fullmatch(line)
+        time = _time(match[2]) if match else None
+        if match and time is not None:
+            batch.append((match[1].strip(), time, match[3] in "Aa"))
+        elif line and not (number == 1 and not line[0].isdigit()):
+            bad.append(number)
+        if len(batch) + len(bad) == BATCH:
+            yield _changes(batch, bad)
+            batch, bad = [], []
+    yield _changes(batch, bad)
+
+
+def phone_column(name: str, header: list[str], column: str | None) -> int:
+    """Find the column that holds the phones in a CSV header."""
+    names = [cell.strip().strip('"').lower() for cell in header]
+    wanted = PHONE_COLUMNS if column is None else (column.strip().lower(),)
+    found = [index for index, cell in enumerate(names) if cell in wanted]
+    if len(found) != 1:
+        raise DncFormatError(
+            f"{name}: {'no' if not found else 'more than one'} column "
+            f"{column or 'with the phones'} in its header ({', '.join(header)}): name it "
+            "(--column)"
+        )
+    return found[0]
+
+
+def _lines(text: bytes, first: int) -> tuple[Batch, int]:
+    """Read lines, each ended by a newline, all at once; odd ones singly."""
+    buffer = np.frombuffer(text, dtype=np.uint8)
+    ends = np.flatnonzero(buffer == _NEWLINE)
+    starts = np.empty_like(ends)
+    starts[0], starts[1:] = 0, ends[:-1] + 1
+    lengths = ends - starts
+    lengths -= (lengths > 0) & (buffer[ends - 1] == _RETURN)
+    numbers = np.full(len(ends), NOT_A_PHONE, dtype=np.int64)
+    plain = np.flatnonzero(lengths == 10)  # noqa: PLR2004 - ten digits
+    numbers[plain] = digits(buffer[starts[plain, None] + np.arange(10)])
+    comma = np.flatnonzero(lengths == 11)  # noqa: PLR2004 - three digits, comma, seven digits
+    comma = comma[buffer[starts[comma] + 3] == _COMMA]
+    numbers[comma] = digits(
+        buffer[starts[comma, None] + np.array([0, 1, 2, 4, 5, 6, 7, 8, 9, 10])]
+    )
+    odd = np.flatnonzero(numbers == NOT_A_PHONE)
+    blank = np.zeros(len(ends), dtype=np.bool_)
+    if len(odd):
+        bare = [
+            text[starts[i] : ends[i]].decode("utf-8", "replace").strip("\ufeff \t\r")
+            for i in odd.tolist()
+        ]
+        numbers[odd] = read_phones(bare)
+        blank[odd] = [not line for line in bare]
+    keep = np.flatnonzero(~blank)
+    return _checked(numbers[keep], (keep + first).tolist() if len(odd) else None), len(ends)
+
+
+def _checked(numbers: NDArray[np.int64], lines: list[int] | None) -> Batch:
+    """Set aside what is not a phone; `lines` gives the line of each number, if that matters."""
+    good = numbers >= LOWEST
+    if good.all():
+        return Batch(numbers, len(numbers))
+    bad = np.flatnonzero(~good).tolist()
+    named = [lines[index] if lines else index + 1 for index in bad[:NAMED_MOST]]
+    return Batch(numbers[good], len(numbers), len(bad), named)
+
+
+def _changes(rows: list[tuple[str, int, bool]], bad: list[int]) -> Batch:
+    numbers = read_phones([row[0] for row in rows])
+    good = numbers >= LOWEST
+    malformed = len(bad) + int(np.count_nonzero(~good))
+    return Batch(
+        numbers[good],
+        len(rows) + len(bad),
+        malformed,
+        bad[:NAMED_MOST],
+        np.array([row[1] for row in rows], dtype=np.int64)[good],
+        np.array([row[2] for row in rows], dtype=np.bool_)[good],
+    )
+
+
+def _time(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _rows(name: str, rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise DncFormatError(f"{name} is not CSV: {error}") from error
+
+
+def _peek(stream: IO[bytes]) -> bytes:
+    if not isinstance(stream, io.BufferedReader):
+        raise TypeError("a buffered stream is needed to look ahead")
+    return stream.peek(_SNIFF)[:_SNIFF]

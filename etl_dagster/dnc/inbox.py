@@ -1,0 +1,119 @@
+"""Inbox folders: which file is which list, and where it goes once it has been dealt with.
+
+Belongs here: file names and moves. Does not: reading a list (formats.py), loading it (loading.py).
+
+A list file is called `<list>@<date>` with any ending: `national@2026-11-20.zip`; a change list
+`national@2026-11-20.changes.csv`. Names that start with a dot, or end in `.part` or `.tmp`, are
+files that are still being copied.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from etl_dagster.dnc.errors import DncError
+
+_NAME: Final = re.compile(
+    r"(?P<list>[a-z][a-z0-9_]*)@(?P<day>\d{4}-\d{2}-\d{2})(?P<rest>[-_.].*)?", re.ASCII
+)
+_UNFINISHED: Final = (".part", ".tmp", ".crdownload", ".filepart")
+_STATE: Final = "state_"
+DONE: Final = "done"
+REJECTED: Final = "rejected"
+REASON: Final = ".reason.txt"
+
+
+@dataclass(frozen=True, order=True)
+class InboxFile:
+    """A list file that waits.
+
+    Attributes:
+        as_of: the list's date, start of that day in UTC.
+        changes: it is a change list, to be applied after a full list of the same day.
+        list: the list's name.
+        path: the file.
+    """
+
+    as_of: datetime
+    changes: bool
+    list: str
+    path: Path
+
+    @property
+    def kind(self) -> str:
+        """What a list of this name is, if the store does not know it yet."""
+        if self.list == "national":
+            return "national"
+        return "state" if self.list.startswith(_STATE) else "other"
+
+
+def pending(folder: Path) -> list[InboxFile]:
+    """List files that wait in the folder, in the order in which they have to be loaded.
+
+    Files whose names say no list and date are not among them; `nameless` finds those.
+    """
+    return sorted(file for path in _finished(folder) if (file := _read_name(path)))
+
+
+def nameless(folder: Path) -> list[Path]:
+    """Files in the folder whose names are not those of list files."""
+    return [path for path in _finished(folder) if _read_name(path) is None]
+
+
+def waiting(folder: Path) -> list[Path]:
+    """All finished files of the folder, by name."""
+    return sorted(_finished(folder))
+
+
+def set_done(path: Path) -> Path:
+    """Move a file that was dealt with; return where it is now."""
+    return _move(path, DONE)
+
+
+def set_aside(path: Path, error: DncError) -> Path:
+    """Move a file that cannot be used, with the reason in a file beside it."""
+    moved = _move(path, REJECTED)
+    moved.with_name(moved.name + REASON).write_text(f"{error}\n", encoding="utf-8")
+    return moved
+
+
+def _finished(folder: Path) -> Iterable[Path]:
+    if not folder.is_dir():
+        return []
+    return [
+        path
+        for path in folder.iterdir()
+        if path.is_file() and path.name[0] != "." and path.suffix.lower() not in _UNFINISHED
+    ]
+
+
+def _read_name(path: Path) -> InboxFile | None:
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        return None
+    try:
+        day = date.fromisoformat(match["day"])
+    except ValueError:
+        return None
+    return InboxFile(
+        as_of=datetime(day.year, day.month, day.day, tzinfo=UTC),
+        changes=".changes" in (match["rest"] or "").lower(),
+        list=match["list"],
+        path=path,
+    )
+
+
+def _move(path: Path, to: str) -> Path:
+    folder = path.parent / to
+    folder.mkdir(exist_ok=True)
+    target = folder / path.name
+    number = 1
+    while target.exists():
+        target = folder / f"{number}-{path.name}"
+        number += 1
+    os.replace(path, target)  # noqa: PTH105  atomic within the inbox
+    return target

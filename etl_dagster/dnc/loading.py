@@ -1,0 +1,237 @@
+"""Loading lists: full lists and change lists.
+
+Belongs here: reading input into numbers, and the order of the work. Does not: formats, what looks
+like a mistake (refusals.py), transactions (writer.py), storage (entries.py). Input is read before the write lock is taken, and
+one transaction then puts the version in place whole.
+"""
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.dnc import entries, formats, refusals, schema, sources
+from etl_dagster.dnc.errors import DncFormatError, DncUsageError
+from etl_dagster.dnc.formats import Batch, Format
+from etl_dagster.dnc.lists import ListSpec, find_or_add
+from etl_dagster.dnc.moments import from_micros, micros
+from etl_dagster.dnc.sources import Member, Progress
+from etl_dagster.dnc.spool import Spool, by_area
+from etl_dagster.dnc.writer import LoadResult, Read, Write, write
+from etl_dagster.dnc.xml_lists import read_xml
+
+
+def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
+    connection: sqlite3.Connection,
+    spec: ListSpec,
+    paths: Collection[Path],
+    *,
+    as_of: datetime,
+    clock: Callable[[], datetime],
+    folder: Path,
+    covers: Collection[int] = (),
+    column: str | None = None,
+    allow: Collection[str] = (),
+    progress: Progress | None = None,
+) -> LoadResult:
+    """Load full list files; see `DncStore.add_list`."""
+    read = Read(sources.identify(list(paths)))
+    read.inputs = sources.inputs_digest(read.files, sorted(covers), column)
+    if known := loaded_before(connection, spec.name, read, clock, allow):
+        return known
+    with Spool(folder) as spool, sources.unchanged(list(paths)):
+        for batch in _batches(list(paths), _read_full(column), read, progress):
+            spool.add(batch.numbers)
+        return put_full(
+            connection, spec, spool, read, as_of=as_of, clock=clock, covers=covers, allow=allow
+        )
+
+
+def put_full(  # noqa: PLR0913 - as above
+    connection: sqlite3.Connection,
+    spec: ListSpec,
+    spool: Spool,
+    read: Read,
+    *,
+    as_of: datetime,
+    clock: Callable[[], datetime],
+    covers: Collection[int] = (),
+    allow: Collection[str] = (),
+) -> LoadResult:
+    """Put what was read as a full list in place, or refuse it."""
+    if not spool.areas():
+        raise DncFormatError(
+            f"no phone in {read.names}: an empty list would clear everybody"
+        )
+    spool.cover(set(covers))
+    with write(connection, clock, allow) as work:
+        if known := _same(work, spec.name, read):
+            return known
+        info = find_or_add(work, spec)
+        if info.kind == "internal":
+            raise DncUsageError(
+                f"list {info.name} is internal: opt-outs are added to it (`dnc opt-out`), a full "
+                "list never replaces it"
+            )
+        date = work.dated(as_of)
+        areas = spool.areas()
+        work.refuse([*refusals.malformed(read), *refusals.older(info, areas, date), *refusals.fewer(info, areas)])
+        changes = [
+            entries.replaced(
+                work.segments,
+                work.entry(info, area),
+                spool.bits(area),
+                version=info.version + 1,
+                as_of=date,
+            )
+            for area in areas
+        ]
+        work.refuse(refusals.shrunk(info, changes))
+        return work.commit_version(info, "full", date, read, changes)
+
+
+def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
+    connection: sqlite3.Connection,
+    name: str,
+    paths: Collection[Path],
+    *,
+    as_of: datetime | None,
+    clock: Callable[[], datetime],
+    covers: Collection[int] = (),
+    allow: Collection[str] = (),
+    progress: Progress | None = None,
+) -> LoadResult:
+    """Apply change list files; see `DncStore.apply_changes`."""
+    read = Read(sources.identify(list(paths)))
+    read.inputs = sources.inputs_digest(read.files, "changes")
+    if known := loaded_before(connection, name, read, clock, allow):
+        return known
+    with sources.unchanged(list(paths)):
+        batches = list(_batches(list(paths), _read_changes, read, progress))
+    phones = np.concatenate([batch.numbers for batch in batches])
+    times = np.concatenate([batch.times for batch in batches if batch.times is not None])
+    adds = np.concatenate([batch.adds for batch in batches if batch.adds is not None])
+    if not len(phones):
+        raise DncFormatError(f"no change in {read.names}")
+    with write(connection, clock, allow) as work:
+        if known := _same(work, name, read):
+            return known
+        info = work.catalog.get(name)
+        if info.kind == "internal":
+            raise DncUsageError(f"list {name} is internal: use `dnc opt-out`")
+        date = work.dated(as_of or from_micros(int(times.max())))
+        first = int(times.min())
+        phones, adds = _last_word(phones, times, adds)
+        to_add, to_delete = dict(by_area(phones[adds])), dict(by_area(phones[~adds]))
+        areas = sorted(to_add.keys() | to_delete.keys() | set(covers))
+        uncovered = [area for area in areas if not info.head["tip"][area]]
+        work.refuse(
+            [
+                *refusals.malformed(read),
+                *refusals.older(info, areas, date),
+                *refusals.gap(info, areas, first),
+                *refusals.uncovered(info, uncovered),
+            ]
+        )
+        nothing = np.empty(0, dtype=np.uint32)
+        changes = [
+            entries.changed(
+                work.segments,
+                work.entry(info, area),
+                to_add.get(area, nothing),
+                to_delete.get(area, nothing),
+                version=info.version + 1,
+                as_of=0 if area in uncovered else date,
+            )
+            for area in areas
+        ]
+        work.refuse(refusals.shrunk(info, changes))
+        return work.commit_version(info, "changes", date, read, changes)
+
+
+def _batches(
+    paths: list[Path],
+    reader: Callable[[Member], Iterator[Batch]],
+    read: Read,
+    progress: Progress | None,
+) -> Iterator[Batch]:
+    """Yield what the files hold, counting lines and naming those that cannot be read."""
+    total, done, numbers = sum(file.size for file in read.files), 0, 0
+
+    def on_bytes(count: int) -> None:
+        nonlocal done
+        done += count
+
+    for path in paths:
+        for member in sources.members(path, on_bytes):
+            for batch in reader(member):
+                read.lines += batch.lines
+                read.malformed += batch.malformed
+                room = formats.NAMED_MOST - len(read.named)
+                read.named += [f"{member.name}:{line}" for line in batch.named[:room]]
+                numbers += len(batch.numbers)
+                yield batch
+                if progress:
+                    progress(min(done, total), total, numbers)
+
+
+def _read_full(column: str | None) -> Callable[[Member], Iterator[Batch]]:
+    def read(member: Member) -> Iterator[Batch]:
+        kind = formats.sniff(member)
+        if kind is Format.CHANGES:
+            raise DncFormatError(
+                f"{member.name} is a change list, not a full list: apply it with "
+                "`etl-dagster dnc changes`"
+            )
+        if kind is Format.XML:
+            return read_xml(member)
+        if kind is Format.CSV:
+            return formats.read_csv(member, column)
+        return formats.read_flat(member)
+
+    return read
+
+
+def _read_changes(member: Member) -> Iterator[Batch]:
+    kind = formats.sniff(member)
+    if kind is not Format.CHANGES:
+        raise DncFormatError(
+            f"{member.name} is {kind.value}, not a change list (`phone,timestamp,A|D` lines): "
+            "load a full list with `etl-dagster dnc load`"
+        )
+    return formats.read_changes(member)
+
+
+def _last_word(
+    phones: NDArray[np.int64], times: NDArray[np.int64], adds: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Keep the last change of each phone; at the same moment, listed wins."""
+    order = np.lexsort((adds, times, phones))
+    phones, adds = phones[order], adds[order]
+    last = np.append(phones[1:] != phones[:-1], True)  # noqa: FBT003 - the last one counts
+    return phones[last], adds[last]
+
+
+def loaded_before(
+    connection: sqlite3.Connection,
+    name: str,
+    read: Read,
+    clock: Callable[[], datetime],
+    allow: Collection[str],
+) -> LoadResult | None:
+    """Recognise input that was loaded before, without waiting for other writers."""
+    with schema.reading(connection):
+        return _same(Write(connection, micros(clock()), allow), name, read)
+
+
+def _same(work: Write, name: str, read: Read) -> LoadResult | None:
+    info = work.catalog.lists.get(name)
+    if info is None or "same" in work.allow:
+        return None
+    for version in work.catalog.versions(info):
+        if version.inputs == read.inputs:
+            return work.result(info, version, changed=False)
+    return None

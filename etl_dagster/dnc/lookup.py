@@ -1,0 +1,191 @@
+"""What the lists say of many phones at once.
+
+Belongs here: the answer's shape and the rule that turns lists into verdicts. Does not: how a
+state is found (catalog.py), how numbers are stored (segments.py).
+
+The rule, per phone: LISTED if any list has it, however old that list is. Otherwise UNKNOWN if it
+is not a valid phone, if there is no national list, or if a required list is too old or does not
+cover its area code. Otherwise CLEAR. Freshness and coverage are per list and area code, because
+lists come in files per area code, fetched on different days.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.dnc.catalog import AREAS, ListInfo, State, tip
+from etl_dagster.dnc.pages import AREA_NUMBERS
+from etl_dagster.dnc.segments import Segments
+from etl_dagster.leads.phones import valid_phones
+from etl_dagster.leads.verdicts import Verdict
+
+REASONS: Final = ("", "invalid", "no_list", "not_covered", "stale")
+"""Why a phone is UNKNOWN; the first is for those that are not."""
+_INVALID, _NO_LIST, _NOT_COVERED, _STALE = range(1, 5)
+_DAY: Final = 86_400_000_000
+_NEVER: Final = np.iinfo(np.int64).max
+"""End of validity where nothing limits it."""
+_NAT: Final = np.iinfo(np.int64).min
+"""How numpy stores "not a time"."""
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What the lists say of each phone, in the order asked.
+
+    Attributes:
+        verdicts: int8 codes of `Verdict`.
+        lists: uint64, bit i set if `list_names[i]` has the phone.
+        list_names: the store's lists in bit order.
+        reasons: int8 index into `reason_names`; 0 unless UNKNOWN.
+        reason_names: what the codes mean.
+        valid_until: datetime64[us] in UTC: when the first list that the verdict rests on grows
+            too old. NaT where UNKNOWN, and where LISTED without a fresh required list.
+        list_versions: every list and the version used, such as `internal@3;national@12`: with
+            the moment of the look-up, enough to repeat it (`DncStore.lookup(versions=...)`).
+    """
+
+    verdicts: NDArray[np.int8]
+    lists: NDArray[np.uint64]
+    list_names: tuple[str, ...]
+    reasons: NDArray[np.int8]
+    reason_names: tuple[str, ...]
+    valid_until: NDArray[np.datetime64]
+    list_versions: str
+
+    def names(self, index: int) -> tuple[str, ...]:
+        """Name the lists that have the phone at this index."""
+        mask = int(self.lists[index])
+        return tuple(name for bit, name in enumerate(self.list_names) if mask >> bit & 1)
+
+
+Contains = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+"""Tells which of some phones a list has, where that is not read from segments."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One list as the look-up sees it: its row, version and state."""
+
+    info: ListInfo
+    version: int
+    state: State
+    contains: Contains | None = None
+
+
+def look_up(
+    phones: NDArray[np.int64],
+    *,
+    lists: Mapping[str, Moment],
+    segments: Segments,
+    now: int,
+    max_age_days: int | None = None,
+) -> Lookup:
+    """Apply the rule to every phone.
+
+    Args:
+        phones: int64, any order, duplicates allowed.
+        lists: every list of the store in bit order.
+        segments: where their numbers are.
+        now: the moment that freshness is judged at, microseconds.
+        max_age_days: lists older than this are stale even if their own limit is higher.
+    """
+    area = phones // AREA_NUMBERS
+    askable = (phones >= 0) & (area < AREAS)
+    area = np.where(askable, area, 0).astype(np.int16)
+    mask = _hits(phones, area, askable, lists, segments)
+    area_reason, area_until = _areas(list(lists.values()), now, max_age_days)
+    listed = mask != 0
+    reasons = area_reason[area]
+    reasons[~(askable & valid_phones(phones))] = _INVALID
+    reasons[listed] = 0
+    verdicts = np.where(reasons == 0, np.int8(Verdict.CLEAR), np.int8(Verdict.UNKNOWN))
+    verdicts[listed] = Verdict.LISTED
+    until = area_until[area]
+    until[reasons != 0] = _NAT
+    return Lookup(
+        verdicts=verdicts,
+        lists=mask,
+        list_names=tuple(lists),
+        reasons=reasons,
+        reason_names=REASONS,
+        valid_until=until.view("datetime64[us]"),
+        list_versions=";".join(f"{name}@{lists[name].version}" for name in sorted(lists)),
+    )
+
+
+def _hits(
+    phones: NDArray[np.int64],
+    area: NDArray[np.int16],
+    askable: NDArray[np.bool_],
+    lists: Mapping[str, Moment],
+    segments: Segments,
+) -> NDArray[np.uint64]:
+    """Set bit i for each phone that the i-th list has."""
+    mask = np.zeros(len(phones), dtype=np.uint64)
+    order = np.argsort(area, kind="stable")
+    local = (phones[order] - area[order].astype(np.int64) * AREA_NUMBERS).astype(np.uint32)
+    starts = np.searchsorted(area[order], np.arange(AREAS + 1))
+    for bit, moment in enumerate(lists.values()):
+        if moment.contains:
+            mask |= moment.contains(phones).astype(np.uint64) << np.uint64(bit)
+            continue
+        hit = np.zeros(len(phones), dtype=np.bool_)
+        codes = np.flatnonzero((np.diff(starts) > 0) & (moment.state["tip"] > 0)).tolist()
+        slices = [slice(starts[code], starts[code + 1]) for code in codes]
+        parts = (
+            (tip(moment.state[code]), code, local[here])
+            for code, here in zip(codes, slices, strict=True)
+        )
+        for here, part in zip(slices, segments.contains_each(parts), strict=True):
+            hit[here] = part
+        mask[order[hit]] |= np.uint64(1 << bit)
+    mask[~askable] = 0
+    return mask
+
+
+def _areas(
+    moments: list[Moment], now: int, max_age_days: int | None
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Work out per area code why a phone in it cannot be CLEAR, and until when it can."""
+    reason = np.zeros(AREAS, dtype=np.int8)
+    until = np.full(AREAS, _NEVER, dtype=np.int64)
+    for moment in moments:
+        if not moment.info.required or moment.info.kind == "internal":
+            continue
+        covered, end = fresh_until(moment, max_age_days)
+        asked = covered if moment.info.kind == "state" else np.ones(AREAS, dtype=np.bool_)
+        reason[asked & covered & (end < now)] = _STALE
+        until = np.where(asked, np.minimum(until, end), until)
+    for moment in moments:
+        if moment.info.kind == "national" and moment.info.required:
+            reason[moment.state["tip"] == 0] = _NOT_COVERED
+    if not any(
+        moment.info.kind == "national" and bool(moment.state["tip"].any()) for moment in moments
+    ):
+        reason[:] = _NO_LIST
+    until[reason != 0] = _NAT
+    until[until == _NEVER] = _NAT
+    return reason, until
+
+
+def fresh_until(
+    moment: Moment, max_age_days: int | None
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Tell per area code whether a list covers it and when what it has grows too old.
+
+    A list of kind `other` covers every area code: where it holds no number, its age is that of
+    the oldest area code that it does hold.
+    """
+    covered = moment.state["tip"] > 0
+    as_of = moment.state["as_of"].astype(np.int64)
+    if moment.info.kind == "other" and covered.any():
+        as_of = np.where(covered, as_of, as_of[covered].min())
+        covered = np.ones(AREAS, dtype=np.bool_)
+    ages = [age for age in (moment.info.max_age_days, max_age_days) if age is not None]
+    if not ages:
+        return covered, np.full(AREAS, _NEVER, dtype=np.int64)
+    return covered, as_of + min(ages) * _DAY

@@ -1,0 +1,188 @@
+"""Recording requests to be left alone, and lifting them.
+
+Belongs here: keeping the dated rows (requests.py) and the bitmaps of the same list in step, in one
+transaction. Does not: look-ups. A request acts on the next look-up after it is recorded.
+"""
+
+import csv
+import io
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.dnc import entries, refusals, requests, sources
+from etl_dagster.dnc.errors import DncFormatError, DncUsageError
+from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, phone_column
+from etl_dagster.dnc.lists import ListSpec, find_or_add
+from etl_dagster.dnc.moments import from_micros, micros, parse_moment
+from etl_dagster.dnc.phones_text import read_phones
+from etl_dagster.dnc.requests import OPT_OUT, REMOVAL, Request
+from etl_dagster.dnc.spool import by_area
+from etl_dagster.dnc.writer import FUTURE_MOST, LoadResult, Read, Write, write
+
+_NOTHING = np.empty(0, dtype=np.uint32)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it comes in.
+
+    Attributes:
+        phone: ten digits.
+        received: when it was received; None: now.
+        source: by which way (letter, call, web form).
+        by: who wrote it down.
+        note: anything else.
+    """
+
+    phone: int
+    received: datetime | None = None
+    source: str = ""
+    by: str = ""
+    note: str = ""
+
+
+def record(
+    connection: sqlite3.Connection,
+    name: str,
+    asked: Sequence[Asked],
+    *,
+    action: str,
+    clock: Callable[[], datetime],
+    read: Read | None = None,
+    allow: Collection[str] = (),
+) -> LoadResult:
+    """Record opt-outs, or their removal, as one new version of an internal list.
+
+    Args:
+        connection: for writing.
+        name: the list.
+        asked: the requests; a phone may come more than once.
+        action: `requests.OPT_OUT` or `requests.REMOVAL`.
+        clock: tells the time.
+        read: what file they come from, if any.
+        allow: see `writer.ALLOWANCES`.
+
+    Raises:
+        DncUsageError: nothing asked, a date in the future, the removal of what is not there.
+    """
+    read = read or Read(lines=len(asked))
+    with write(connection, clock, allow) as work:
+        info = find_or_add(work, ListSpec(name=name, kind="internal"))
+        if read.inputs and "same" not in work.allow:
+            for version in work.catalog.versions(info):
+                if version.inputs == read.inputs:
+                    return work.result(info, version, changed=False)
+        if not asked:
+            raise DncUsageError("no phone given: nothing was recorded")
+        work.refuse(refusals.malformed(read))
+        number = info.version + 1
+        rows = [_row(work, info.id, number, action, one) for one in asked]
+        phones = by_area(np.unique(np.array([one.phone for one in asked], dtype=np.int64)))
+        changes = []
+        for area, local in phones:
+            adds, deletes = (local, _NOTHING) if action == OPT_OUT else (_NOTHING, local)
+            entry = work.entry(info, area)
+            if action == REMOVAL and not (
+                entry["tip"]
+                and work.segments.contains(entries.tip(entry), area, local).all()
+            ):
+                raise DncUsageError(
+                    f"not every phone given is on list {name}: nothing was removed"
+                )
+            changes.append(
+                entries.changed(
+                    work.segments, entry, adds, deletes, version=number, as_of=work.now
+                )
+            )
+        requests.insert(connection, rows)
+        dated = max(row.effective for row in rows)
+        return work.commit_version(info, action, dated, read, changes, requests=len(rows))
+
+
+def read_file(
+    path: Path, *, column: str | None, received: datetime | None, source: str, by: str, note: str
+) -> tuple[Read, list[Asked]]:
+    """Read opt-outs from a file: one phone a line, or CSV with a header.
+
+    A CSV file may have columns `received`, `source`, `by` and `note`; the arguments fill in where
+    a column or a value is missing.
+
+    Raises:
+        DncFormatError: not such a file; a line that cannot be read is counted, not dropped
+            silently: too many of them refuse the file.
+    """
+    files = sources.identify([path])
+    read = Read(files, sources.inputs_digest(files, "opt-out", column))
+    text = io.StringIO(path.read_text("utf-8-sig", errors="replace"))
+    first = text.readline()
+    text.seek(0)
+    rows = csv.reader(text)
+    names = {"phone": 0}
+    if any(character.isalpha() for character in first):
+        header = [cell.strip().lower() for cell in next(rows)]
+        names = {name: at for at, name in enumerate(header)}
+        names["phone"] = phone_column(path.name, header, column)
+    asked: list[Asked] = []
+    for row in rows:
+        if not any(cell.strip() for cell in row):
+            continue
+        read.lines += 1
+        values = {name: row[at].strip() for name, at in names.items() if at < len(row)}
+        number = int(read_phones([values.get("phone", "")])[0])
+        if number < LOWEST:
+            read.malformed += 1
+            if len(read.named) < NAMED_MOST:
+                read.named.append(f"{path.name}:{rows.line_num}")
+            continue
+        asked.append(
+            Asked(
+                number,
+                parse_moment(values["received"]) if values.get("received") else received,
+                values.get("source") or source,
+                values.get("by") or by,
+                values.get("note") or note,
+            )
+        )
+    if not asked:
+        raise DncFormatError(f"no phone in {path.name}")
+    return read, asked
+
+
+def ask(
+    phones: Iterable[str | int], received: datetime | None, source: str, by: str, note: str
+) -> list[Asked]:
+    """Make requests of phones as people write them.
+
+    Raises:
+        DncUsageError: one is not a phone; which one is told by its place, not by its digits.
+    """
+    numbers: NDArray[np.int64] = read_phones([str(phone) for phone in phones])
+    for place, number in enumerate(numbers.tolist(), 1):
+        if number < LOWEST:
+            raise DncUsageError(f"number {place} of {len(numbers)} is not a phone: none recorded")
+    return [Asked(number, received, source, by, note) for number in numbers.tolist()]
+
+
+def _row(work: Write, list_id: int, version: int, action: str, one: Asked) -> Request:
+    effective = work.now if one.received is None else micros(one.received)
+    if effective > work.now + FUTURE_MOST:
+        raise DncUsageError(
+            f"received {from_micros(effective):%Y-%m-%d} lies in the future: correct the date"
+        )
+    return Request(
+        list=list_id,
+        version=version,
+        phone=one.phone,
+        action=action,
+        effective=min(effective, work.now),
+        source=one.source,
+        by=one.by,
+        note=one.note,
+        recorded_at=work.now,
+    )

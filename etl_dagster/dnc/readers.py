@@ -1,0 +1,70 @@
+"""Connections for look-ups, shared by the threads of a process.
+
+Belongs here: lending a connection inside a read transaction, with the catalog that belongs to it.
+Does not: writing; what is read.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from etl_dagster.dnc import schema
+from etl_dagster.dnc.catalog import Catalog
+from etl_dagster.dnc.errors import DncUsageError
+
+
+class Readers:
+    """A pool that grows to as many connections as there are threads reading at once.
+
+    Args:
+        path: the store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._idle: list[tuple[sqlite3.Connection, Catalog | None]] = []
+        self._process = os.getpid()
+        self._closed = False
+
+    @contextmanager
+    def take(self) -> Iterator[tuple[sqlite3.Connection, Catalog]]:
+        """Lend a connection that sees one version of the store throughout."""
+        with schema.translated(self._path):
+            connection, catalog = self._next()
+            try:
+                with schema.reading(connection):
+                    if catalog is None or not catalog.is_current():
+                        catalog = Catalog(connection, known=catalog)
+                    yield connection, catalog
+            finally:
+                self._give_back(connection, catalog)
+
+    def close(self) -> None:
+        """Close what is idle now, and the rest when it is given back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+
+    def _next(self) -> tuple[sqlite3.Connection, Catalog | None]:
+        with self._lock:
+            if self._closed:
+                raise DncUsageError(f"{self._path} was closed: open it again")
+            if self._process != os.getpid():
+                # A connection must not cross a fork; the parent closes its own.
+                self._idle, self._process = [], os.getpid()
+            if self._idle:
+                return self._idle.pop()
+        return schema.connect(self._path, read_only=True), None
+
+    def _give_back(self, connection: sqlite3.Connection, catalog: Catalog | None) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append((connection, catalog))
+                return
+        connection.close()

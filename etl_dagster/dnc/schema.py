@@ -1,0 +1,201 @@
+"""The file itself: creating it, telling whether it is one of ours, connections, migrations.
+
+Belongs here: everything about SQLite as a container. Does not: what the tables mean.
+"""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from etl_dagster.dnc.errors import (
+    DncBusyError,
+    DncCorruptError,
+    DncError,
+    DncForeignError,
+    DncMissingError,
+    DncSchemaError,
+    DncUsageError,
+)
+
+APPLICATION_ID: Final = 0x444E4331
+"""`DNC1`, in the header of every store: SQLite's own place for telling files apart."""
+MIGRATIONS: Final[tuple[str, ...]] = ()
+"""The script at index i takes a store from schema version i + 1 to i + 2."""
+SCHEMA_VERSION: Final = len(MIGRATIONS) + 1
+BUSY_SECONDS: Final = 60.0
+"""How long a writer waits for another one."""
+_MAGIC: Final = b"SQLite format 3\0"
+_HEADER_BYTES: Final = 100
+_CACHE_KIB: Final = 8_192
+
+
+def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Create a store; it appears at its path whole or not at all.
+
+    Args:
+        path: where.
+        fill: writes the first rows.
+
+    Raises:
+        DncUsageError: something is there already.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    draft.unlink(missing_ok=True)
+    try:
+        with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            script = resources.files(__package__).joinpath("schema.sql").read_text("utf-8")
+            connection.executescript(script)
+            with writing(connection):
+                fill(connection)
+        os.link(draft, path)
+    except FileExistsError:
+        raise DncUsageError(f"{path} exists already: open it, or choose another path") from None
+    finally:
+        for leftover in draft.parent.glob(draft.name + "*"):
+            leftover.unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """Tell a store from everything else by its header, before SQLite touches it.
+
+    Raises:
+        DncMissingError: there is nothing, or no regular file.
+        DncForeignError: it is empty or something else.
+    """
+    if not path.exists():
+        raise DncMissingError(
+            f"no Do-Not-Call store at {path}: create it with `etl-dagster dnc load`, or correct "
+            "the path (DNC_DB_PATH)"
+        )
+    if not path.is_file():
+        raise DncMissingError(f"{path} is not a file but a folder or device: correct the path")
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError as error:
+        raise DncMissingError(f"{path} cannot be read: {error.strerror}") from error
+    if not header:
+        raise DncForeignError(f"{path} is empty: restore it, or delete it and load the lists again")
+    if not header.startswith(_MAGIC):
+        raise DncForeignError(f"{path} is not a Do-Not-Call store (not an SQLite database)")
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise DncForeignError(
+            f"{path} is an SQLite database, but not a Do-Not-Call store; an existing `dnc_list` "
+            "database is imported with `etl-dagster dnc import-legacy`"
+        )
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into this package's errors."""
+    try:
+        yield
+    except DncError:
+        raise
+    except sqlite3.OperationalError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise DncBusyError(
+                f"{path}: another process has been writing for more than {BUSY_SECONDS:.0f} s; "
+                "try again when it is done"
+            ) from error
+        if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL}:
+            raise DncError(
+                f"{path}: {error}: the file and its folder must be accessible (readers, too, "
+                "need to write the -wal and -shm files beside it), with space left on the disk"
+            ) from error
+        raise DncCorruptError(f"{path} is damaged ({error}): restore it from a backup") from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise DncCorruptError(f"{path} is damaged ({error}): restore it from a backup") from error
+
+
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """Open a connection; a read-only one cannot change the store whatever is sent to it."""
+    mode = "ro" if read_only else "rw"
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_SECONDS,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA query_only = " + ("ON" if read_only else "OFF"))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def reading(connection: sqlite3.Connection) -> Iterator[None]:
+    """See one version of the store throughout the block."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Change the store in one transaction, or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse another schema version, and a file shorter than SQLite knows it to be.
+
+    Raises:
+        DncSchemaError: an older store opened read-only, or a newer one.
+        DncCorruptError: the file was cut off.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != SCHEMA_VERSION:
+        hint = (
+            "open it once for writing to migrate it"
+            if 0 < version < SCHEMA_VERSION
+            else "use the release of etl-dagster that wrote it, or a newer one"
+        )
+        raise DncSchemaError(
+            f"{path} has schema version {version}, this release reads {SCHEMA_VERSION}: {hint}"
+        )
+    pages, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+    )
+    wal = path.with_name(path.name + "-wal")
+    if not (wal.exists() and wal.stat().st_size) and path.stat().st_size < pages * size:
+        raise DncCorruptError(
+            f"{path} was cut off: {path.stat().st_size:,} of {pages * size:,} bytes; restore it "
+            "from a backup"
+        )
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> int:
+    """Bring an older store forward, one transaction per step; return its schema version."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for step in migrations[max(version - 1, 0) :] if version else ():
+        version += 1
+        connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {version}; COMMIT")
+    return int(version)

@@ -1,0 +1,200 @@
+"""One write to the store: its transaction, its version, what it reports.
+
+Belongs here: what every kind of load shares. Does not: what a load reads or refuses.
+"""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+
+from etl_dagster.dnc import schema
+from etl_dagster.dnc.catalog import ENTRY, Catalog, ListInfo, Version
+from etl_dagster.dnc.entries import Changed, blank
+from etl_dagster.dnc.errors import DncRefusedError, DncUsageError
+from etl_dagster.dnc.moments import from_micros, micros
+from etl_dagster.dnc.segments import Segments
+from etl_dagster.dnc.sources import SourceFile
+
+ALLOWANCES: Final = ("fewer-areas", "gap", "malformed", "older", "same", "shrink", "uncovered")
+"""What a load may be told to let pass; each is a flag `--allow-...` of the command line."""
+FUTURE_MOST: Final = 86_400_000_000
+"""A list dated up to a day ahead is taken as dated now: time zones; beyond, it is a mistake."""
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What a load did.
+
+    Attributes:
+        list: the list's name.
+        version: its version now.
+        changed: False where the same input had been loaded before, so that nothing was done.
+        as_of: the date of what was loaded.
+        lines: lines or rows read.
+        malformed: how many of them were left out.
+        numbers: numbers on the list now.
+        added: numbers that came.
+        removed: numbers that went.
+        area_codes: how many the list covers now.
+        bytes: by how much the numbers in the store grew.
+        seconds: how long it took.
+    """
+
+    list: str
+    version: int
+    changed: bool
+    as_of: datetime
+    lines: int
+    malformed: int
+    numbers: int
+    added: int
+    removed: int
+    area_codes: int
+    bytes: int
+    seconds: float
+
+
+@dataclass
+class Read:
+    """What was read from the input of a load, apart from the numbers.
+
+    Attributes:
+        files: the files, as recorded.
+        inputs: their digest.
+        lines: lines or rows, blank ones left out.
+        malformed: how many were not understood.
+        named: where the first of those are, as `file:line`.
+    """
+
+    files: Sequence[SourceFile] = ()
+    inputs: bytes = b""
+    lines: int = 0
+    malformed: int = 0
+    named: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> str:
+        """The files, for a message."""
+        return ", ".join(file.name for file in self.files)
+
+
+class Write:
+    """A write under way, inside its transaction.
+
+    Attributes:
+        now: when it is recorded, microseconds.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now: int, allow: Collection[str]) -> None:
+        unknown = sorted(set(allow) - set(ALLOWANCES))
+        if unknown:
+            raise DncUsageError(
+                f"unknown allowance {', '.join(unknown)}: expected {', '.join(ALLOWANCES)}"
+            )
+        self.connection = connection
+        self.catalog = Catalog(connection)
+        self.segments = Segments(connection)
+        self.now = now
+        self.allow = frozenset(allow)
+        self._overridden: list[str] = []
+        self._started = time.perf_counter()
+        self._bytes = self._allocated()
+
+    def dated(self, as_of: datetime) -> int:
+        """Check a list's date against the clock; it never makes a list fresher than today."""
+        moment = micros(as_of)
+        if moment > self.now + FUTURE_MOST:
+            raise DncUsageError(
+                f"as of {as_of:%Y-%m-%d %H:%M} lies in the future: correct the date of the list"
+            )
+        return min(moment, self.now)
+
+    def refuse(self, problems: Sequence[tuple[str, str]]) -> None:
+        """Refuse, with every problem at once, unless each is allowed.
+
+        Args:
+            problems: the allowance that lets it pass, and what is wrong with counts.
+        """
+        refused = [(flag, text) for flag, text in problems if flag not in self.allow]
+        if refused:
+            raise DncRefusedError(
+                "refused, nothing was changed: "
+                + "; ".join(f"{text} (--allow-{flag} to load it all the same)" for flag, text in refused),
+                [flag for flag, _ in refused],
+            )
+        self._overridden += [flag for flag, _ in problems]
+
+    def entry(self, info: ListInfo, area: int) -> "np.void":
+        """Return the entry in place, or a blank one."""
+        row: np.void = info.head[area]
+        return row if row["tip"] else blank(area)
+
+    def commit_version(
+        self, info: ListInfo, kind: str, as_of: int, read: Read, changes: Sequence[Changed],
+        *, requests: int = 0,
+    ) -> LoadResult:  # fmt: skip
+        """Put a new version of a list in place."""
+        entries = np.array([change.entry for change in changes], dtype=ENTRY)
+        head = info.head.copy()
+        head[entries["area"]] = entries
+        previous = self.catalog.versions(info)
+        version = Version(
+            list=info.id,
+            number=info.version + 1,
+            kind=kind,
+            as_of=as_of,
+            recorded_at=self.now,
+            files=json.dumps([asdict(file) for file in read.files]),
+            inputs=read.inputs,
+            lines=read.lines,
+            malformed=read.malformed,
+            added=sum(change.added for change in changes),
+            removed=sum(change.removed for change in changes),
+            numbers=int(head["count"].sum(dtype=np.int64)),
+            requests=(previous[-1].requests if previous else 0) + requests,
+            bytes=max(self._allocated() - self._bytes, 0),
+            allowed=",".join(sorted(set(self._overridden))),
+            manifest_digest=b"",
+        )
+        return self.result(self.catalog.add_version(info, version, entries), version, changed=True)
+
+    def result(self, info: ListInfo, version: Version, *, changed: bool) -> LoadResult:
+        """Report a version that this write made or found."""
+        return LoadResult(
+            list=info.name,
+            version=version.number,
+            changed=changed,
+            as_of=from_micros(version.as_of),
+            lines=version.lines,
+            malformed=version.malformed,
+            numbers=int(info.head["count"].sum(dtype=np.int64)),
+            added=version.added if changed else 0,
+            removed=version.removed if changed else 0,
+            area_codes=int(np.count_nonzero(info.head["tip"])),
+            bytes=version.bytes if changed else 0,
+            seconds=time.perf_counter() - self._started,
+        )
+
+    def _allocated(self) -> int:
+        pages, free, size = (
+            self.connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+
+@contextmanager
+def write(
+    connection: sqlite3.Connection, clock: Callable[[], datetime], allow: Collection[str] = ()
+) -> Iterator[Write]:
+    """Run one write as one transaction; readers see all of it or nothing."""
+    with schema.writing(connection):
+        yield Write(connection, micros(clock()), allow)
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

@@ -1,0 +1,1 @@
+"""What a lead is: its phones, its verdicts, the campaigns it comes from."""

@@ -1,0 +1,213 @@
+"""The column contract: which of a campaign's output columns is which part of a lead.
+
+Belongs here: names, aliases and types that a campaign may return. Does not: the SQL that reads
+them (`warehouse/sql`), the campaign's text (`campaign_sql`).
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
+
+from etl_dagster.leads.campaign_errors import CampaignColumnError
+
+if TYPE_CHECKING:
+    from etl_dagster.leads.campaigns import Campaign
+
+
+class DescribedColumn(Protocol):
+    """One column of a result, as the warehouse describes it before running the query."""
+
+    @property
+    def name(self) -> str:
+        """As reported: upper case unless it was quoted."""
+
+    @property
+    def type(self) -> str:
+        """TEXT, NUMBER, REAL, DATE, BOOLEAN, VARIANT..."""
+
+    @property
+    def precision(self) -> int | None:
+        """Digits of a NUMBER."""
+
+    @property
+    def scale(self) -> int | None:
+        """Digits behind the point of a NUMBER."""
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """An output column of a campaign.
+
+    Attributes:
+        name: as the campaign returns it.
+        is_number: it is a whole NUMBER, hence has lost leading zeros; otherwise it is text.
+    """
+
+    name: str
+    is_number: bool = False
+
+    @property
+    def quoted(self) -> str:
+        """The name as an SQL identifier that means exactly this column."""
+        return '"' + self.name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """Where each part of a lead comes from.
+
+    Attributes:
+        lead: every name of LEAD_COLUMNS, in order, to its source; None where the campaign has
+            none, which is possible for OPTIONAL ones only.
+        attributes: all other columns, in the campaign's order; their types are not restricted,
+            and `is_number` says nothing of them.
+    """
+
+    lead: Mapping[str, SourceColumn | None]
+    attributes: tuple[SourceColumn, ...]
+
+
+_ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "first_name": (
+            "First Name", "FName", "First", "Given Name", "Owner First Name",
+            "Borrower First Name", "Contact First Name",
+        ),
+        "last_name": (
+            "Last Name", "LName", "Last", "Surname", "Family Name", "Owner Last Name",
+            "Borrower Last Name", "Contact Last Name",
+        ),
+        "address": (
+            "Address", "Address 1", "Street", "Street Address", "Property Address",
+            "Property Street", "Site Address",
+        ),
+        "city": ("City", "Property City", "Site City"),
+        "state": ("State", "State Code", "Property State", "Site State"),
+        "zip": (
+            "Zip", "Zip Code", "Zip5", "Postal Code", "Property Zip", "Property Zip Code",
+            "Site Zip",
+        ),
+        "phone_1": ("Phone 1", "Phone", "Phone Number", "Phone Number 1", "Mobile", "Cell"),
+        "phone_2": ("Phone 2", "Phone Number 2"),
+        "phone_3": ("Phone 3", "Phone Number 3"),
+        "email_1": ("Email 1", "Email", "Email Address", "E-mail"),
+        "email_2": ("Email 2", "Email Address 2"),
+        "email_3": ("Email 3", "Email Address 3"),
+    }
+)  # fmt: skip
+
+LEAD_COLUMNS: Final = tuple(_ALIASES)
+REQUIRED: Final = ("first_name", "last_name", "address", "zip")
+"""The identity of a lead is made of these."""
+OPTIONAL: Final = tuple(role for role in LEAD_COLUMNS if role not in REQUIRED)
+_NUMERIC: Final = frozenset({"zip", "phone_1", "phone_2", "phone_3"})
+"""May also be a whole NUMBER."""
+
+_TEXT_TYPES: Final = frozenset({"TEXT", "VARCHAR", "STRING", "CHAR"})
+_NUMBER_TYPES: Final = frozenset({"NUMBER", "FIXED"})
+_FLOAT_TYPES: Final = frozenset({"REAL", "FLOAT", "DOUBLE"})
+
+
+def _plain(name: str) -> str:
+    """Fold what people write differently: case, spaces, underscores, hyphens."""
+    return "".join(letter for letter in name.casefold() if letter not in " _-")
+
+
+_ROLES: Final = {_plain(alias): role for role, names in _ALIASES.items() for alias in names}
+
+
+def resolve_columns(campaign: "Campaign", described: Sequence[DescribedColumn]) -> ColumnMap:
+    """Find the columns of a lead among those that a campaign returns.
+
+    Args:
+        campaign: named in errors.
+        described: the result's columns, from describing the query.
+
+    Returns:
+        A source for every column of a lead, and what is left over as attributes.
+
+    Raises:
+        CampaignColumnError: a column is there twice, a required one is not, two could be the
+            same part of a lead, or one has a type that cannot hold what it should.
+    """
+    _refuse_twins(campaign, described)
+    found: dict[str, DescribedColumn] = {}
+    attributes = []
+    for column in described:
+        role = _ROLES.get(_plain(column.name))
+        if role is None:
+            attributes.append(SourceColumn(column.name))
+        elif role in found:
+            raise CampaignColumnError(
+                campaign.path,
+                f'columns "{found[role].name}" and "{column.name}" could both be the lead\'s '
+                f"{role}; name the one that is not it differently, or number them "
+                '("Phone 1", "Phone 2") if they are several phones or e-mails',
+                column=column.name,
+            )
+        else:
+            found[role] = column
+    _refuse_missing(campaign, found, described)
+    sources = {role: _source(campaign, role, column) for role, column in found.items()}
+    return ColumnMap(
+        lead=MappingProxyType({role: sources.get(role) for role in LEAD_COLUMNS}),
+        attributes=tuple(attributes),
+    )
+
+
+def _refuse_twins(campaign: "Campaign", described: Sequence[DescribedColumn]) -> None:
+    twins = [name for name, times in Counter(c.name for c in described).items() if times > 1]
+    if twins:
+        raise CampaignColumnError(
+            campaign.path,
+            f'column "{twins[0]}" is returned more than once; give each an alias of its own',
+            column=twins[0],
+        )
+
+
+def _refuse_missing(
+    campaign: "Campaign",
+    found: Mapping[str, DescribedColumn],
+    described: Sequence[DescribedColumn],
+) -> None:
+    missing = [role for role in REQUIRED if role not in found]
+    if not missing:
+        return
+    wanted = "; ".join(f"{role} (any of: {_listed(_ALIASES[role])})" for role in missing)
+    returned = _listed([column.name for column in described]) or "nothing"
+    raise CampaignColumnError(
+        campaign.path,
+        f"the query returns no column for {wanted}; case, spaces and underscores do not matter. "
+        f"It returns {returned}. Add an alias, such as "
+        f'... AS "{_ALIASES[missing[0]][0]}"',
+        column=missing[0],
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _source(campaign: "Campaign", role: str, column: DescribedColumn) -> SourceColumn:
+    """Accept the column for the role, if its type can hold it."""
+    kind = column.type.upper()
+    if kind in _TEXT_TYPES:
+        return SourceColumn(column.name)
+    if role in _NUMERIC and kind in _NUMBER_TYPES and not column.scale:
+        return SourceColumn(column.name, is_number=True)
+    expected = "text or a whole NUMBER" if role in _NUMERIC else "text"
+    shown = f"{kind} with {column.scale} decimals" if column.scale else kind
+    advice = "cast it to VARCHAR in the query"
+    if role in _NUMERIC and kind in _FLOAT_TYPES:
+        advice = (
+            "a floating-point number turns into text with an exponent or a fraction; "
+            "cast it to NUMBER(10,0) in the query, or better keep it text from the start"
+        )
+    raise CampaignColumnError(
+        campaign.path,
+        f'column "{column.name}" is the lead\'s {role}, which must be {expected}, but it is '
+        f"{shown}; {advice}",
+        column=column.name,
+    )

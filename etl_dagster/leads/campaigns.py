@@ -1,0 +1,138 @@
+"""Campaigns: one SQL file each, that says which people are leads on a day.
+
+Belongs here: finding and reading the files; this module is also the face of its helpers, which
+read the SQL text (`campaign_sql`) and check what it returns (`campaign_columns`). Does not:
+running anything.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from etl_dagster.leads.campaign_columns import (
+    LEAD_COLUMNS,
+    ColumnMap,
+    DescribedColumn,
+    SourceColumn,
+    resolve_columns,
+)
+from etl_dagster.leads.campaign_errors import (
+    CampaignColumnError,
+    CampaignEmptyError,
+    CampaignError,
+    CampaignFileError,
+    CampaignSqlError,
+)
+from etl_dagster.leads.campaign_sql import VARIABLES, SqlTextError, read_query
+
+__all__ = [
+    "LEAD_COLUMNS",
+    "VARIABLES",
+    "Campaign",
+    "CampaignColumnError",
+    "CampaignEmptyError",
+    "CampaignError",
+    "CampaignFileError",
+    "CampaignSqlError",
+    "ColumnMap",
+    "DescribedColumn",
+    "SourceColumn",
+    "check_query",
+    "load_campaign",
+    "load_campaigns",
+    "resolve_columns",
+]
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_SUFFIX: Final = ".sql"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One campaign.
+
+    Attributes:
+        name: the file's name without `.sql`, in lower case.
+        path: the file.
+        sql: one query without trailing semicolon, safe to stand between brackets.
+        code_version: changes when the query does, not with comments or white space.
+        may_be_empty: the file has the line `-- may be empty`: a day without leads is right for it.
+    """
+
+    name: str
+    path: Path
+    sql: str
+    code_version: str
+    may_be_empty: bool = False
+
+
+def load_campaign(path: Path) -> Campaign:
+    """Read one campaign.
+
+    Raises:
+        CampaignFileError: the file cannot be read, is not UTF-8, or has no fitting name.
+        CampaignSqlError: it does not hold exactly one query.
+    """
+    name = path.stem.lower().replace("-", "_").replace(" ", "_")
+    if not _NAME.fullmatch(name):
+        problem = "a campaign's file name is its name: letters, digits and _, a letter first"
+        raise CampaignFileError(path, problem)
+    try:
+        query = read_query(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise CampaignFileError(path, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        problem = f"not UTF-8 (byte {error.start} is why); save the file as UTF-8"
+        raise CampaignFileError(path, problem) from None  # the cause would quote the whole file
+    except SqlTextError as error:
+        raise CampaignSqlError(path, str(error), line=error.line) from error
+    return Campaign(
+        name=name,
+        path=path,
+        sql=query.text,
+        code_version=query.version,
+        may_be_empty=query.may_be_empty,
+    )
+
+
+def check_query(text: str) -> str:
+    """Hold a query that somebody typed to the rules of a campaign's.
+
+    Returns:
+        The query without what surrounds it.
+
+    Raises:
+        CampaignSqlError: it is not exactly one statement that only reads.
+    """
+    try:
+        return read_query(text).text
+    except SqlTextError as error:
+        raise CampaignSqlError(Path("query"), str(error), line=error.line) from error
+
+
+def load_campaigns(folder: Path) -> tuple[Campaign, ...]:
+    """Read all campaigns of a folder: its `.sql` files, subfolders and hidden files left out.
+
+    Returns:
+        By name.
+
+    Raises:
+        CampaignFileError: there is no such folder or no campaign in it, two files give the same
+            name, or as for `load_campaign`.
+        CampaignSqlError: as for `load_campaign`.
+    """
+    if not folder.is_dir():
+        raise CampaignFileError(folder, "no such folder; campaigns are .sql files in a folder")
+    campaigns: dict[str, Campaign] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() != _SUFFIX or path.is_dir():
+            continue
+        campaign = load_campaign(path)
+        if twin := campaigns.get(campaign.name):
+            problem = f"the campaign {campaign.name} is already in {twin.path.name}; rename one"
+            raise CampaignFileError(path, problem)
+        campaigns[campaign.name] = campaign
+    if not campaigns:
+        raise CampaignFileError(folder, "no campaign; put at least one .sql file here")
+    return tuple(campaigns[name] for name in sorted(campaigns))

@@ -1,0 +1,47 @@
+"""Policies for calling an unreliable service: breaker, retry, limiter, throttle, workers.
+
+Usable alone: nothing here knows what is called. Every policy is keyword-only; clocks and sleeps
+are injected. Put together, one attempt of one batch is::
+
+    breaker.check()                      # an open circuit fails at once
+    with throttle.turn(stop) as turn:    # how many at a time, and pauses the service asked for
+        limiter.acquire(sleep=stop.sleep)    # how many a minute, over all processes of the host
+        with breaker.attempt():          # one outcome, recorded when the call is over
+            answer = call()
+"""
+
+from etl_dagster.resilience.breaker import Breaker, BreakerOpenError, Outcome
+from etl_dagster.resilience.breaker_store import BreakerStore, MemoryStore, SqliteStore
+from etl_dagster.resilience.limiter import LimiterTimeoutError, RequestLimiter, host_bucket
+from etl_dagster.resilience.retry import (
+    RetryPolicy,
+    is_transient,
+    is_transient_status,
+    parse_retry_after,
+)
+from etl_dagster.resilience.shared_file import SharedFileError
+from etl_dagster.resilience.throttle import Throttle, Turn
+from etl_dagster.resilience.workers import CancelledError, Stop, WorkerPool, calculate_workers
+
+__all__ = [
+    "Breaker",
+    "BreakerOpenError",
+    "BreakerStore",
+    "CancelledError",
+    "LimiterTimeoutError",
+    "MemoryStore",
+    "Outcome",
+    "RequestLimiter",
+    "RetryPolicy",
+    "SharedFileError",
+    "SqliteStore",
+    "Stop",
+    "Throttle",
+    "Turn",
+    "WorkerPool",
+    "calculate_workers",
+    "host_bucket",
+    "is_transient",
+    "is_transient_status",
+    "parse_retry_after",
+]

@@ -1,0 +1,163 @@
+"""Where a breaker's state is kept: in this process, or in a file shared by all of a host.
+
+Belongs here: the record (it is a pybreaker storage, so pybreaker works on it directly) and the
+stores that hand it out, one writer at a time. Does not: any decision, which are
+:mod:`~etl_dagster.resilience.breaker`'s.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import pybreaker
+
+from etl_dagster.resilience.shared_file import SharedFile
+
+
+@dataclass(slots=True)
+class BreakerRecord(pybreaker.CircuitBreakerStorage):
+    """All there is to know of a circuit.
+
+    Attributes:
+        state: One of pybreaker's state names.
+        counter: Failures in a row while closed.
+        success_counter: Successes in a row while half-open.
+        opened_at: When it opened last.
+        generation: Counts state changes, so that an outcome is told from one of another era.
+        probe: Token of the one call that may run while half-open; empty if none does.
+        probe_until: When that call is given up for dead (its process was killed).
+    """
+
+    state: str = pybreaker.STATE_CLOSED
+    counter: int = 0
+    success_counter: int = 0
+    opened_at: datetime | None = None
+    generation: int = 0
+    probe: str = ""
+    probe_until: float = 0.0
+
+    def increment_counter(self) -> None:
+        """See pybreaker."""
+        self.counter += 1
+
+    def reset_counter(self) -> None:
+        """See pybreaker."""
+        self.counter = 0
+
+    def increment_success_counter(self) -> None:
+        """See pybreaker."""
+        self.success_counter += 1
+
+    def reset_success_counter(self) -> None:
+        """See pybreaker."""
+        self.success_counter = 0
+
+
+class BreakerStore(Protocol):
+    """Holds one record; implement it to share a breaker by other means."""
+
+    def peek(self) -> BreakerRecord:
+        """Return a copy of the record, as it is now or was a moment ago."""
+
+    def writing(self) -> contextlib.AbstractContextManager[BreakerRecord]:
+        """Give the record to the only writer; what it made of it is stored at the end."""
+
+    def close(self) -> None:
+        """Let go of files or connections."""
+
+
+class MemoryStore:
+    """A record for the threads of one process."""
+
+    def __init__(self) -> None:
+        self._record = BreakerRecord()
+        self._lock = threading.Lock()
+
+    def peek(self) -> BreakerRecord:
+        """See :class:`BreakerStore`."""
+        with self._lock:
+            return replace(self._record)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[BreakerRecord]:
+        """See :class:`BreakerStore`."""
+        with self._lock:
+            record = replace(self._record)
+            yield record
+            self._record = record
+
+    def close(self) -> None:
+        """See :class:`BreakerStore`."""
+
+
+_COLUMNS = tuple(field.name for field in fields(BreakerRecord))
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS breaker (name TEXT PRIMARY KEY, state TEXT NOT NULL, "
+    "counter INTEGER NOT NULL, success_counter INTEGER NOT NULL, opened_at REAL, "
+    "generation INTEGER NOT NULL, probe TEXT NOT NULL, probe_until REAL NOT NULL)"
+)
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM breaker WHERE name = ?"  # noqa: S608 - our columns
+_UPSERT = (
+    f"INSERT OR REPLACE INTO breaker (name, {', '.join(_COLUMNS)}) "  # noqa: S608 - our columns
+    f"VALUES (?{', ?' * len(_COLUMNS)})"
+)
+
+
+class SqliteStore:
+    """A record for all processes of a host.
+
+    Args:
+        path: The shared file; see :class:`~etl_dagster.resilience.shared_file.SharedFile`.
+        name: The circuit's; one file may keep several.
+        fresh_seconds: What other processes write is seen after so long at the latest.
+    """
+
+    def __init__(self, path: Path, *, name: str, fresh_seconds: float = 0.05) -> None:
+        self._file = SharedFile(path, _SCHEMA)
+        self._name = name
+        self._fresh_seconds = fresh_seconds
+        self._known = (float("-inf"), BreakerRecord())
+
+    def peek(self) -> BreakerRecord:
+        """See :class:`BreakerStore`."""
+        read_at, record = self._known
+        if time.monotonic() - read_at >= self._fresh_seconds:
+            with self._file.reading():
+                record = self._read()
+        return replace(record)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[BreakerRecord]:
+        """See :class:`BreakerStore`."""
+        with self._file as connection:
+            record = self._read()
+            before = astuple(record)
+            yield record
+            values = astuple(record)
+            if values != before:
+                opened = None if record.opened_at is None else record.opened_at.timestamp()
+                stored = [opened if isinstance(v, datetime) else v for v in values]
+                connection.execute(_UPSERT, [self._name, *stored])
+                connection.commit()
+            self._remember(record)
+
+    def close(self) -> None:
+        """See :class:`BreakerStore`."""
+        self._file.close()
+
+    def _read(self) -> BreakerRecord:
+        row = self._file.connection.execute(_SELECT, [self._name]).fetchone()
+        record = BreakerRecord(*(row or ()))
+        if row is not None and record.opened_at is not None:
+            record.opened_at = datetime.fromtimestamp(row[_COLUMNS.index("opened_at")], UTC)
+        self._remember(record)
+        return record
+
+    def _remember(self, record: BreakerRecord) -> None:
+        # Only while the file's mutex is held, so that an older record never replaces a newer one.
+        self._known = (time.monotonic(), replace(record))

@@ -1,0 +1,136 @@
+"""When to try again, and how long to wait first.
+
+Belongs here: the retry policy (tenacity does the looping), what is transient, ``Retry-After``.
+Does not: what is called, or what follows when it finally fails.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import tenacity
+
+TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
+PERMANENT_SERVER_STATUSES: Final = frozenset({501, 505})
+_SERVER_ERRORS: Final = range(500, 600)
+
+
+def is_transient_status(status: int) -> bool:
+    """Tell whether asking again can give another answer than this HTTP status."""
+    if status in PERMANENT_SERVER_STATUSES:
+        return False
+    return status in TRANSIENT_STATUSES or status in _SERVER_ERRORS
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether trying again can help: the one place that decides.
+
+    The HTTP status decides where the error has one (``status``); else what the error declares
+    (``transient``); else connection and time-out errors are transient and nothing more.
+    """
+    status = getattr(error, "status", None)
+    if isinstance(status, int):
+        return is_transient_status(status)
+    declared = getattr(error, "transient", None)
+    if isinstance(declared, bool):
+        return declared
+    return isinstance(error, (ConnectionError, TimeoutError))
+
+
+def parse_retry_after(value: str | None, *, now: float) -> float | None:
+    """Read a ``Retry-After`` header.
+
+    Args:
+        value: Seconds or an HTTP date (RFC 9110, section 10.2.3).
+        now: Seconds since the epoch.
+
+    Returns:
+        Seconds to wait, at least 0; None where there is no header or it says nothing sensible.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How often and after how long to try again.
+
+    Attributes:
+        retries: Tries after the first.
+        base_delay: Seconds before the first retry; doubled for each further one.
+        max_delay: No doubling beyond; what a service demands by ``Retry-After`` may be longer.
+        jitter: Up to this share is added to a delay, so that workers do not return in step.
+    """
+
+    retries: int = 4
+    base_delay: float = 1.0
+    max_delay: float = 30.0
+    jitter: float = 0.25
+
+    def delay(self, attempt: int, error: BaseException | None, *, draw: float) -> float:
+        """Return the seconds to wait after the ``attempt``-th try (from 1) failed.
+
+        Args:
+            attempt: How many tries there have been.
+            error: What the last one raised; its ``retry_after``, if any, is the least wait.
+            draw: Where in the jitter, from 0 to 1.
+        """
+        backoff = min(self.base_delay * 2 ** (attempt - 1), self.max_delay)
+        demanded = getattr(error, "retry_after", None) or 0.0
+        return float(max(backoff, demanded) + backoff * self.jitter * draw)
+
+    def retrying(
+        self,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+        deadline: float = float("inf"),
+        on_retry: Callable[[BaseException], None] = lambda _error: None,
+        transient: Callable[[BaseException], bool] = is_transient,
+    ) -> tenacity.Retrying:
+        """Return the tenacity loop; call it with the function to try.
+
+        The last error is raised as it is. A wait that would end after ``deadline`` is not begun.
+
+        Args:
+            sleep: Waits; may raise to cancel.
+            clock: Seconds, on the scale of ``deadline``.
+            deadline: No try begins after it.
+            on_retry: Told each error that is followed by another try.
+            transient: What is worth another try.
+        """
+
+        def give_up(state: tenacity.RetryCallState) -> bool:
+            late = clock() + state.upcoming_sleep > deadline
+            return state.attempt_number > self.retries or late
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            return self.delay(state.attempt_number, _error(state), draw=random.random())  # noqa: S311
+
+        def before(state: tenacity.RetryCallState) -> None:
+            error = _error(state)
+            if error is not None:
+                on_retry(error)
+
+        return tenacity.Retrying(
+            sleep=sleep,
+            stop=give_up,
+            wait=wait,
+            retry=tenacity.retry_if_exception(transient),
+            before_sleep=before,
+            reraise=True,
+        )
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return None if state.outcome is None else state.outcome.exception()

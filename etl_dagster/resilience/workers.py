@@ -1,0 +1,201 @@
+"""Threads that work through a stream of items, bounded, in order if wanted, cancellable.
+
+Belongs here: how many workers, the pool, cancellation. Does not: how many of them may call at
+the same time (:mod:`~etl_dagster.resilience.throttle`), what they do.
+"""
+
+import contextlib
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_NAP = 0.1
+
+
+def calculate_workers(
+    workload_size: int,
+    batch_size: int,
+    min_workers: int = 2,
+    max_workers: int = 16,
+    workers_per_batch: float = 1.5,
+) -> int:
+    """Return how many workers suit a workload.
+
+    Args:
+        workload_size: Items to process.
+        batch_size: Items per batch.
+        min_workers: Never fewer.
+        max_workers: Never more.
+        workers_per_batch: Workers wanted for each batch.
+
+    Returns:
+        ``clamp(int(ceil(workload_size / batch_size) * workers_per_batch), min, max)``.
+    """
+    wanted = int(math.ceil(workload_size / batch_size) * workers_per_batch)
+    return max(min_workers, min(wanted, max_workers))
+
+
+class CancelledError(Exception):
+    """The work was cancelled; nothing is wrong."""
+
+
+class Stop:
+    """A switch that ends all waiting of those who share it.
+
+    Args:
+        sleep: Waits instead of the switch's own waiting, for tests that own the time.
+    """
+
+    def __init__(self, sleep: Callable[[float], None] | None = None) -> None:
+        self._event = threading.Event()
+        self._sleep = sleep or self._event.wait
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was thrown."""
+        return self._event.is_set()
+
+    def cancel(self) -> None:
+        """Throw it."""
+        self._event.set()
+
+    def check(self) -> None:
+        """Raise :class:`CancelledError` if it was thrown."""
+        if self._event.is_set():
+            raise CancelledError
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but raise :class:`CancelledError` as soon as it is thrown."""
+        self.check()
+        self._sleep(seconds)
+        self.check()
+
+
+class WorkerPool(Generic[T, R]):
+    """Runs ``function`` on each item; at most ``ahead`` are begun and not yet taken.
+
+    Memory is bounded by ``ahead``, whatever the number of items: they are pulled one by one.
+    Threads are daemons, so that a call that hangs cannot keep the process from ending.
+
+    Args:
+        function: Called by several threads at once; should raise :class:`CancelledError` soon
+            after ``stop`` is thrown.
+        items: Pulled by one thread at a time.
+        workers: How many threads.
+        ahead: How many items are begun before the first of them is taken.
+        stop: Ends the work early.
+        ordered: Give results in the order of items, not as they come.
+        name: Of the threads.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a policy of its own, all keyword-only
+        self,
+        function: Callable[[T], R],
+        items: Iterable[T],
+        *,
+        workers: int,
+        ahead: int,
+        stop: Stop,
+        ordered: bool = True,
+        name: str = "worker",
+    ) -> None:
+        self._function = function
+        self._items = enumerate(items)
+        self._pulling = threading.Lock()
+        self._room = threading.Semaphore(max(ahead, workers))
+        self._stop = stop
+        self._done: queue.SimpleQueue[tuple[int, R | BaseException] | None] = queue.SimpleQueue()
+        self._early: dict[int, R] = {}
+        self._next = 0 if ordered else None
+        self._working = workers
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True)
+            for n in range(workers)
+        ]
+
+    def __enter__(self) -> "WorkerPool[T, R]":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.cancel()
+
+    def __iter__(self) -> Iterator[R]:
+        while True:
+            try:
+                yield self.take()
+            except queue.Empty:
+                return
+
+    def take(self, timeout: float | None = None) -> R:
+        """Return the next result; what ``function`` or the items raised is raised here.
+
+        Raises:
+            TimeoutError: There is none within ``timeout`` seconds.
+            queue.Empty: There are no more.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if self._next in self._early:
+                return self._give(self._next)
+            if not self._working:
+                raise queue.Empty
+            try:
+                wait = None if until is None else max(until - time.monotonic(), 0)
+                message = self._done.get(timeout=wait)
+            except queue.Empty:
+                raise TimeoutError from None
+            if message is None:
+                self._working -= 1
+                continue
+            index, result = message
+            if isinstance(result, BaseException):
+                raise result
+            self._early[index] = result
+            if self._next is None:
+                return self._give(index)
+
+    def join(self, seconds: float) -> list[R]:
+        """Cancel, wait at most so long for the threads, return what is done and was not taken."""
+        self._stop.cancel()
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0))
+        with contextlib.suppress(queue.Empty):
+            while True:
+                message = self._done.get_nowait()
+                if message is not None and not isinstance(message[1], BaseException):
+                    self._early[message[0]] = message[1]
+        done = [self._early[index] for index in sorted(self._early)]
+        self._early.clear()
+        return done
+
+    def _give(self, index: int) -> R:
+        if self._next is not None:
+            self._next += 1
+        self._room.release()
+        return self._early.pop(index)
+
+    def _work(self) -> None:
+        try:
+            while not self._stop.cancelled:
+                if not self._room.acquire(timeout=_NAP):
+                    continue
+                with self._pulling:
+                    index, item = next(self._items, (-1, None))
+                if index < 0:
+                    return
+                self._done.put((index, self._function(item)))  # type: ignore[arg-type]
+        except CancelledError:
+            return
+        except BaseException as error:  # noqa: BLE001 - raised where results are taken
+            self._done.put((-1, error))
+        finally:
+            self._done.put(None)

@@ -1,0 +1,94 @@
+"""The CCC sandbox: a real HTTP server that speaks the documented litigator scrub protocol.
+
+Belongs here: its process, and starting it as the sidecar ``ccc``. Does not: what it answers
+(:mod:`~etl_dagster.sandbox.ccc_service`).
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import uvloop
+
+from etl_dagster.sandbox import sidecar, sidecar_folder
+from etl_dagster.sandbox.ccc_answers import is_litigator, litigators
+from etl_dagster.sandbox.ccc_faults import Fault
+from etl_dagster.sandbox.ccc_server import HOST, Server, in_thread
+from etl_dagster.sandbox.ccc_service import SANDBOX_KEY, CccSandbox, CccSandboxOptions
+from etl_dagster.sandbox.sidecar import Sidecar
+
+__all__ = [
+    "SANDBOX_KEY",
+    "CccSandbox",
+    "CccSandboxOptions",
+    "Fault",
+    "in_thread",
+    "is_litigator",
+    "litigators",
+    "start_ccc",
+]
+
+NAME: Final = "ccc"
+
+
+def start_ccc(home: Path, *, idle_seconds: float = 1800.0, latency_ms: float = 50.0) -> Sidecar:
+    """Return the sandbox that serves ``home``, started if it does not run yet.
+
+    Args:
+        home: Folder of the sidecars' folders.
+        idle_seconds: It ends after so long without a request.
+        latency_ms: Its latency if it has to be started.
+
+    Raises:
+        SidecarError: It cannot be started.
+    """
+    command = [sys.executable, "-m", "etl_dagster.sandbox.ccc", "--home", str(home)]
+    command += ["--idle", str(idle_seconds), "--latency-ms", str(latency_ms)]
+    return sidecar.ensure(NAME, home, command)
+
+
+async def _serve(service: CccSandbox, folder: Path, port: int, idle_seconds: float) -> None:
+    server = Server(service, port=port)
+    await server.open()
+    url = f"http://{HOST}:{server.port}"
+    identity = Sidecar(name=NAME, host=HOST, port=server.port, pid=os.getpid(), url=url)
+    service.identity = asdict(identity)
+    sidecar_folder.announce(folder, identity)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    while not stopped.is_set():
+        remaining = service.idle_since + idle_seconds - time.monotonic()
+        if idle_seconds and remaining <= 0:
+            break
+        try:
+            await asyncio.wait_for(stopped.wait(), remaining if idle_seconds else None)
+        except TimeoutError:
+            continue
+    server.close()
+
+
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--port", default=0)
+@click.option("--idle", default=0.0, help="Stop after so many seconds without a request.")
+@click.option("--latency-ms", default=50.0)
+@click.option("--jitter", default=0.1)
+@click.option("--requests-per-minute", default=1_000)
+@click.option("--track-phones/--no-track-phones", default=True)
+def main(home: Path, port: int, idle: float, **options: Any) -> None:
+    """Be the CCC sandbox of HOME until stopped."""
+    service = CccSandbox(CccSandboxOptions(**options))
+    folder = sidecar_folder.make(home, NAME)
+    with sidecar_folder.hold(folder):
+        uvloop.run(_serve(service, folder, port, idle))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The whole outside world of a local deployment, brought up on first use.
+
+Belongs here: which stand-ins there are and how they get their sample. Does not: the stand-ins
+themselves. Everything is idempotent and safe to call from many processes at once.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock
+
+from etl_dagster.dnc import DncStore
+from etl_dagster.sandbox import data
+from etl_dagster.sandbox.ccc import SANDBOX_KEY, start_ccc
+from etl_dagster.sandbox.lists import SampleList, write_dnc_lists
+from etl_dagster.sandbox.snowflake import start_snowflake
+from etl_dagster.warehouse.session import Warehouse
+
+SAMPLE_DAYS: Final = 7
+"""Days up to yesterday that the sample has leads for."""
+LISTED_NUMBERS: Final = 2_000_000
+RENEW_LISTS_AFTER: Final = timedelta(days=7)
+"""Sample lists are renewed like real ones, long before they are too old to clear a phone."""
+
+
+@dataclass(frozen=True)
+class CccSandbox:
+    """Where the CCC sandbox listens, and the key that it accepts."""
+
+    url: str
+    key: str = field(repr=False)
+
+
+class LocalWorld:
+    """The stand-ins that live in one home folder."""
+
+    def __init__(self, home: Path) -> None:
+        """Know the folder; nothing is started yet."""
+        self.home = home
+
+    def snowflake_address(self) -> Mapping[str, Any]:
+        """Connection arguments of the embedded Snowflake, started if it is not up."""
+        server = start_snowflake(self.home)
+        return {"host": server.host, "port": server.port, "protocol": "http"}
+
+    def ccc(self, url: str = "") -> CccSandbox:
+        """The CCC sandbox at `url`, or our own, started if it is not up."""
+        return CccSandbox(url or start_ccc(self.home).url, SANDBOX_KEY)
+
+    def load_sample(self, warehouse: Warehouse, *, today: date | None = None) -> int:
+        """Load the sample leads of the last days that are not in the warehouse yet.
+
+        Returns:
+            The number of days loaded.
+        """
+        today = today or datetime.now(UTC).date()
+        wanted = [today - timedelta(days=back) for back in range(SAMPLE_DAYS, 0, -1)]
+        with self._locked("sample"), warehouse.session() as session:
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {data.SCHEMA}")
+            # making a schema makes it the session's current one
+            session.execute(f'USE SCHEMA "{warehouse.config.schema}"')
+            for ddl in data.SAMPLE_TABLES.values():
+                session.execute(ddl)
+            days = f"{data.SCHEMA}.SAMPLE_DAYS"
+            session.execute(f"CREATE TABLE IF NOT EXISTS {days} (day DATE)")
+            present = {day for (day,) in session.rows(f"SELECT day FROM {days}")}  # noqa: S608
+            missing = [day for day in wanted if day not in present]
+            for day in missing:
+                with session.transaction():
+                    session.load(f"{data.SCHEMA}.{data.PROPERTIES}", data.sample_properties(day))
+                    session.load(f"{data.SCHEMA}.{data.CONTACTS}", data.sample_contacts(day))
+                    session.execute(
+                        f"INSERT INTO {days} VALUES (%(day)s)",  # noqa: S608  a name of ours
+                        {"day": day},
+                    )
+        return len(missing)
+
+    def load_lists(self, store: Path, *, today: date | None = None) -> bool:
+        """Load the sample Do-Not-Call lists if there are none, or none that are fresh.
+
+        Returns:
+            Whether lists were loaded.
+        """
+        today = today or datetime.now(UTC).date()
+        with self._locked("lists"):
+            if store.exists() and self._fresh(store, today):
+                return False
+            folder = self.home / "sample" / "dnc"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            store.parent.mkdir(parents=True, exist_ok=True)
+            samples = write_dnc_lists(folder, as_of=today, numbers=LISTED_NUMBERS)
+            exists = store.exists()
+            with DncStore.open(store, read_only=False) if exists else DncStore.create(store) as to:
+                for sample in samples:
+                    _load(to, sample)
+        return True
+
+    def _fresh(self, store: Path, today: date) -> bool:
+        with DncStore.open(store) as opened:
+            dates = [found.as_of for found in opened.stats() if found.kind != "internal"]
+        return bool(dates) and all(
+            day is not None and today - day.date() < RENEW_LISTS_AFTER for day in dates
+        )
+
+    def _locked(self, name: str) -> FileLock:
+        folder = self.home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{name}.lock")
+
+
+def _load(store: DncStore, sample: SampleList) -> None:
+    if sample.kind == "internal":
+        store.opt_out_file(sample.path, source="sample")
+        return
+    known = {found.list for found in store.stats()}
+    store.add_list(
+        sample.name,
+        [sample.path],
+        as_of=datetime(sample.as_of.year, sample.as_of.month, sample.as_of.day, tzinfo=UTC),
+        kind=None if sample.name in known else sample.kind,
+        source="sample",
+        covers=sample.covers,
+    )

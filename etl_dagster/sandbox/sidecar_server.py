@@ -1,0 +1,144 @@
+"""Be a sidecar: own its folder, serve on loopback, say when ready, clean up at the end.
+
+Belongs here: the server half, run in the sidecar's own process. Does not: what is served.
+"""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from etl_dagster.sandbox import sidecar_folder
+from etl_dagster.sandbox.sidecar_folder import Sidecar
+
+HOST = "127.0.0.1"
+#: Answered by every sidecar itself, whatever it serves.
+IDENTITY_PATH = "/_sidecar"
+
+_DRAIN_SECONDS = 5
+# Longer than clients keep idle connections: closing them first makes a client's next request fail.
+_KEEP_ALIVE_SECONDS = 3600
+
+ASGIApp = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+
+
+def serve(  # noqa: PLR0913 - each is a policy of its own, all keyword-only
+    app: ASGIApp,
+    *,
+    name: str,
+    home: Path,
+    port: int = 0,
+    idle_seconds: float = 0.0,
+    on_stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Be the sidecar ``name``: serve ``app`` on loopback until stopped or idle, then clean up.
+
+    Args:
+        app: ASGI application.
+        name: The sidecar's and its folder's.
+        home: Folder that holds the sidecars' folders; made if missing.
+        port: Wanted port; 0, or one that is taken, means any free one.
+        idle_seconds: Stop after so long without a request; 0 means never.
+        on_stop: Called once after the last request, before the lock is let go.
+
+    Raises:
+        SystemExit: With :data:`~etl_dagster.sandbox.sidecar_folder.ALREADY_RUNNING` if another
+            process is this sidecar; with 0 when stopped by SIGTERM.
+        SidecarError: The folder is unusable.
+    """
+
+    @contextmanager
+    def build(_folder: Path) -> Iterator[ASGIApp]:
+        try:
+            yield app
+        finally:
+            on_stop()
+
+    serve_from(build, name=name, home=home, port=port, idle_seconds=idle_seconds)
+
+
+def serve_from(
+    build: Callable[[Path], AbstractContextManager[ASGIApp]],
+    *,
+    name: str,
+    home: Path,
+    port: int = 0,
+    idle_seconds: float = 0.0,
+) -> None:
+    """Like :func:`serve`, for an application that only the folder's owner may build.
+
+    Args:
+        build: Given the sidecar's folder once the lock is held; its context is left before the
+            lock is let go.
+        name: As for :func:`serve`.
+        home: As for :func:`serve`.
+        port: As for :func:`serve`.
+        idle_seconds: As for :func:`serve`.
+    """
+    folder = sidecar_folder.make(home, name)
+    # uvicorn raises a signal again after its graceful stop: as SystemExit, the contexts are left.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+    with sidecar_folder.hold(folder), build(folder) as app, _listen(port) as listener:
+        bound = listener.getsockname()[1]
+        identity = Sidecar(name, HOST, bound, os.getpid(), f"http://{HOST}:{bound}")
+        _run(app, listener, identity, folder, idle_seconds)
+
+
+def _run(
+    app: ASGIApp, listener: socket.socket, identity: Sidecar, folder: Path, idle_seconds: float
+) -> None:
+    import uvicorn  # noqa: PLC0415 - clients import this module too, and need none of it
+
+    content = json.dumps(asdict(identity)).encode()
+    running, last = 0, time.monotonic()
+
+    async def counting(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        nonlocal running, last
+        running += 1
+        try:
+            if scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+                await send({"type": "http.response.body", "body": content})
+            else:
+                await app(scope, receive, send)
+        finally:
+            running, last = running - 1, time.monotonic()
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            sidecar_folder.announce(folder, identity)
+
+        async def on_tick(self, counter: int) -> bool:
+            idle = not running and time.monotonic() - last > idle_seconds > 0
+            return await super().on_tick(counter) or idle
+
+    config = uvicorn.Config(
+        counting,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    Server(config).run(sockets=[listener])
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError:
+        listener.bind((HOST, 0))
+    return listener
+
+
+def _exit(number: int, _frame: object) -> None:
+    raise SystemExit(0 if number == signal.SIGTERM else 128 + number)

@@ -1,0 +1,117 @@
+"""The embedded Snowflake: a local server that the real connector talks to, with lasting data.
+
+Belongs here: how that server is started (:func:`start_snowflake`, cheap to import and to call), and
+its process (``python -m etl_dagster.sandbox.snowflake --home DIR``): one DuckDB instance behind
+fakesnow's HTTP server. Does not: the repairs of fakesnow, all in
+:mod:`~etl_dagster.sandbox.snowflake_patches`.
+
+Data live in ``<home>/snowflake/data``, one file a database. What was committed outlives the
+process however it ends: the next start attaches every file, which replays its write-ahead log.
+There is no authentication, hence loopback only, and a folder that only its owner may enter.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from etl_dagster.sandbox import sidecar
+
+NAME = "snowflake"
+IDLE_SECONDS = 1800.0
+THREADS = 2
+MEMORY_LIMIT = "4GB"
+
+# Administration that real accounts need and one local user does not.
+_IGNORED_STATEMENTS = [
+    r"\s*alter\s+session\b",
+    r"\s*(grant|revoke)\b",
+    r"\s*(create|alter|drop)\s+(or\s+replace\s+)?(warehouse|role)\b",
+    r"\s*use\s+(warehouse|role|secondary\s+roles)\b",
+]
+
+
+def start_snowflake(home: Path, *, idle_seconds: float = IDLE_SECONDS) -> sidecar.Sidecar:
+    """Return the embedded Snowflake of ``home``, started if it does not run.
+
+    Args:
+        home: Folder that holds all local state.
+        idle_seconds: A server started now stops after so long without a request; 0 means never.
+
+    Raises:
+        SidecarError: It cannot be started.
+    """
+    module = "etl_dagster.sandbox.snowflake"
+    options = ["--home", str(home), "--idle", str(idle_seconds)]
+    return sidecar.ensure(NAME, home, [sys.executable, "-m", module, *options])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Be the server until stopped or idle."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0, help="wanted port; default: any free one")
+    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds; 0: never stop")
+    parser.add_argument("--threads", type=int, default=THREADS)
+    parser.add_argument("--memory", default=MEMORY_LIMIT, help="limit, such as 4GB")
+    parser.add_argument(
+        "--without", action="append", default=[], help="repair to leave out, to show what it does"
+    )
+    options = parser.parse_args(arguments)
+
+    @contextmanager
+    def build(folder: Path) -> Iterator[Callable[[Any, Any, Any], Awaitable[None]]]:
+        with _engine(folder, options.threads, options.memory, options.without) as app:
+            yield app
+
+    sidecar.serve_from(
+        build, name=NAME, home=options.home, port=options.port, idle_seconds=options.idle
+    )
+
+
+@contextmanager
+def _engine(
+    folder: Path, threads: int, memory: str, without: Collection[str]
+) -> Iterator[Callable[[Any, Any, Any], Awaitable[None]]]:
+    """Open every database of the folder behind fakesnow's application; close them at the end."""
+    # Only the process that serves needs these: together they take a second to import.
+    import fakesnow.server  # noqa: F401, PLC0415
+    from fakesnow.instance import FakeSnow  # noqa: PLC0415
+    from fakesnow.transforms import stage  # noqa: PLC0415
+
+    from etl_dagster.sandbox import snowflake_patches  # noqa: PLC0415
+
+    data, scratch = folder / "data", folder / "scratch"
+    data.mkdir(exist_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)  # a killed predecessor's
+    scratch.mkdir()
+    shutil.rmtree(stage.LOCAL_BUCKET_PATH)  # made at import, in the folder for temporary files
+    stage.LOCAL_BUCKET_PATH = str(scratch / "stages")
+    snowflake_patches.apply(without=without)
+
+    server: Any = sys.modules["fakesnow.server"]  # the package has a function of that name
+    server.shared_fs.duck_conn.close()
+    instance = FakeSnow(db_path=data, nop_regexes=_IGNORED_STATEMENTS)
+    server.shared_fs = instance
+    for setting, value in {
+        "threads": threads,
+        "memory_limit": f"'{memory}'",
+        "temp_directory": f"'{scratch / 'spill'}'",
+        # As on Snowflake, rows come in no order but ORDER BY's; large inserts need far less memory.
+        "preserve_insertion_order": "false",
+    }.items():
+        instance.duck_conn.execute(f"SET GLOBAL {setting} = {value}")
+    for database in sorted(data.glob("*.db")):
+        instance.connect(database=database.stem).close()
+    try:
+        yield server.app
+    finally:
+        instance.duck_conn.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,302 @@
+"""Every setting of the program, read from the environment in one place and checked as a whole.
+
+Belongs here: names, types, bounds, defaults, and the rules between them (what production must
+state, what may not be mixed). Does not: using any of them. Secrets come from the environment only
+and are never shown: not in errors, not in `repr`.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+"""The checkout (or site-packages, where the package is installed as a wheel)."""
+
+
+class Deployment(StrEnum):
+    """Where the outside world is: stand-ins on this machine, or the real services."""
+
+    LOCAL = "local"
+    PRODUCTION = "production"
+
+
+class SettingsError(ValueError):
+    """The environment does not make a usable configuration; the message names each setting."""
+
+
+_LOCAL_ACCOUNT: Final = "embedded"
+
+
+class Settings(BaseModel):
+    """The whole configuration; field aliases are the environment variables' names."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, validate_default=True
+    )
+
+    deployment: Deployment = Field(
+        Deployment.LOCAL,
+        alias="ETL_DEPLOYMENT",
+        description="`local` (embedded Snowflake, CCC sandbox, sample lists) or `production`",
+    )
+    home: Path = Field(
+        PROJECT / ".etl",
+        alias="ETL_HOME",
+        description="Folder of all local state: Dagster's history, DNC store, inboxes, reports",
+    )
+    chunks: int = Field(
+        4,
+        alias="ETL_CHUNKS",
+        ge=1,
+        le=1_000,
+        description="Chunks a day is cut into; fixed once data exist",
+    )
+    campaigns_dir: Path = Field(
+        PROJECT / "campaigns", alias="ETL_CAMPAIGNS_DIR", description="Folder of campaign SQL files"
+    )
+    start_date: date = Field(
+        date(2026, 11, 1), alias="ETL_START_DATE", description="First day that has a partition"
+    )
+    contacts_table: str = Field(
+        "PROPERTY_DATA.CONTACTS",
+        alias="ETL_CONTACTS_TABLE",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}$",
+        description="Table of phones and e-mails for leads whose campaign gives none",
+    )
+    policy_file: Path | None = Field(
+        None, alias="ETL_POLICY_FILE", description="Scrub policy; the built-in one if not set"
+    )
+
+    snowflake_account: str = Field(
+        _LOCAL_ACCOUNT, alias="SNOWFLAKE_ACCOUNT", description="Account identifier"
+    )
+    snowflake_user: str = Field("embedded", alias="SNOWFLAKE_USER", description="User name")
+    snowflake_password: SecretStr | None = Field(
+        None, alias="SNOWFLAKE_PASSWORD", description="Password, where no key pair is used"
+    )
+    snowflake_private_key: SecretStr | None = Field(
+        None, alias="SNOWFLAKE_PRIVATE_KEY", description="Private key in PEM text"
+    )
+    snowflake_private_key_path: Path | None = Field(
+        None, alias="SNOWFLAKE_PRIVATE_KEY_PATH", description="Private key file (PEM)"
+    )
+    snowflake_private_key_password: SecretStr | None = Field(
+        None, alias="SNOWFLAKE_PRIVATE_KEY_PASSWORD", description="Pass phrase of the private key"
+    )
+    snowflake_role: str | None = Field(None, alias="SNOWFLAKE_ROLE", description="Role")
+    snowflake_warehouse: str | None = Field(
+        None, alias="SNOWFLAKE_WAREHOUSE", description="Virtual warehouse"
+    )
+    snowflake_database: str = Field(
+        "ETL_SAMPLE", alias="SNOWFLAKE_DATABASE", description="Database of sources and tables"
+    )
+    snowflake_schema: str = Field(
+        "LEAD_SCRUB", alias="SNOWFLAKE_SCHEMA", description="Schema of the tables written here"
+    )
+    snowflake_host: str | None = Field(
+        None, alias="SNOWFLAKE_HOST", description="Host, where it does not follow from the account"
+    )
+
+    ccc_api_url: str | None = Field(
+        None, alias="CCC_API_URL", description="Address of the litigator scrub (https)"
+    )
+    ccc_api_key: SecretStr | None = Field(
+        None, alias="CCC_API_KEY", description="Key, sent in the header `loginId`"
+    )
+    ccc_batch_size: int = Field(
+        1_000, alias="CCC_BATCH_SIZE", ge=1, le=10_000, description="Phones a request"
+    )
+    ccc_min_workers: int = Field(
+        2, alias="CCC_MIN_WORKERS", ge=1, le=64, description="Fewest requests in flight"
+    )
+    ccc_max_workers: int = Field(
+        16, alias="CCC_MAX_WORKERS", ge=1, le=256, description="Most requests in flight"
+    )
+    ccc_workers_per_batch: float = Field(
+        1.5, alias="CCC_WORKERS_PER_BATCH", gt=0, le=16, description="Workers for each batch"
+    )
+    ccc_max_retries: int = Field(
+        4, alias="CCC_MAX_RETRIES", ge=0, le=20, description="Retries of a transient failure"
+    )
+    ccc_retry_base_delay: float = Field(
+        1.0, alias="CCC_RETRY_BASE_DELAY", ge=0, le=60, description="First retry's delay, seconds"
+    )
+    ccc_retry_max_delay: float = Field(
+        30.0, alias="CCC_RETRY_MAX_DELAY", ge=0, le=600, description="Longest delay, seconds"
+    )
+    ccc_requests_per_minute: int = Field(
+        1_000, alias="CCC_REQUESTS_PER_MINUTE", ge=1, description="Limit shared by this host"
+    )
+    ccc_verdict_ttl_days: float | None = Field(
+        None,
+        alias="CCC_VERDICT_TTL_DAYS",
+        gt=0,
+        le=31,
+        description="How long an answer stays valid; the policy's (7) if not set",
+    )
+    ccc_breaker_failures: int = Field(
+        5, alias="CCC_BREAKER_FAILURES", ge=1, description="Failures in a row that open the breaker"
+    )
+    ccc_breaker_reset_seconds: float = Field(
+        60.0, alias="CCC_BREAKER_RESET_SECONDS", ge=0, description="Seconds until a probe"
+    )
+
+    dnc_db_path: Path | None = Field(
+        None, alias="DNC_DB_PATH", description="DNC store; `ETL_HOME/dnc.sqlite` if not set"
+    )
+    dnc_inbox: Path | None = Field(
+        None, alias="DNC_INBOX", description="List files to load; `ETL_HOME/inbox/dnc` if not set"
+    )
+    dnc_max_age_days: int | None = Field(
+        None,
+        alias="DNC_MAX_AGE_DAYS",
+        ge=1,
+        le=31,
+        description="Oldest list that may clear a phone; the policy's (31) if not set",
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read and check all settings.
+
+        Args:
+            environment: variable names to values; the process's own if None. Empty is not set.
+
+        Raises:
+            SettingsError: a value is out of bounds, production lacks a setting or points at a
+                stand-in, or a local deployment points at a real service. Lists every fault.
+        """
+        environment = os.environ if environment is None else environment
+        given = {name: value for name, value in environment.items() if value.strip()}
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            faults = [f"{e['loc'][0]}: {e['msg']}" for e in error.errors()]
+            raise SettingsError(_refusal(faults)) from None  # the cause holds the values
+        if faults := settings.faults(frozenset(given)):
+            raise SettingsError(_refusal(faults))
+        return settings
+
+    @field_validator("home", "campaigns_dir", "policy_file", "dnc_db_path", "dnc_inbox")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path.expanduser().resolve() if path else None
+
+    def faults(self, given: frozenset[str]) -> list[str]:
+        """Name what is wrong between settings, given the names that were set explicitly."""
+        if self.deployment is Deployment.LOCAL:
+            return self._local_faults(given)
+        return self._production_faults(given)
+
+    def _local_faults(self, given: frozenset[str]) -> list[str]:
+        faults = [
+            f"{name} is set, but ETL_DEPLOYMENT is local, which uses the embedded Snowflake:"
+            " unset it, or set ETL_DEPLOYMENT=production"
+            for name in sorted(given & _REAL_SNOWFLAKE)
+        ]
+        if self.ccc_api_url is not None and not is_loopback(self.ccc_api_url):
+            faults.append(
+                "CCC_API_URL points at another machine, but ETL_DEPLOYMENT is local, where it may"
+                " only be a server on this one: unset it, or set ETL_DEPLOYMENT=production"
+            )
+        return faults
+
+    def _production_faults(self, given: frozenset[str]) -> list[str]:
+        faults = [
+            f"{name} is not set, and production has no default for it"
+            for name in REQUIRED_IN_PRODUCTION
+            if name not in given
+        ]
+        if not given & _SNOWFLAKE_SECRETS:
+            faults.append(
+                "none of SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD"
+                " is set, and production signs in with one of them"
+            )
+        if self.snowflake_account == _LOCAL_ACCOUNT or is_loopback(self.snowflake_host or ""):
+            faults.append("SNOWFLAKE_ACCOUNT or SNOWFLAKE_HOST names the embedded Snowflake")
+        if self.ccc_api_url is not None:
+            if is_loopback(self.ccc_api_url):
+                faults.append("CCC_API_URL points at a sandbox on this machine")
+            elif urlsplit(self.ccc_api_url).scheme != "https":
+                faults.append("CCC_API_URL must start with https://: the key travels in a header")
+        key = self.ccc_api_key.get_secret_value() if self.ccc_api_key else ""
+        if "sandbox" in key.lower():
+            faults.append("CCC_API_KEY is the sandbox's key")
+        return faults
+
+    def has_secret(self, name: str) -> bool:
+        """Whether the secret of this environment variable is set."""
+        fields = type(self).model_fields.items()
+        return any(info.alias == name and getattr(self, field) for field, info in fields)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the stand-ins serve this deployment."""
+        return self.deployment is Deployment.LOCAL
+
+    @property
+    def dnc_store(self) -> Path:
+        """The DNC store's file."""
+        return self.dnc_db_path or self.home / "dnc.sqlite"
+
+    @property
+    def dnc_inbox_dir(self) -> Path:
+        """The folder where DNC list files arrive."""
+        return self.dnc_inbox or self.home / "inbox" / "dnc"
+
+    @property
+    def opt_out_inbox_dir(self) -> Path:
+        """The folder where opt-out files arrive."""
+        return self.dnc_inbox_dir.parent / "opt_outs"
+
+
+REQUIRED_IN_PRODUCTION: Final = (
+    "ETL_HOME",
+    "ETL_CHUNKS",
+    "ETL_CAMPAIGNS_DIR",
+    "ETL_START_DATE",
+    "ETL_CONTACTS_TABLE",
+    "SNOWFLAKE_ACCOUNT",
+    "SNOWFLAKE_USER",
+    "SNOWFLAKE_ROLE",
+    "SNOWFLAKE_WAREHOUSE",
+    "SNOWFLAKE_DATABASE",
+    "SNOWFLAKE_SCHEMA",
+    "CCC_API_URL",
+    "CCC_API_KEY",
+    "DNC_DB_PATH",
+    "DNC_INBOX",
+)
+"""Settings that say where and who: production never guesses them."""
+
+_SNOWFLAKE_SECRETS: Final = frozenset(
+    {"SNOWFLAKE_PASSWORD", "SNOWFLAKE_PRIVATE_KEY", "SNOWFLAKE_PRIVATE_KEY_PATH"}
+)
+_REAL_SNOWFLAKE: Final = _SNOWFLAKE_SECRETS | {
+    "SNOWFLAKE_ACCOUNT",
+    "SNOWFLAKE_USER",
+    "SNOWFLAKE_ROLE",
+    "SNOWFLAKE_WAREHOUSE",
+    "SNOWFLAKE_HOST",
+    "SNOWFLAKE_PRIVATE_KEY_PASSWORD",
+}
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether a URL or host name stays on this machine."""
+    host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _refusal(faults: list[str]) -> str:
+    return "the settings do not allow a start:\n  " + "\n  ".join(faults)

@@ -1,0 +1,122 @@
+"""What the command line shows: progress while a run goes, tables when it is done.
+
+Belongs here: layout. Does not: any number's origin.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from etl_dagster.progress import ProgressEvent
+from etl_dagster.warehouse.funnel import FUNNEL_COLUMNS, Day
+
+WIDTH_WITHOUT_TERMINAL: Final = 120
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console that does not wrap tables when its output goes to a file."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+class RunDisplay:
+    """Shows progress events: a bar a step on a terminal, else a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        """Show on this console."""
+        self._console = console
+        self._bars = Progress(
+            TextColumn("{task.fields[step]:<14}"),
+            BarColumn(24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Start the bars."""
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the bars."""
+        self._bars.stop()
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Show one event."""
+        if event.kind == "error":
+            self._console.print(f"[red]{event.step}: {event.message}[/red]")
+        elif event.percent is None:
+            self._console.print(f"  [dim]{event.step}: {event.message}[/dim]")
+        elif self._console.is_terminal:
+            self._bar(event)
+        else:
+            self._console.print(f"  {event.step}: {event.percent:3.0f}% {_line(event)}")
+
+    def _bar(self, event: ProgressEvent) -> None:
+        task = self._tasks.get(event.step)
+        if task is None or self._bars.tasks[task].finished:
+            task = self._bars.add_task("", total=100, step=event.step)
+            self._tasks[event.step] = task
+        self._bars.update(task, completed=event.percent, description=_line(event))
+
+
+def _line(event: ProgressEvent) -> str:
+    fields = " ".join(f"{name}={value}" for name, value in event.fields.items())
+    return f"{event.message} {fields}".rstrip()
+
+
+def funnel_table(day: Day) -> Table:
+    """A day's leads by class, a row a campaign."""
+    table = Table(title=f"Leads of {day.lead_date}", title_justify="left")
+    table.add_column("campaign")
+    for name in FUNNEL_COLUMNS:
+        table.add_column(name.replace("_", " "), justify="right")
+    for name, funnel in day.campaigns.items():
+        table.add_row(name, *(f"{getattr(funnel, column):,}" for column in FUNNEL_COLUMNS))
+    table.add_section()
+    table.add_row("all", *(f"{getattr(day.total, column):,}" for column in FUNNEL_COLUMNS))
+    return table
+
+
+def counts_table(title: str, name: str, counts: Mapping[str, int]) -> Table:
+    """Names and numbers."""
+    table = Table(title=title, title_justify="left")
+    table.add_column(name)
+    table.add_column("phones", justify="right")
+    for key, count in sorted(counts.items()):
+        table.add_row(key, f"{count:,}")
+    return table
+
+
+def seconds_table(seconds: Mapping[str, float]) -> Table:
+    """How long each stage took."""
+    table = Table(title="Seconds by stage", title_justify="left")
+    for name in seconds:
+        table.add_column(name, justify="right")
+    table.add_row(*(f"{value:.1f}" for value in seconds.values()))
+    return table
+
+
+def rows_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """The result of a query."""
+    table = Table()
+    for name in names:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    return table

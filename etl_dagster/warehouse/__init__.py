@@ -1,0 +1,1 @@
+"""The Snowflake side: sessions, tables, and every SQL statement."""

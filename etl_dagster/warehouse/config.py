@@ -1,0 +1,116 @@
+"""How to reach Snowflake, and as whom.
+
+Belongs here: the settings, named as dagster-snowflake names them, and how they become the
+connector's arguments. Does not: reading them from anywhere.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+POOL_SIZE = 4
+LOGIN_TIMEOUT_SECONDS = 30
+STATEMENT_TIMEOUT_SECONDS = 3600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WarehouseConfig:
+    """Settings of one Snowflake account and user; secrets stay out of ``repr``.
+
+    Attributes:
+        account: Account identifier.
+        user: User name.
+        password: Password, or
+        private_key: text of a PEM private key, or
+        private_key_path: path of one;
+        private_key_password: what it is encrypted with.
+        authenticator: For single sign-on and tokens, as the connector takes it.
+        role: Role; default: the user's.
+        warehouse: Virtual warehouse; default: the user's.
+        database: Database that holds the project's tables.
+        schema: Schema that holds them.
+        connection_args: Anything else that the connector takes, such as host, port, protocol.
+        pool_size: Most connections a process holds.
+        login_timeout: Seconds.
+        network_timeout: Seconds without an answer after which a request is given up; None: never.
+        statement_timeout_seconds: Longest that one statement may run.
+    """
+
+    account: str
+    user: str
+    password: str | None = field(default=None, repr=False)
+    private_key: str | None = field(default=None, repr=False)
+    private_key_path: str | None = None
+    private_key_password: str | None = field(default=None, repr=False)
+    authenticator: str | None = None
+    role: str | None = None
+    warehouse: str | None = None
+    database: str
+    schema: str
+    connection_args: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    pool_size: int = POOL_SIZE
+    login_timeout: int = LOGIN_TIMEOUT_SECONDS
+    network_timeout: int | None = None
+    statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS
+
+    def connector_arguments(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of ``snowflake.connector.connect``.
+
+        Args:
+            overrides: Take precedence over ``connection_args``, such as the address of a server
+                that may have moved.
+        """
+        extra = {**self.connection_args, **overrides}
+        local = is_loopback(str(extra.get("host", "")))
+        session: dict[str, Any] = {
+            "STATEMENT_TIMEOUT_IN_SECONDS": self.statement_timeout_seconds,
+            "TIMEZONE": "UTC",
+            **extra.pop("session_parameters", {}),
+        }
+        if local:  # it has nobody to report to, and looking for a cloud to be in takes time
+            session |= {
+                "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
+                "CLIENT_TELEMETRY_ENABLED": False,
+                "ETL_CLIENT_PROCESS_ID": os.getpid(),
+            }
+            extra.setdefault("platform_detection_timeout_seconds", 0.0)
+        named = {
+            "account": self.account,
+            "user": self.user,
+            "password": self.password,
+            "private_key": self.private_key and _der(self.private_key, self.private_key_password),
+            "private_key_file": self.private_key_path,
+            "private_key_file_pwd": self.private_key_path and self.private_key_password,
+            "authenticator": self.authenticator,
+            "role": self.role,
+            "warehouse": self.warehouse,
+            "database": self.database,
+            "schema": self.schema,
+            "login_timeout": self.login_timeout,
+            "network_timeout": self.network_timeout,
+        }
+        present = {name: value for name, value in named.items() if value is not None}
+        return {"application": "etl_dagster", **present, **extra, "session_parameters": session}
+
+
+def _der(pem: str, password: str | None) -> bytes:
+    """Return the key as the connector takes it from memory."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - rarely needed
+
+    secret = password.encode() if password else None
+    key = serialization.load_pem_private_key(pem.encode(), password=secret)
+    return key.private_bytes(
+        encoding=serialization.Encoding.DER,
+        format=serialization.PrivateFormat.PKCS8,
+        encryption_algorithm=serialization.NoEncryption(),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,69 @@
+"""A warehouse that is ready for work: reachable, its tables there, in a local deployment filled.
+
+Belongs here: what happens once before the first statement of a process. Does not: statements.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
+from etl_dagster.warehouse.tables import create_tables
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from etl_dagster.sandbox.local import LocalWorld
+    from etl_dagster.settings import Settings
+
+
+def open_warehouse(
+    config: WarehouseConfig, *, chunks: int, world: "LocalWorld | None"
+) -> Warehouse:
+    """Connect, and make what is missing.
+
+    Args:
+        config: whom to connect to.
+        chunks: the number of chunks a day is cut into.
+        world: the stand-ins of a local deployment, which are started; None in production.
+
+    Raises:
+        ChunksChangedError: the tables were written with another number of chunks.
+        WarehouseError: Snowflake cannot be reached, or refused.
+        SidecarError: the embedded Snowflake cannot be started.
+    """
+    if world:
+        # the embedded server asks nobody who they are, but the connector insists on a password
+        config = replace(config, password=config.user)
+    warehouse = Warehouse(config, address=world.snowflake_address if world else dict)
+    try:
+        warehouse.ensure_schema()
+        with warehouse.session() as session:
+            create_tables(session, chunks=chunks)
+        if world:
+            world.load_sample(warehouse)
+    except BaseException:
+        warehouse.close()
+        raise
+    return warehouse
+
+
+def warehouse_config(settings: "Settings") -> WarehouseConfig:
+    """The part of the settings that says how to reach Snowflake."""
+
+    def revealed(secret: "SecretStr | None") -> str | None:
+        return secret.get_secret_value() if secret else None
+
+    path = settings.snowflake_private_key_path
+    return WarehouseConfig(
+        account=settings.snowflake_account,
+        user=settings.snowflake_user,
+        password=revealed(settings.snowflake_password),
+        private_key=revealed(settings.snowflake_private_key),
+        private_key_path=str(path) if path else None,
+        private_key_password=revealed(settings.snowflake_private_key_password),
+        role=settings.snowflake_role,
+        warehouse=settings.snowflake_warehouse,
+        database=settings.snowflake_database,
+        schema=settings.snowflake_schema,
+        connection_args={"host": settings.snowflake_host} if settings.snowflake_host else {},
+    )

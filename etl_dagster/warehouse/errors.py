@@ -1,0 +1,106 @@
+"""What can go wrong between this process and Snowflake.
+
+::
+
+    WarehouseError
+    ├── WarehouseUnreachableError   transient: no connection, or it was lost
+    ├── StatementError              Snowflake refused or aborted a statement
+    ├── LoadMismatchError           a load stored other than what was sent; it is undone
+    └── WarehouseMisuseError        a mistake of the calling code, found before Snowflake saw it
+
+Belongs here: the tree, and how a connector's error becomes one of it. Messages name the statement
+and carry Snowflake's number and words, never a value: Snowflake quotes data in many of its
+messages ("Numeric value '...' is not recognized"), so what is quoted is masked unless the message
+comes from compiling the statement, which sees names and no rows.
+"""
+
+import re
+
+# Snowflake's own words for a statement stopped on request.
+CANCELLED_NUMBER = 604
+
+_COMPILATION = "SQL compilation error"
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_ROW_VALUES = re.compile(r"Row Values:.*", re.IGNORECASE | re.DOTALL)
+# A run of digits that could be a phone, however it is written, and anything like an e-mail address.
+_PERSONAL = re.compile(r"\+?\(?\d[\d\-. ()]{6,}\d|[^\s@'\"]+@[^\s@'\"]+")
+
+
+class WarehouseError(RuntimeError):
+    """Anything that goes wrong between this process and Snowflake."""
+
+
+class WarehouseUnreachableError(WarehouseError):
+    """No connection could be made, or the one in use was lost; trying again may help."""
+
+
+class WarehouseMisuseError(WarehouseError):
+    """The calling code asks for what must not be done, such as DDL inside a transaction."""
+
+
+class LoadMismatchError(WarehouseError):
+    """A load stored another number of rows than were sent; nothing of it was kept."""
+
+
+class StatementError(WarehouseError):
+    """Snowflake refused a statement, or stopped it.
+
+    Attributes:
+        statement: Name of the statement.
+        number: Snowflake's error number.
+        sqlstate: Its SQLSTATE.
+        query_id: Its query id, to find it in Snowflake's query history.
+    """
+
+    def __init__(
+        self, message: str, *, statement: str, number: int, sqlstate: str, query_id: str
+    ) -> None:
+        super().__init__(f"{statement}: {message} (number {number}, SQLSTATE {sqlstate})")
+        self.statement = statement
+        self.number = number
+        self.sqlstate = sqlstate
+        self.query_id = query_id
+
+
+def translated(error: Exception, statement: str) -> WarehouseError:
+    """Return what ``error``, raised by the connector while running ``statement``, means.
+
+    The connector's error is not chained: its message holds the values that are masked here.
+    """
+    from snowflake.connector import errors  # noqa: PLC0415 - half a second, once it is needed
+
+    if isinstance(error, WarehouseError):
+        return error
+    number = getattr(error, "errno", None) or -1
+    if isinstance(error, errors.ProgrammingError | errors.IntegrityError) and not lost(error):
+        return StatementError(
+            _without_values(getattr(error, "raw_msg", None) or str(error)),
+            statement=statement,
+            number=number,
+            sqlstate=getattr(error, "sqlstate", None) or "n/a",
+            query_id=getattr(error, "sfqid", None) or "n/a",
+        )
+    if isinstance(error, errors.Error | OSError):
+        return WarehouseUnreachableError(
+            f"{statement}: the connection to Snowflake failed ({type(error).__name__}, number "
+            f"{number}); check that it can be reached, then run again"
+        )
+    return WarehouseError(f"{statement}: {type(error).__name__} in the Snowflake connector")
+
+
+def lost(error: Exception) -> bool:
+    """Whether ``error`` means that the connection, not the statement, is at fault."""
+    from snowflake.connector import errors  # noqa: PLC0415
+
+    number = getattr(error, "errno", None) or 0
+    # 250xxx and 251xxx: network and connection; 3901xx: session or token no longer known.
+    if 250_000 <= number < 252_000 or 390_100 <= number < 390_200:  # noqa: PLR2004 - see above
+        return True
+    statement_level = errors.ProgrammingError | errors.IntegrityError | errors.NotSupportedError
+    return isinstance(error, errors.Error | OSError) and not isinstance(error, statement_level)
+
+
+def _without_values(message: str) -> str:
+    if not message.startswith(_COMPILATION):
+        message = _QUOTED.sub("'***'", _ROW_VALUES.sub("Row Values: ***", message))
+    return _PERSONAL.sub("***", message)

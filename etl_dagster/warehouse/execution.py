@@ -1,0 +1,274 @@
+"""One borrowed connection: run statements, read their results, hold transactions together.
+
+Belongs here: :class:`Session`. Does not: who lends the connection
+(:mod:`~etl_dagster.warehouse.session`), results as Arrow (:mod:`~etl_dagster.warehouse.results`),
+loading files (:mod:`~etl_dagster.warehouse.loading`).
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from etl_dagster.warehouse import interrupts, loading, results, statements
+from etl_dagster.warehouse.errors import (
+    WarehouseMisuseError,
+    WarehouseUnreachableError,
+    lost,
+    translated,
+)
+from etl_dagster.warehouse.results import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
+
+Params = Mapping[str, object] | Sequence[object] | None
+Row = tuple[Any, ...]
+Result = TypeVar("Result")
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+
+
+class Session:
+    """A connection for the use of one thread; borrowed from ``Warehouse.session()``.
+
+    Statements without parameters reach Snowflake as they are: ``LIKE '%x'`` needs no care.
+    With parameters (``%(name)s`` for a mapping, ``%s`` for a sequence) a literal ``%`` is doubled.
+    Aware datetimes are sent as UTC; results of TIMESTAMP_NTZ come back as aware UTC datetimes.
+
+    An exception that interrupts a statement (Ctrl-C, a run being terminated) cancels it in
+    Snowflake before it goes on. Errors are those of :mod:`~etl_dagster.warehouse.errors`.
+    """
+
+    def __init__(
+        self,
+        connection: "SnowflakeConnection",
+        *,
+        query_tag: str,
+        alive: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._connection = connection
+        self._alive = alive
+        self._tag = query_tag
+        self._in_transaction = False
+        #: Set once the connection must not be used again.
+        self.broken = False
+
+    def execute(self, sql: str, params: Params = None) -> int:
+        """Run a statement and return how many rows it inserted, updated and deleted."""
+        return self._execute(sql, params).rowcount or 0
+
+    def rows(self, sql: str, params: Params = None) -> list[Row]:
+        """Run a query and return its rows: for small results."""
+        cursor = self._execute(sql, params)
+        found = self._run(sql, cursor.fetchall)
+        naive = [i for i, c in enumerate(cursor.description) if results.is_utc(c)]
+        return [results.aware(row, naive) for row in found] if naive else found
+
+    def row(self, sql: str, params: Params = None) -> Row | None:
+        """Run a query and return its only row, or None.
+
+        Raises:
+            WarehouseMisuseError: There is more than one.
+        """
+        found = self.rows(sql, params)
+        if len(found) > 1:
+            raise WarehouseMisuseError(
+                f"{statements.name_of(sql)}: {len(found)} rows, expected one"
+            )
+        return found[0] if found else None
+
+    def scalar(self, sql: str, params: Params = None) -> Any:
+        """Run a query and return the only value of its only row, or None if it has no row."""
+        row = self.row(sql, params)
+        if row is not None and len(row) != 1:
+            raise WarehouseMisuseError(
+                f"{statements.name_of(sql)}: {len(row)} columns, expected one"
+            )
+        return None if row is None else row[0]
+
+    def describe(self, sql: str) -> list[Column]:
+        """Return a query's columns without running it."""
+        cursor = self._execute(sql, None, describe_only=True)
+        return [results.column(c) for c in cursor.description]
+
+    def arrow(self, sql: str, params: Params = None) -> "Iterator[pa.RecordBatch]":
+        """Run a query and yield its rows batch by batch, never holding all of them.
+
+        Columns have one Arrow type each, whatever chunk they come in: NUMBER of scale 0 is int64,
+        other NUMBER decimal128, DATE date32, TIMESTAMP_NTZ timestamp[us] (UTC), TEXT and VARIANT
+        string.
+        """
+        cursor = self._execute(sql, params)
+        batches = results.batches(cursor)
+        while (batch := self._run(sql, lambda: next(batches, None))) is not None:
+            yield batch
+
+    def arrow_table(self, sql: str, params: Params = None) -> "pa.Table":
+        """Run a query and return all of its rows; columns as in :meth:`arrow`."""
+        import pyarrow as pa  # noqa: PLC0415 - only who reads Arrow needs it
+
+        cursor = self._execute(sql, params)
+        found = self._run(sql, lambda: list(results.batches(cursor)))
+        return pa.Table.from_batches(found, results.schema(cursor.description))
+
+    def load(self, table: str, data: "pa.Table", *, columns: Sequence[str] | None = None) -> int:
+        """Append ``data`` to ``table``, matching columns by name; return how many rows.
+
+        All of it or nothing: without a transaction of the caller's it runs in one of its own.
+
+        Args:
+            table: Its name, qualified or not, as in SQL.
+            data: Rows; column names match in any case.
+            columns: Which of its columns to load; default: all.
+
+        Raises:
+            LoadMismatchError: Other than the rows sent were stored. Inside a transaction of the
+                caller's, let it pass, so that the transaction is rolled back.
+        """
+        chosen = data if columns is None else data.select(list(columns))
+        if self._in_transaction:
+            return loading.load(self, table, chosen)
+        with self.transaction():
+            return loading.load(self, table, chosen)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what the body does, or, if anything is raised, roll all of it back.
+
+        Raises:
+            WarehouseMisuseError: One is open already.
+        """
+        if self._in_transaction:
+            raise WarehouseMisuseError(
+                "a transaction is open already; they do not nest in Snowflake"
+            )
+        try:
+            self._execute("BEGIN", None, internal=True)
+            self._in_transaction = True
+            yield
+            self._execute("COMMIT", None, internal=True)
+        except BaseException:
+            self.rollback()
+            raise
+        finally:
+            self._in_transaction = False
+
+    def rollback(self) -> None:
+        """Undo what is open; a connection that cannot do that is not used again."""
+        self._in_transaction = False
+        if self.broken:
+            return
+        try:
+            self._execute("ROLLBACK", None, internal=True)
+        except BaseException:
+            self.broken = True  # closing it makes Snowflake roll back
+            raise
+
+    def set_variables(self, variables: Mapping[str, str | int | date]) -> None:
+        """Set session variables, which SQL reads as ``$NAME``.
+
+        Text is quoted; dates and datetimes become typed values (datetimes in UTC).
+
+        Raises:
+            WarehouseMisuseError: A name is not a plain identifier, or a value is of another type.
+        """
+        for name, value in variables.items():
+            if not _VARIABLE.fullmatch(name):
+                raise WarehouseMisuseError(f"not a session variable's name: {name!r}")
+            self._execute(f"SET {name} = {_literal(name, value)}", None)
+
+    def _execute(
+        self, sql: str, params: Params, *, describe_only: bool = False, internal: bool = False
+    ) -> "SnowflakeCursor":
+        name = statements.name_of(sql)
+        if not internal:
+            self._check(sql, name)
+        bound = _bound(name, params)
+        cursor = self._connection.cursor()
+        request = uuid.uuid4()
+        options: dict[str, Any] = {
+            "_statement_params": {"requestId": str(request), "QUERY_TAG": self._tag},
+        }
+        if describe_only:
+            options |= {"_describe_only": True, "_is_internal": True}
+
+        def cancel() -> None:
+            # Best effort: what counts is how the statement itself ends, and it is waited for.
+            with suppress(Exception):
+                self._connection._cancel_query(sql, request)  # noqa: SLF001 - no public way by request
+
+        self._run(sql, lambda: cursor.execute(sql, bound, **options), cancel=cancel)
+        return cursor
+
+    def _check(self, sql: str, name: str) -> None:
+        if statements.controls_transaction(sql):
+            raise WarehouseMisuseError(f"{name}: transactions are begun and ended by transaction()")
+        if self._in_transaction and statements.commits(sql):
+            raise WarehouseMisuseError(f"{name}: would commit the open transaction; run it before")
+
+    def _run(
+        self,
+        sql: str,
+        function: Callable[[], Result],
+        *,
+        cancel: Callable[[], None] = lambda: None,
+    ) -> Result:
+        if self.broken:
+            raise WarehouseUnreachableError(
+                "this session's connection was lost; borrow a new session"
+            )
+        ended = False
+
+        def call() -> Result:
+            nonlocal ended
+            try:
+                return function()
+            finally:
+                ended = True
+
+        try:
+            outcome = interrupts.run(call, cancel=cancel, alive=self._alive)
+        except BaseException:
+            self.broken = not ended
+            raise
+        if outcome.error is not None:
+            self.broken = lost(outcome.error)
+            # Not chained: the connector's message may quote data.
+            raise translated(outcome.error, statements.name_of(sql)) from None
+        return outcome.result
+
+
+def _bound(name: str, params: Params) -> Any:
+    """Return the parameters as the connector takes them, moments in UTC."""
+    if params is None:
+        return None
+    if isinstance(params, Mapping):
+        return {key: _utc(name, value) for key, value in params.items()}
+    return [_utc(name, value) for value in params]
+
+
+def _utc(name: str, value: object) -> object:
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise WarehouseMisuseError(
+            f"{name}: a datetime parameter without time zone; expected aware"
+        )
+    return value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _literal(name: str, value: str | int | date) -> str:
+    if isinstance(value, datetime):
+        return f"'{_utc(name, value)}'::TIMESTAMP_NTZ"
+    if isinstance(value, date):
+        return f"'{value.isoformat()}'::DATE"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+    raise WarehouseMisuseError(f"session variable {name}: {type(value).__name__} cannot be one")

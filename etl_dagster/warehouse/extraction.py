@@ -1,0 +1,251 @@
+"""Campaign SQL to LEADS, without a lead ever leaving the warehouse.
+
+Belongs here: the order of the statements that extract a day, and their counts. Does not: what a
+campaign must return (`leads/campaigns.py`), the statements themselves (`sql/`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from etl_dagster.leads.campaigns import (
+    Campaign,
+    CampaignEmptyError,
+    CampaignSqlError,
+    ColumnMap,
+    resolve_columns,
+)
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.warehouse.errors import StatementError
+from etl_dagster.warehouse.scrubbing import naive
+from etl_dagster.warehouse.session import Session, Statement
+from etl_dagster.warehouse.statements import sql
+from etl_dagster.warehouse.templates import fragment, literals, render
+
+TEXT_COLUMNS: Final = ("first_name", "last_name", "address", "city", "state")
+CONTACT_COLUMNS: Final = ("phone_1", "phone_2", "phone_3", "email_1", "email_2", "email_3")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractCount:
+    """What became of one campaign's rows: the rest are its leads.
+
+    Attributes:
+        campaign: its name.
+        rows: rows that its SQL returned.
+        nameless: rows without first or last name, left out.
+        duplicates: rows of a lead that another row stands for.
+        still_valid: leads that another day published and whose verdicts are still valid.
+    """
+
+    campaign: str
+    rows: int
+    nameless: int
+    duplicates: int
+    still_valid: int
+
+    @property
+    def leads(self) -> int:
+        """Leads that go into LEADS."""
+        return self.rows - self.nameless - self.duplicates - self.still_valid
+
+    def __str__(self) -> str:
+        return (
+            f"campaign {self.campaign}: {self.rows:,} rows, {self.nameless:,} without names,"
+            f" {self.duplicates:,} duplicates, {self.still_valid:,} still valid,"
+            f" {self.leads:,} leads"
+        )
+
+
+class Extraction:
+    """One day's extraction: `stage` runs the campaigns once, `write` replaces a chunk at a time.
+
+    Nothing is written to LEADS before every campaign has been checked and has run.
+    """
+
+    def __init__(  # noqa: PLR0913  each is part of what is extracted
+        self,
+        session: Session,
+        lead_date: date,
+        campaigns: Sequence[Campaign],
+        *,
+        chunks: int,
+        contacts_table: str,
+        force: bool,
+        moment: datetime,
+        run_id: str,
+    ) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            session: used for the whole extraction, whose temporary tables it holds.
+            lead_date: the day.
+            campaigns: whose SQL to run.
+            chunks: the number of chunks a day is cut into.
+            contacts_table: where phones and e-mails come from that a campaign does not give.
+            force: extract leads too that another day published and that are still valid.
+            moment: when the extraction was begun, aware.
+            run_id: the run that extracts.
+        """
+        self._session = session
+        self._lead_date = lead_date
+        self._campaigns = campaigns
+        self._chunks = chunks
+        self._contacts_table = contacts_table
+        self._force = force
+        self._moment = moment
+        self._run_id = run_id
+
+    def stage(self) -> list[ExtractCount]:
+        """Check and run the campaigns; their leads wait in the session's temporary tables.
+
+        Raises:
+            CampaignError: a campaign's SQL does not compile, returns other columns than a lead
+                needs, or returned no row. Names the file; LEADS is as it was.
+            WarehouseError: the warehouse failed; LEADS is as it was.
+        """
+        session = self._session
+        begin = datetime.combine(self._lead_date, time(), UTC)
+        session.set_variables(
+            {
+                "PARTITION_DATE": self._lead_date.isoformat(),
+                "PARTITION_START": f"{naive(begin)}",
+                "PARTITION_END": f"{naive(begin + timedelta(days=1))}",
+            }
+        )
+        maps = [(campaign, self._described(campaign)) for campaign in self._campaigns]
+        session.execute(sql("create_extracted"))
+        for campaign, columns in maps:
+            self._run(campaign, columns)
+        contacts = render(
+            "create_contacts", contacts_table=self._contacts_table, **_identity("c"), **_numbers()
+        )
+        session.execute(contacts)
+        day_leads = render(
+            "create_day_leads",
+            chunk=fragment("chunk", lead_id="n.lead_id", chunks=self._chunks),
+            **_numbers(),
+        )
+        values = {"lead_date": self._lead_date, "moment": self._moment, "force": self._force}
+        session.execute(day_leads, values)
+        return self._counts()
+
+    def write(self, chunk: Chunk, *, everything: bool = True) -> int:
+        """Replace one chunk in LEADS in one transaction.
+
+        Args:
+            chunk: one of the day's chunks.
+            everything: replace all campaigns' leads, else only those of the campaigns that ran.
+
+        Returns:
+            The number of leads written.
+        """
+        names = literals(campaign.name for campaign in self._campaigns)
+        delete = render(
+            "delete_leads", campaigns="" if everything else f"AND campaign IN ({names})"
+        )
+        values = {**chunk.values, "moment": self._moment, "run_id": self._run_id}
+        with self._session.transaction():
+            self._session.execute(delete, chunk.values)
+            return self._session.execute(sql("insert_leads"), values)
+
+    def _described(self, campaign: Campaign) -> ColumnMap:
+        """Check the columns that the campaign returns, without running it."""
+        try:
+            described = self._session.describe(Statement(campaign.sql, campaign.path.name))
+        except StatementError as error:
+            raise CampaignSqlError(
+                campaign.path, f"Snowflake cannot compile the query, nothing was written: {error}"
+            ) from error
+        return resolve_columns(campaign, described)
+
+    def _run(self, campaign: Campaign, columns: ColumnMap) -> None:
+        statement = render(
+            "extract_campaign",
+            campaign=campaign.name,
+            campaign_sql=campaign.sql,
+            columns=",\n            ".join(_selected(columns)),
+            attributes=_attributes(columns),
+            **_identity("keyed"),
+        )
+        try:
+            rows = self._session.execute(Statement(statement, campaign.path.name))
+        except StatementError as error:
+            raise CampaignSqlError(
+                campaign.path, f"Snowflake cannot run the query, nothing was written: {error}"
+            ) from error
+        if not rows and not campaign.may_be_empty:
+            raise CampaignEmptyError(
+                campaign.path,
+                f"the query returned no row for {self._lead_date}, nothing was written; if a day"
+                " without leads is right for it, put the line '-- may be empty' into the file",
+            )
+
+    def _counts(self) -> list[ExtractCount]:
+        found = {
+            name: ExtractCount(
+                campaign=name,
+                rows=int(rows),
+                nameless=int(nameless),
+                duplicates=int(duplicates),
+                still_valid=int(still_valid),
+            )
+            for name, rows, nameless, duplicates, still_valid in self._session.rows(
+                sql("count_extracted")
+            )
+        }
+        empty = {"rows": 0, "nameless": 0, "duplicates": 0, "still_valid": 0}
+        return [
+            found.get(campaign.name, ExtractCount(campaign=campaign.name, **empty))
+            for campaign in self._campaigns
+        ]
+
+
+def _identity(table: str) -> dict[str, str]:
+    """The expressions that identify a person, over the columns of `table`."""
+    return {
+        "first_key": fragment("identity_key", text=f"{table}.first_name"),
+        "last_key": fragment("identity_key", text=f"{table}.last_name"),
+        "street_key": fragment("identity_key", text=f"{table}.address"),
+        "zip_key": fragment("zip_code", text=f"TO_VARCHAR({table}.zip)"),
+    }
+
+
+def _numbers() -> dict[str, str]:
+    """The expressions that read phones."""
+    return {
+        "phone_number": fragment("phone_number", raw="c.phone_raw"),
+        **{
+            f"phone_{place}": fragment("phone_number", raw=f"filled.phone_{place}_raw")
+            for place in (1, 2, 3)
+        },
+    }
+
+
+def _selected(columns: ColumnMap) -> list[str]:
+    """The campaign's columns under the lead's names; blank text is NULL."""
+
+    def text(name: str, to: str) -> str:
+        source = columns.lead[name]
+        if source is None:
+            return f"NULL::VARCHAR AS {to}"
+        value = f"NULLIF(TRIM(TO_VARCHAR(campaign.{source.quoted})), '')"
+        return f"{value} AS {to}"
+
+    return [
+        *(text(name, name) for name in (*TEXT_COLUMNS, "zip")),
+        *(
+            text(name, f"{name}_raw" if name.startswith("phone") else name)
+            for name in CONTACT_COLUMNS
+        ),
+    ]
+
+
+def _attributes(columns: ColumnMap) -> str:
+    """Every other column of the campaign as one object, under its own name."""
+    pairs = []
+    for column in columns.attributes:
+        name = column.name.replace("\\", "\\\\").replace("'", "''")
+        pairs.append(f"'{name}', campaign.{column.quoted}")
+    return f"OBJECT_CONSTRUCT({', '.join(pairs)})::VARIANT"

@@ -1,0 +1,80 @@
+"""A day's leads and phones by what became of them.
+
+Belongs here: the numbers, from the tables. Does not: how they are shown.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Self
+
+from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import sql
+
+
+@dataclass(frozen=True, kw_only=True)
+class Funnel:
+    """Leads by class: `no_phone + invalid + unknown + blocked + callable = extracted`.
+
+    `litigator` and `dnc` share `blocked` out: leads with a litigator's phone, and the others.
+    """
+
+    extracted: int = 0
+    no_phone: int = 0
+    invalid: int = 0
+    litigator: int = 0
+    dnc: int = 0
+    unknown: int = 0
+    blocked: int = 0
+    callable: int = 0
+
+    def __add__(self, other: Self) -> "Funnel":
+        return Funnel(**{name: count + getattr(other, name) for name, count in vars(self).items()})
+
+
+FUNNEL_COLUMNS = tuple(field.name for field in fields(Funnel))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """What became of a day.
+
+    Attributes:
+        lead_date: the day.
+        campaigns: campaign name to its leads by class.
+        phones: campaign name to its distinct phones by verdict.
+        lists: DNC list to the distinct phones that it lists (a phone may be on several).
+        reasons: why phones are UNKNOWN, to distinct phones.
+    """
+
+    lead_date: date
+    campaigns: Mapping[str, Funnel]
+    phones: Mapping[str, Mapping[str, int]]
+    lists: Mapping[str, int]
+    reasons: Mapping[str, int]
+
+    @property
+    def total(self) -> Funnel:
+        """The leads of all campaigns by class."""
+        return sum(self.campaigns.values(), Funnel())
+
+
+def read_day(session: Session, lead_date: date) -> Day:
+    """Count a day's leads and phones."""
+    values = {"lead_date": lead_date}
+    campaigns = {
+        str(name): Funnel(**dict(zip(FUNNEL_COLUMNS, map(int, numbers), strict=True)))
+        for name, *numbers in session.rows(sql("funnel"), values)
+    }
+    phones: dict[str, Counter[str]] = {}
+    lists: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for campaign, verdict, listed, reason, count in session.rows(sql("count_phones"), values):
+        phones.setdefault(campaign, Counter())[verdict] += int(count)
+        lists.update(dict.fromkeys(filter(None, str(listed).split(",")), int(count)))
+        if verdict == "UNKNOWN":
+            reasons[str(reason)] += int(count)
+    return Day(
+        lead_date=lead_date, campaigns=campaigns, phones=phones, lists=lists, reasons=reasons
+    )

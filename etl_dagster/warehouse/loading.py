@@ -1,0 +1,91 @@
+"""Append an Arrow table to a Snowflake table by way of a Parquet file and the table's stage.
+
+Belongs here: PUT, COPY INTO, and leaving nothing behind. Does not: the transaction around it. The
+table's own stage is used because it needs no CREATE STAGE, which would commit that transaction.
+"""
+
+import os
+import re
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl_dagster.warehouse.errors import LoadMismatchError, WarehouseMisuseError
+from etl_dagster.warehouse.statements import Statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from etl_dagster.warehouse.execution import Session
+
+_IDENTIFIER = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+")'
+_TABLE = re.compile(rf"(?:{_IDENTIFIER}\.){{0,2}}{_IDENTIFIER}")
+_ROWS_LOADED = 3  # position in COPY's result: file, status, rows_parsed, rows_loaded, ...
+
+
+def load(session: "Session", table: str, data: "pa.Table") -> int:
+    """Append ``data``; the caller's transaction makes it all or nothing.
+
+    Raises:
+        LoadMismatchError: Snowflake reports another number of rows than were sent.
+        WarehouseMisuseError: ``table`` is not a table's name, or lacks a column of ``data``.
+    """
+    if not _TABLE.fullmatch(table):
+        raise WarehouseMisuseError(f"not the name of a table: {table!r}")
+    columns = session.describe(f"SELECT * FROM {table}")  # noqa: S608 - checked above
+    known = {column.name.upper() for column in columns}
+    unknown = [name for name in data.column_names if name.upper() not in known]
+    if unknown:  # COPY would leave them out without a word
+        raise WarehouseMisuseError(f"{table} has no column {', '.join(unknown)}; nothing is loaded")
+    if not data.num_rows:
+        return 0
+    prefix, _, name = table.rpartition(".") if not table.endswith('"') else _split_quoted(table)
+    stage = f"@{prefix}{'.' if prefix else ''}%{name}/etl_{uuid.uuid4().hex}"
+    with _parquet(data) as file:
+        session.rows(
+            Statement(
+                f"PUT 'file://{file}' {stage} AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = NONE",
+                f"PUT for {table}",
+            )
+        )
+    try:
+        copied = session.rows(
+            Statement(
+                f"COPY INTO {table} FROM {stage} "
+                "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
+                "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE FORCE = TRUE",
+                f"COPY INTO {table}",
+            )
+        )
+    finally:
+        if not session.broken:
+            session.rows(Statement(f"REMOVE {stage}", f"REMOVE for {table}"))
+    loaded = sum(int(row[_ROWS_LOADED]) for row in copied if len(row) > _ROWS_LOADED)
+    if loaded != data.num_rows:
+        raise LoadMismatchError(
+            f"COPY INTO {table}: {data.num_rows:,} rows sent, {loaded:,} stored; nothing is kept"
+        )
+    return loaded
+
+
+def _split_quoted(table: str) -> tuple[str, str, str]:
+    name = re.search(rf"{_IDENTIFIER}$", table)
+    assert name is not None  # noqa: S101 - the whole matched
+    return table[: name.start()].removesuffix("."), ".", name[0]
+
+
+@contextmanager
+def _parquet(data: "pa.Table") -> Iterator[Path]:
+    """Write a file that only this user may read, and that is gone afterwards."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - only who loads needs it
+
+    handle, name = tempfile.mkstemp(prefix="etl_load_", suffix=".parquet")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            pq.write_table(data, file)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -1,0 +1,150 @@
+"""From the chunk's phones to its verdicts: evidence out, decisions in.
+
+Belongs here: reading what is known of a chunk's phones, writing CCC_ENRICHED and DNC_FILTERED.
+Does not: asking a source, deciding (`leads/verdicts.py`), the ledger (`ledger.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.verdicts import Evidence
+from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import sql
+from etl_dagster.warehouse.templates import render
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChunkEvidence:
+    """What the ledger knows of a chunk's n distinct phones.
+
+    Attributes:
+        phones: int64, shape (n,), ascending.
+        ccc: the newest CCC verdicts.
+        dnc_on_record: bool, shape (n,): the verdict of these DNC list versions under this policy
+            is in the ledger and stands.
+        list_versions: the DNC lists and versions that `dnc_on_record` is about.
+    """
+
+    phones: NDArray[np.int64]
+    ccc: Evidence
+    dnc_on_record: NDArray[np.bool_]
+    list_versions: str
+
+
+def gather_evidence(session: Session, chunk: Chunk) -> int:
+    """Put the chunk's distinct phones beside each source's newest ledger row.
+
+    Returns:
+        The number of distinct phones. The rows stay in the session's CHUNK_EVIDENCE, which the
+        other functions here read.
+    """
+    session.execute(render("create_chunk_evidence"), chunk.values)
+    return int(session.scalar(sql("count_chunk_phones")))
+
+
+def phones_to_ask(session: Session, *, moment: datetime, force: bool) -> NDArray[np.int64]:
+    """The phones without a valid CCC answer, all of them if `force`; int64, ascending."""
+    values = {"moment": moment, "force": force}
+    return phone_array(session.arrow_table(sql("select_phones_to_ask"), values)["PHONE"])
+
+
+def write_ccc_enriched(
+    session: Session, chunk: Chunk, *, run_id: str
+) -> tuple[int, dict[str, int]]:
+    """Replace the chunk in CCC_ENRICHED.
+
+    Returns:
+        The number of leads, and the distinct phones by CCC verdict.
+    """
+    with session.transaction():
+        session.execute(sql("delete_ccc_enriched"), chunk.values)
+        leads = session.execute(sql("insert_ccc_enriched"), {**chunk.values, "run_id": run_id})
+    return leads, counts(session, "count_ccc_enriched", {})
+
+
+def read_evidence(
+    session: Session, *, list_versions: str, policy_hash: str, moment: datetime
+) -> ChunkEvidence:
+    """Read what the decision needs of the chunk's phones.
+
+    Args:
+        session: the session in which `gather_evidence` ran.
+        list_versions: the DNC lists and versions in force.
+        policy_hash: the policy in force.
+        moment: the moment of the decision, aware.
+    """
+    values = {
+        "list_versions": list_versions,
+        "policy_hash": policy_hash,
+        "moment": moment,
+    }
+    table = session.arrow_table(sql("select_evidence"), values)
+    until = table["CCC_VALID_UNTIL"].cast(pa.timestamp("us")).to_numpy()
+    return ChunkEvidence(
+        phones=phone_array(table["PHONE"]),
+        ccc=Evidence(
+            verdicts=table["CCC_VERDICT"].cast(pa.int8()).to_numpy(),
+            valid_until=until.astype("datetime64[us]"),
+        ),
+        dnc_on_record=table["DNC_ON_RECORD"].cast(pa.bool_()).to_numpy(),
+        list_versions=list_versions,
+    )
+
+
+def write_dnc_filtered(  # noqa: PLR0913  each is part of the rows
+    session: Session,
+    chunk: Chunk,
+    decisions: pa.Table,
+    *,
+    moment: datetime,
+    policy_hash: str,
+    run_id: str,
+) -> dict[str, int]:
+    """Replace the chunk in DNC_FILTERED.
+
+    Args:
+        session: the session in which `gather_evidence` ran.
+        chunk: the chunk.
+        decisions: one row a phone: PHONE, DNC_VERDICT, DNC_REASON, LISTS, VERDICT.
+        moment: the moment of the decision, aware.
+        policy_hash: the policy that was applied.
+        run_id: the run that writes.
+
+    Returns:
+        Leads by verdict.
+    """
+    session.execute(sql("create_chunk_decisions"))
+    session.load("CHUNK_DECISIONS", decisions)
+    values = {
+        **chunk.values,
+        "moment": moment,
+        "policy_hash": policy_hash,
+        "run_id": run_id,
+    }
+    with session.transaction():
+        session.execute(sql("delete_dnc_filtered"), chunk.values)
+        session.execute(sql("insert_dnc_filtered"), values)
+    return counts(session, "count_dnc_filtered", chunk.values)
+
+
+def counts(session: Session, name: str, values: Mapping[str, object]) -> dict[str, int]:
+    """Run a statement that returns names and numbers."""
+    return {str(key): int(number) for key, number in session.rows(sql(name), values)}
+
+
+def naive(moment: datetime) -> datetime:
+    """A moment as the tables hold it: UTC, without saying so."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def phone_array(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """A column of phones, however the warehouse types its numbers, as int64."""
+    phones: NDArray[np.int64] = pc.cast(column, pa.int64()).to_numpy()
+    return phones

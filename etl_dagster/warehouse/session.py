@@ -1,0 +1,212 @@
+"""The warehouse: one small pool of connections per process, lent out as sessions.
+
+Belongs here: making connections, keeping them, taking them back in a clean state. Does not: what is
+done with one (:mod:`~etl_dagster.warehouse.execution`), settings
+(:mod:`~etl_dagster.warehouse.config`). Nothing connects, or imports the connector, before the
+first session is borrowed.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from etl_dagster.warehouse.config import WarehouseConfig, is_loopback
+from etl_dagster.warehouse.errors import StatementError, WarehouseMisuseError, translated
+from etl_dagster.warehouse.execution import Session
+from etl_dagster.warehouse.results import Column
+from etl_dagster.warehouse.statements import Statement, sql
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from sqlalchemy.pool import PoolProxiedConnection, QueuePool
+
+__all__ = ["Column", "Session", "Statement", "Warehouse", "WarehouseConfig", "sql"]
+
+# Snowflake's "does not exist or not authorized".
+_MISSING = frozenset({2003, 2043})
+_CHECK_AFTER_IDLE_SECONDS = 60.0
+_BORROW_SECONDS = 300.0
+_CONNECT_SECONDS = 2.0
+# https://docs.snowflake.com/en/sql-reference/parameters#query-tag
+_TAG_LENGTH = 2000
+
+
+class _Pool:
+    """Connections of this process, made when needed; shared by all views of one warehouse."""
+
+    def __init__(self, config: WarehouseConfig, address: Callable[[], Mapping[str, Any]]) -> None:
+        self._config = config
+        self._address = address
+        self._lock = threading.Lock()
+        self._queue: QueuePool | None = None
+
+    def borrow(self) -> "PoolProxiedConnection":
+        with self._lock:
+            if self._queue is None:
+                self._queue = self._make()
+            queue = self._queue
+        lent = queue.connect()
+        if not self._usable(lent):
+            lent.invalidate()
+            lent = queue.connect()
+        return lent
+
+    def _usable(self, lent: "PoolProxiedConnection") -> bool:
+        used = _info(lent).get("used")
+        if used is None:
+            return True  # made this moment
+        if not self.alive(lent)():
+            return False
+        idle = time.monotonic() - used
+        return idle < _CHECK_AFTER_IDLE_SECONDS or _raw(lent).is_valid()
+
+    def give_back(self, lent: "PoolProxiedConnection", *, broken: bool) -> None:
+        if broken:
+            lent.invalidate()
+        else:
+            _info(lent)["used"] = time.monotonic()
+            lent.close()
+
+    def alive(self, lent: "PoolProxiedConnection") -> Callable[[], bool]:
+        """Return whether the server still listens, as far as that can be known.
+
+        The connector tries again for as long as a statement may take, which is right for a network
+        and a service that come back. A local server that was killed does not.
+        """
+        raw = _raw(lent)
+        if not is_loopback(raw.host):
+            return lambda: True
+
+        def listens() -> bool:
+            try:
+                socket.create_connection(
+                    (raw.host, int(raw.port)), timeout=_CONNECT_SECONDS
+                ).close()
+            except ConnectionRefusedError:
+                return False
+            except OSError:
+                return True  # too busy to answer is not gone
+            return True
+
+        return listens
+
+    def close(self) -> None:
+        with self._lock:
+            queue, self._queue = self._queue, None
+        if queue is not None:
+            queue.dispose()
+
+    def _make(self) -> "QueuePool":
+        from sqlalchemy.pool import QueuePool  # noqa: PLC0415 - a fifth of a second, once needed
+
+        return QueuePool(
+            cast("Any", self._connect),  # the connector is a DB-API one without saying so in types
+            pool_size=self._config.pool_size,
+            max_overflow=0,
+            timeout=_BORROW_SECONDS,
+            reset_on_return=None,  # Warehouse.session leaves no transaction open
+            use_lifo=True,  # surplus connections grow old and are found out, instead of all a bit
+        )
+
+    def _connect(self) -> "SnowflakeConnection":
+        import snowflake.connector  # noqa: PLC0415 - half a second, once it is needed
+
+        try:
+            arguments = self._config.connector_arguments(self._address())
+            return snowflake.connector.connect(**arguments)
+        except (snowflake.connector.errors.Error, OSError) as error:
+            problem = translated(error, "connect")
+        raise problem
+
+
+class Warehouse:
+    """Lends sessions; safe to share between threads, free until first used.
+
+    Args:
+        config: Whom to connect to.
+        query_tag: Put into Snowflake's QUERY_TAG, as JSON, with every statement.
+        address: Asked for host, port and protocol at every new connection; for a server that may
+            come back elsewhere, such as the embedded one.
+    """
+
+    def __init__(
+        self,
+        config: WarehouseConfig,
+        *,
+        query_tag: Mapping[str, str] | None = None,
+        address: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self.config = config
+        self._tags = dict(query_tag or {})
+        self._pool = _Pool(config, address)
+
+    def with_tag(self, **tags: str) -> "Warehouse":
+        """Return a view of this warehouse, on the same connections, that adds ``tags``."""
+        view = object.__new__(Warehouse)
+        view.config, view._pool = self.config, self._pool
+        view._tags = {**self._tags, **tags}
+        return view
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Lend a session; afterwards nothing is left open, whatever the body raised.
+
+        Raises:
+            WarehouseUnreachableError: No connection can be made.
+        """
+        tag = self._query_tag()
+        lent = self._pool.borrow()
+        session = Session(_raw(lent), query_tag=tag, alive=self._pool.alive(lent))
+        try:
+            yield session
+        finally:
+            self._pool.give_back(lent, broken=session.broken)
+
+    def ensure_schema(self) -> None:
+        """Make the configured database and schema if they are missing."""
+        database, schema = _quoted(self.config.database), _quoted(self.config.schema)
+        with self.session() as session:
+            try:
+                session.execute(f"USE SCHEMA {database}.{schema}")
+            except StatementError as error:
+                if error.number not in _MISSING:
+                    raise
+            else:
+                return
+            try:
+                session.execute(f"USE DATABASE {database}")
+            except StatementError as error:
+                if error.number not in _MISSING:
+                    raise
+                session.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {database}.{schema}")
+        self.close()  # connections made before would have no current schema
+
+    def close(self) -> None:
+        """Close the idle connections; using the warehouse again makes new ones."""
+        with suppress(Exception):
+            self._pool.close()
+
+    def _query_tag(self) -> str:
+        tag = json.dumps(self._tags, sort_keys=True) if self._tags else ""
+        if len(tag) > _TAG_LENGTH:
+            raise WarehouseMisuseError(f"query tag of {len(tag)} characters; Snowflake takes 2,000")
+        return tag
+
+
+def _raw(lent: "PoolProxiedConnection") -> "SnowflakeConnection":
+    return cast("SnowflakeConnection", lent.dbapi_connection)
+
+
+def _info(lent: "PoolProxiedConnection") -> dict[Any, Any]:
+    """Return what is noted about the connection, for as long as it lives."""
+    return cast("dict[Any, Any]", lent.record_info)
+
+
+def _quoted(identifier: str) -> str:
+    """Return the identifier in quotes, as Snowflake would store it unquoted."""
+    return '"' + identifier.upper().replace('"', '""') + '"'

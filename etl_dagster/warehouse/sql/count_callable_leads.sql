@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM CALLABLE_LEADS WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s

@@ -1,0 +1,8 @@
+-- What was decided on each phone of the chunk; lives as long as the session.
+CREATE OR REPLACE TEMPORARY TABLE CHUNK_DECISIONS (
+    phone NUMBER(10, 0),
+    dnc_verdict VARCHAR,
+    dnc_reason VARCHAR,
+    lists VARCHAR,
+    verdict VARCHAR
+)

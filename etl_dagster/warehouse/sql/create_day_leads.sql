@@ -1,0 +1,47 @@
+-- The day's leads as LEADS holds them: one row per campaign and lead, phones normalised, leads
+-- that another day published and whose verdicts are still valid marked.
+CREATE OR REPLACE TEMPORARY TABLE DAY_LEADS AS
+WITH filled AS (
+    SELECT
+        e.campaign, e.lead_id, e.first_name, e.last_name, e.address, e.city, e.state, e.zip,
+        COALESCE(e.phone_1_raw, c.phone_1_raw) AS phone_1_raw,
+        COALESCE(e.phone_2_raw, c.phone_2_raw) AS phone_2_raw,
+        COALESCE(e.phone_3_raw, c.phone_3_raw) AS phone_3_raw,
+        COALESCE(e.email_1, c.email_1) AS email_1,
+        COALESCE(e.email_2, c.email_2) AS email_2,
+        COALESCE(e.email_3, c.email_3) AS email_3,
+        e.attributes
+    FROM EXTRACTED AS e
+    LEFT JOIN LEAD_CONTACTS AS c ON c.lead_id = e.lead_id
+    WHERE e.lead_id IS NOT NULL
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY e.campaign, e.lead_id
+        ORDER BY
+            IFF(e.phone_1_raw IS NULL, 1, 0) + IFF(e.phone_2_raw IS NULL, 1, 0)
+            + IFF(e.phone_3_raw IS NULL, 1, 0),
+            e.first_name, e.last_name, e.address, e.city, e.state,
+            e.phone_1_raw, e.phone_2_raw, e.phone_3_raw, e.email_1, e.email_2, e.email_3,
+            TO_VARCHAR(e.attributes)
+    ) = 1
+),
+numbered AS (
+    SELECT
+        filled.*,
+        {phone_1} AS number_1,
+        {phone_2} AS number_2,
+        {phone_3} AS number_3
+    FROM filled
+)
+SELECT
+    n.campaign, n.lead_id,
+    {chunk}::NUMBER(5, 0) AS chunk,
+    n.first_name, n.last_name, n.address, n.city, n.state, n.zip,
+    n.number_1 AS phone_1,
+    IFF(n.number_2 = n.number_1, NULL, n.number_2) AS phone_2,
+    IFF(n.number_3 = n.number_1 OR n.number_3 = n.number_2, NULL, n.number_3) AS phone_3,
+    n.phone_1_raw, n.phone_2_raw, n.phone_3_raw, n.email_1, n.email_2, n.email_3, n.attributes,
+    p.lead_id IS NOT NULL AS still_valid
+FROM numbered AS n
+LEFT JOIN CALLABLE_LEADS AS p
+    ON p.lead_id = n.lead_id AND p.campaign = n.campaign
+    AND p.lead_date <> %(lead_date)s AND p.callable_until > %(moment)s AND NOT %(force)s

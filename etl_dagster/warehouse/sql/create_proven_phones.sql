@@ -1,0 +1,25 @@
+-- The proof, from the ledger alone: phones whose newest row of every required source is CLEAR and
+-- still valid, and of no source LISTED.
+CREATE OR REPLACE TEMPORARY TABLE PROVEN_PHONES AS
+WITH phones AS (
+    SELECT phone_1 AS phone FROM LEADS
+    WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s AND phone_1 IS NOT NULL
+    UNION
+    SELECT phone_2 FROM LEADS
+    WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s AND phone_2 IS NOT NULL
+    UNION
+    SELECT phone_3 FROM LEADS
+    WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s AND phone_3 IS NOT NULL
+),
+latest AS (
+    SELECT v.phone, v.source, v.verdict, v.valid_until
+    FROM PHONE_VERDICTS AS v
+    JOIN phones AS p ON p.phone = v.phone
+    QUALIFY {newest_first} = 1
+)
+SELECT phone, MIN(IFF(source IN ({required}), valid_until, NULL)) AS callable_until
+FROM latest
+GROUP BY phone
+HAVING COUNT_IF(verdict = 'LISTED') = 0
+    AND COUNT_IF(source IN ({required}) AND verdict = 'CLEAR' AND valid_until > %(moment)s)
+        = {required_count}

@@ -1,0 +1,1 @@
+DELETE FROM CCC_ENRICHED WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s

@@ -1,0 +1,1 @@
+DELETE FROM DNC_FILTERED WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s

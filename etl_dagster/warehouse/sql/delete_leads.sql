@@ -1,0 +1,1 @@
+DELETE FROM LEADS WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s {campaigns}

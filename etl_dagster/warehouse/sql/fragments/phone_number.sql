@@ -1,0 +1,12 @@
+-- The rule of leads/phones.py over the text {raw}: the ten digits, or NULL.
+CASE
+    WHEN REGEXP_LIKE(
+        {raw},
+        '[^0-9A-Za-z]*(1[^0-9A-Za-z]*)?[2-9][0-9]{{2}}[^0-9A-Za-z]*[2-9][0-9]{{2}}[^0-9A-Za-z]*[0-9]{{4}}([.]0+)?[^0-9A-Za-z]*((x|X|ext|Ext|EXT)[^0-9A-Za-z]*[0-9]{{1,6}}[^0-9A-Za-z]*)?'
+    )
+    AND NOT REGEXP_LIKE(
+        RIGHT(REGEXP_REPLACE(REGEXP_REPLACE({raw}, '([.]0+[^0-9A-Za-z]*|[.]0+[^0-9A-Za-z]*(x|X|ext|Ext|EXT).*|(x|X|ext|Ext|EXT).*)$', ''), '[^0-9]', ''), 10),
+        '([0-9]11[0-9]{{7}}|[0-9]{{4}}11[0-9]{{4}})'
+    )
+    THEN RIGHT(REGEXP_REPLACE(REGEXP_REPLACE({raw}, '([.]0+[^0-9A-Za-z]*|[.]0+[^0-9A-Za-z]*(x|X|ext|Ext|EXT).*|(x|X|ext|Ext|EXT).*)$', ''), '[^0-9]', ''), 10)::NUMBER(10, 0)
+END

@@ -1,0 +1,28 @@
+-- What may be dialled at the moment of the query: published, not run out, and with no verdict
+-- that blocks the phone since, from whatever partition it came.
+CREATE OR REPLACE VIEW CALLABLE_NOW AS
+WITH blocked AS (
+    SELECT DISTINCT phone FROM LATEST_VERDICTS WHERE verdict = 'LISTED'
+),
+phones AS (
+    SELECT
+        c.lead_id, c.campaign, c.lead_date, c.chunk, c.callable_until, c.published_at,
+        IFF(b1.phone IS NULL, c.phone_1, NULL) AS phone_1,
+        IFF(b2.phone IS NULL, c.phone_2, NULL) AS phone_2,
+        IFF(b3.phone IS NULL, c.phone_3, NULL) AS phone_3
+    FROM CALLABLE_LEADS AS c
+    LEFT JOIN blocked AS b1 ON b1.phone = c.phone_1
+    LEFT JOIN blocked AS b2 ON b2.phone = c.phone_2
+    LEFT JOIN blocked AS b3 ON b3.phone = c.phone_3
+    WHERE c.callable_until > SYSDATE()
+)
+SELECT
+    p.lead_date, p.campaign, p.lead_id,
+    l.first_name, l.last_name, l.address, l.city, l.state, l.zip,
+    p.phone_1, p.phone_2, p.phone_3, l.email_1, l.email_2, l.email_3, l.attributes,
+    p.callable_until, p.published_at
+FROM phones AS p
+JOIN LEADS AS l
+    ON l.lead_date = p.lead_date AND l.chunk = p.chunk
+    AND l.lead_id = p.lead_id AND l.campaign = p.campaign
+WHERE COALESCE(p.phone_1, p.phone_2, p.phone_3) IS NOT NULL

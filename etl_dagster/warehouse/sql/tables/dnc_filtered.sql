@@ -1,0 +1,22 @@
+CREATE TABLE IF NOT EXISTS DNC_FILTERED (
+    lead_date DATE NOT NULL,
+    chunk NUMBER(5, 0) NOT NULL,
+    lead_id VARCHAR(64) NOT NULL,
+    campaign VARCHAR NOT NULL,
+    phone_1_dnc VARCHAR,
+    phone_2_dnc VARCHAR,
+    phone_3_dnc VARCHAR,
+    phone_1_lists VARCHAR,
+    phone_2_lists VARCHAR,
+    phone_3_lists VARCHAR,
+    phone_1_verdict VARCHAR,
+    phone_2_verdict VARCHAR,
+    phone_3_verdict VARCHAR,
+    phone_1_reason VARCHAR,
+    phone_2_reason VARCHAR,
+    phone_3_reason VARCHAR,
+    lead_verdict VARCHAR NOT NULL,
+    lead_reason VARCHAR NOT NULL,
+    policy_hash VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL
+)

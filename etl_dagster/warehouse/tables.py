@@ -1,0 +1,56 @@
+"""The tables and views that this project writes, made if they are missing.
+
+Belongs here: their order and what must hold between them and the settings. Does not: their
+columns, which stand in `sql/tables/`.
+"""
+
+from typing import Final
+
+from etl_dagster.warehouse.errors import WarehouseError
+from etl_dagster.warehouse.session import Column, Session
+from etl_dagster.warehouse.statements import sql
+from etl_dagster.warehouse.templates import fragment, render
+
+TABLES: Final = (
+    "leads",
+    "phone_verdicts",
+    "scrub_batches",
+    "ccc_enriched",
+    "dnc_filtered",
+    "callable_leads",
+)
+VIEWS: Final = ("latest_verdicts", "ccc_enriched_leads", "dnc_filtered_leads", "callable_now")
+
+
+class ChunksChangedError(WarehouseError):
+    """The stored leads were cut into another number of chunks than the settings say."""
+
+
+def create_tables(session: Session, *, chunks: int) -> None:
+    """Create what is missing and check what is there; views are always made anew.
+
+    Args:
+        session: a session without an open transaction (DDL commits).
+        chunks: the number of chunks a day is cut into.
+
+    Raises:
+        ChunksChangedError: LEADS holds leads in other chunks than `chunks` puts them in.
+        WarehouseError: the warehouse refused.
+    """
+    for name in TABLES:
+        session.execute(sql(f"tables/{name}"))
+    for name in VIEWS:
+        session.execute(render(f"tables/{name}"))
+    bucket = fragment("chunk", lead_id="lead_id", chunks=chunks)
+    if session.scalar(render("check_chunks", chunk=bucket)):
+        raise ChunksChangedError(
+            f"LEADS was written with another number of chunks than ETL_CHUNKS={chunks}: set it"
+            " back, or start with an empty schema (SNOWFLAKE_SCHEMA)"
+        )
+
+
+def columns(session: Session, table: str) -> list[Column]:
+    """The columns of one of the tables, in order."""
+    if table.lower() not in {*TABLES, *VIEWS}:
+        raise ValueError(f"{table} is none of this project's tables")
+    return session.describe(f"SELECT * FROM {table}")  # noqa: S608  a name from the list above

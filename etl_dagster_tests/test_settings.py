@@ -1,0 +1,140 @@
+import pytest
+
+from etl_dagster.settings import (
+    REQUIRED_IN_PRODUCTION,
+    Deployment,
+    Settings,
+    SettingsError,
+    is_loopback,
+)
+
+PRODUCTION = {
+    "ETL_DEPLOYMENT": "production",
+    "ETL_HOME": "/srv/etl",
+    "ETL_CHUNKS": "8",
+    "ETL_CAMPAIGNS_DIR": "/srv/campaigns",
+    "ETL_START_DATE": "2026-01-01",
+    "ETL_CONTACTS_TABLE": "CRM.CONTACTS",
+    "SNOWFLAKE_ACCOUNT": "acme-sales",
+    "SNOWFLAKE_USER": "ETL",
+    "SNOWFLAKE_PRIVATE_KEY_PATH": "/srv/key.p8",
+    "SNOWFLAKE_ROLE": "ETL",
+    "SNOWFLAKE_WAREHOUSE": "ETL_XS",
+    "SNOWFLAKE_DATABASE": "SALES",
+    "SNOWFLAKE_SCHEMA": "LEAD_SCRUB",
+    "CCC_API_URL": "https://dataapi.dncscrub.com",
+    "CCC_API_KEY": "k3y",
+    "DNC_DB_PATH": "/srv/dnc.sqlite",
+    "DNC_INBOX": "/srv/inbox",
+}
+
+
+def test_nothing_set_is_a_local_deployment() -> None:
+    settings = Settings.from_environment({})
+    assert settings.deployment is Deployment.LOCAL
+    assert settings.home.is_absolute()
+    assert settings.dnc_store == settings.home / "dnc.sqlite"
+
+
+def test_a_complete_production_environment_starts() -> None:
+    settings = Settings.from_environment(PRODUCTION)
+    assert not settings.is_local
+    assert settings.chunks == 8
+
+
+@pytest.mark.parametrize("name", [*REQUIRED_IN_PRODUCTION, "SNOWFLAKE_PRIVATE_KEY_PATH"])
+@pytest.mark.parametrize("blank", [False, True])
+def test_production_without_a_setting_refuses_to_start_and_names_it(
+    name: str, *, blank: bool
+) -> None:
+    given = {key: value for key, value in PRODUCTION.items() if key != name}
+    if blank:
+        given[name] = " "
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CCC_API_URL", "http://127.0.0.1:8080"),
+        ("CCC_API_URL", "https://localhost:8080"),
+        ("CCC_API_URL", "https://[::1]:8080"),
+        ("CCC_API_URL", "http://dataapi.dncscrub.com"),
+        ("CCC_API_KEY", "sandbox-key"),
+        ("SNOWFLAKE_ACCOUNT", "embedded"),
+        ("SNOWFLAKE_HOST", "127.0.0.1"),
+    ],
+)
+def test_production_that_points_at_a_sandbox_refuses_to_start(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({**PRODUCTION, name: value})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"SNOWFLAKE_ACCOUNT": "acme-sales"},
+        {"SNOWFLAKE_PASSWORD": "secret"},
+        {"CCC_API_URL": "https://dataapi.dncscrub.com"},
+    ],
+)
+def test_a_local_deployment_that_points_at_a_real_service_refuses_to_start(
+    given: dict[str, str],
+) -> None:
+    with pytest.raises(SettingsError, match=next(iter(given))):
+        Settings.from_environment(given)
+
+
+def test_a_local_deployment_may_use_another_loopback_server() -> None:
+    settings = Settings.from_environment({"CCC_API_URL": "http://127.0.0.1:9"})
+    assert settings.ccc_api_url == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CCC_BATCH_SIZE", "10001"),
+        ("CCC_BATCH_SIZE", "many"),
+        ("ETL_CHUNKS", "0"),
+        ("ETL_DEPLOYMENT", "prod"),
+        ("ETL_START_DATE", "yesterday"),
+        ("ETL_CONTACTS_TABLE", "contacts; DROP TABLE LEADS"),
+        ("DNC_MAX_AGE_DAYS", "32"),
+    ],
+)
+def test_a_value_out_of_bounds_is_named_and_not_shown(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({name: value})
+    assert name in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_every_fault_is_listed_at_once_and_no_secret_is_shown() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({"ETL_DEPLOYMENT": "production", "CCC_API_KEY": "hush-hush"})
+    message = str(caught.value)
+    assert all(name in message for name in REQUIRED_IN_PRODUCTION if name != "CCC_API_KEY")
+    assert "hush-hush" not in message
+
+
+def test_secrets_are_not_in_the_representation() -> None:
+    settings = Settings.from_environment({**PRODUCTION, "SNOWFLAKE_PASSWORD": "hush-hush"})
+    assert "hush-hush" not in repr(settings)
+    assert "k3y" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        ("http://127.0.0.1:80/x", True),
+        ("127.8.0.1", True),
+        ("localhost", True),
+        ("http://[::1]/", True),
+        ("https://dataapi.dncscrub.com", False),
+        ("https://localhost.example.com", False),
+        ("", False),
+    ],
+)
+def test_loopback(address: str, *, local: bool) -> None:
+    assert is_loopback(address) is local
