@@ -177,12 +177,10 @@ def _report(
         json_file.write_text(json.dumps(records, indent=2) + "\n", encoding="utf-8")
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {message}")
-    console.print(
-        f"tables:  {settings.snowflake_database}.{settings.snowflake_schema}"
-        '  (etl-dagster sql "SELECT * FROM CALLABLE_NOW LIMIT 5")\n'
-        f"reports: {settings.home / 'reports'}\n"
-        "UI:      etl-dagster ui  (make ui), then http://127.0.0.1:3000"
-    )
+    tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
+    console.print(f"tables:  {tables}  (etl-dagster sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608
+    console.print(f"reports: {settings.home / 'reports'}")
+    console.print("UI:      make ui (etl-dagster ui), then http://127.0.0.1:3000")
 
 
 @main.command()
@@ -215,15 +213,30 @@ def ui(port: int, options: tuple[str, ...]) -> None:
     """Serve the Dagster UI and daemon; OPTIONS go to `dagster dev`."""
     settings = _settings()
     from etl_dagster import show  # noqa: PLC0415
-    from etl_dagster.defs.launch import dagster_home  # noqa: PLC0415
+    from etl_dagster.defs.launch import Launcher, dagster_home  # noqa: PLC0415
     from etl_dagster.settings import PROJECT  # noqa: PLC0415
 
-    home = dagster_home(settings)
     _announce(settings, show.make_console())
+    home = dagster_home(settings)
+    if settings.is_local:
+        click.echo("bringing up the embedded parts and their sample...")
+        with Launcher(settings) as launcher:
+            launcher.load_lists()
+        _bring_up(settings)
     environment = {**os.environ, "DAGSTER_HOME": str(home), "ETL_HOME": str(settings.home)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would make every import slower
+    os.chdir(home)  # where `dagster.yaml` is that shall count
     command = [
-        *(sys.executable, "-m", "dagster", "dev", "--workspace", str(PROJECT / "workspace.yaml")),
+        *(
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "dagster",
+            "dev",
+            "--workspace",
+            str(PROJECT / "workspace.yaml"),
+        ),
         *("--host", "127.0.0.1", "--port", str(port), *options),
     ]
     os.execve(sys.executable, command, environment)  # noqa: S606  our own interpreter
@@ -238,12 +251,8 @@ def sandbox() -> None:
 def up() -> None:
     """Start the embedded parts, with their sample."""
     settings = _local()
-    from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415
-
-    world = LocalWorld(settings.home)
-    world.ccc()
-    world.load_lists(settings.dnc_store)
-    _warehouse(settings).close()
+    click.echo("bringing up the embedded parts and their sample...")
+    _bring_up(settings)
     _print_status(settings, as_json=False)
 
 
@@ -272,6 +281,16 @@ def reset() -> None:
         sidecar.stop(name, settings.home)
     shutil.rmtree(settings.home, ignore_errors=False)
     click.echo(f"deleted {settings.home}")
+
+
+def _bring_up(settings: "Settings") -> None:
+    """Start the embedded parts and load their sample, where that has not been done."""
+    from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415
+
+    world = LocalWorld(settings.home)
+    world.ccc()
+    world.load_lists(settings.dnc_store)
+    _warehouse(settings).close()
 
 
 def _print_status(settings: "Settings", *, as_json: bool) -> None:

@@ -126,10 +126,10 @@ class Settings(BaseModel):
         4, alias="CCC_MAX_RETRIES", ge=0, le=20, description="Retries of a transient failure"
     )
     ccc_retry_base_delay: float = Field(
-        1.0, alias="CCC_RETRY_BASE_DELAY", ge=0, le=60, description="First retry's delay, seconds"
+        1.0, alias="CCC_RETRY_BASE_DELAY", gt=0, le=60, description="First retry's delay, seconds"
     )
     ccc_retry_max_delay: float = Field(
-        30.0, alias="CCC_RETRY_MAX_DELAY", ge=0, le=600, description="Longest delay, seconds"
+        30.0, alias="CCC_RETRY_MAX_DELAY", gt=0, le=600, description="Longest delay, seconds"
     )
     ccc_requests_per_minute: int = Field(
         1_000, alias="CCC_REQUESTS_PER_MINUTE", ge=1, description="Limit shared by this host"
@@ -145,7 +145,7 @@ class Settings(BaseModel):
         5, alias="CCC_BREAKER_FAILURES", ge=1, description="Failures in a row that open the breaker"
     )
     ccc_breaker_reset_seconds: float = Field(
-        60.0, alias="CCC_BREAKER_RESET_SECONDS", ge=0, description="Seconds until a probe"
+        60.0, alias="CCC_BREAKER_RESET_SECONDS", gt=0, description="Seconds until a probe"
     )
 
     dnc_db_path: Path | None = Field(
@@ -191,9 +191,10 @@ class Settings(BaseModel):
 
     def faults(self, given: frozenset[str]) -> list[str]:
         """Name what is wrong between settings, given the names that were set explicitly."""
-        if self.deployment is Deployment.LOCAL:
-            return self._local_faults(given)
-        return self._production_faults(given)
+        faults = self._local_faults(given) if self.is_local else self._production_faults(given)
+        if self.ccc_min_workers > self.ccc_max_workers:
+            faults.append("CCC_MIN_WORKERS is above CCC_MAX_WORKERS")
+        return faults
 
     def _local_faults(self, given: frozenset[str]) -> list[str]:
         faults = [

@@ -24,6 +24,8 @@ DAY_JOB = "scrub_day"
 REPORT_JOB = "report_day"
 LISTS_JOB = "load_dnc_lists"
 OPT_OUTS_JOB = "load_opt_outs"
+REPORTS_ITSELF = "etl_dagster/reports_itself"
+"""Tag of a run whose launcher writes the report."""
 Job = Any
 """An asset job before it is resolved; Dagster does not export the type."""
 STAGE_ASSETS = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
@@ -35,7 +37,7 @@ def build_automation(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         jobs=[day, report, *_list_jobs()],
         schedules=[_daily_schedule(settings)],
-        sensors=[_report_sensor(day, report)],
+        sensors=[_report_sensor(report)],
     )
 
 
@@ -98,21 +100,30 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
     return scrub_yesterday
 
 
-def _report_sensor(day: Job, report: Job) -> dg.SensorDefinition:
-    """The report of each day that a run of the stages has finished."""
-
+def _report_sensor(report: Job) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
-        monitored_jobs=[day],
         request_job=report,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Writes scrub_report after a day's stages have succeeded",
+        description="Writes scrub_report of the days that a run has published",
     )
-    def report_finished_days(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
-        for day in days_of(context.dagster_run.tags):
-            yield dg.RunRequest(run_key=f"{context.dagster_run.run_id}-{day}", partition_key=day)
+    def report_published_days(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
+        run = context.dagster_run
+        if published(run):
+            for day in days_of(run.tags):
+                yield dg.RunRequest(run_key=f"{run.run_id}-{day}", partition_key=day)
 
-    return report_finished_days
+    return report_published_days
+
+
+def published(run: dg.DagsterRun) -> bool:
+    """Whether a run has published leads and leaves the report to others."""
+    if run.tags.get(REPORTS_ITSELF):
+        return False
+    selected = run.asset_selection
+    return (
+        run.job_name == DAY_JOB if selected is None else dg.AssetKey(STAGE_ASSETS[-1]) in selected
+    )
 
 
 def days_of(tags: Mapping[str, str]) -> list[str]:

@@ -17,12 +17,19 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from etl_dagster.definitions import build_defs
-from etl_dagster.defs.automation import DAY_JOB, LISTS_JOB, OPT_OUTS_JOB, REPORT_JOB
+from etl_dagster.defs.automation import (
+    DAY_JOB,
+    LISTS_JOB,
+    OPT_OUTS_JOB,
+    REPORT_JOB,
+    REPORTS_ITSELF,
+)
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.progress import Sink
+from etl_dagster.sandbox.local import LocalWorld
 from etl_dagster.settings import PROJECT, Settings
 
 STORAGE: Final = '".etl/dagster"'
@@ -91,13 +98,20 @@ class Launcher:
         self._stack.close()
 
     def load_lists(self) -> dict[str, str]:
-        """Load what waits in the list and opt-out inboxes; return failures by step."""
-        failures: dict[str, str] = {}
-        waiting = inbox.pending(self._settings.dnc_inbox_dir)
+        """Load what waits in the list and opt-out inboxes; return failures by step.
+
+        In a local deployment the sample lists are put there first if the store has none.
+        """
+        settings, failures = self._settings, dict[str, str]()
+        if settings.is_local:
+            LocalWorld(settings.home).deliver_lists(
+                settings.dnc_store, settings.dnc_inbox_dir, settings.opt_out_inbox_dir
+            )
+        waiting = inbox.pending(settings.dnc_inbox_dir)
         for name in sorted({file.list for file in waiting}):
             self._instance.add_dynamic_partitions(str(LISTS.name), [name])
             failures |= self._execute(LISTS_JOB, partition_key=name)[2]
-        if inbox.waiting(self._settings.opt_out_inbox_dir):
+        if inbox.waiting(settings.opt_out_inbox_dir):
             failures |= self._execute(OPT_OUTS_JOB)[2]
         return failures
 
@@ -108,7 +122,10 @@ class Launcher:
             "leads": {"config": {"campaigns": list(campaigns), "force": force}},
             "ccc_enriched": {"config": {"force": force}},
         }
-        tags = range_tags(Chunk(lead_date, 0), Chunk(lead_date, last))
+        tags = {
+            **range_tags(Chunk(lead_date, 0), Chunk(lead_date, last)),
+            REPORTS_ITSELF: "true",
+        }
         run, seconds, failures = self._execute(DAY_JOB, ops=config, tags=tags)
         success = run.success
         if success:

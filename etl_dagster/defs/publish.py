@@ -69,7 +69,7 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
             schema = column_schema(columns(session, "callable_leads"))
             for number, chunk in enumerate(chunks):
                 try:
-                    with locks.hold(chunk), step.timed("publish"):
+                    with locks.hold_publication(chunk), step.timed("publish"):
                         published = publication.publish(
                             session,
                             chunk,

@@ -225,10 +225,19 @@ class ChunkLocks(dg.ConfigurableResource[Any]):
     @contextmanager
     def hold(self, chunk: Chunk) -> Iterator[None]:
         """Hold the chunk while the body runs, after whoever holds it now."""
+        with self._locked(f"{chunk.lead_date}-{chunk.number:02d}"):
+            yield
+
+    @contextmanager
+    def hold_publication(self, chunk: Chunk) -> Iterator[None]:
+        """Hold the chunk, and its number for all days: they publish each other's leads."""
+        with self.hold(chunk), self._locked(f"publish-{chunk.number:02d}"):
+            yield
+
+    def _locked(self, name: str) -> FileLock:
         folder = Path(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{chunk.lead_date}-{chunk.number:02d}.lock"):
-            yield
+        return FileLock(folder / f"{name}.lock")
 
 
 class ReportsResource(dg.ConfigurableResource[Any]):

@@ -180,8 +180,11 @@ def _lines(phones: Phones, *, comma: bool) -> bytes:
     return (text if comma else np.delete(text, 3, axis=1)).tobytes()
 
 
-def _xml(phones: Phones) -> str:
-    lines = ["<?xml version='1.0' encoding='UTF-8'?>", "<list type='full' level='state' val='FL'>"]
+def _xml(phones: Phones, as_of: date) -> str:
+    lines = [
+        "<?xml version='1.0' encoding='UTF-8'?>",
+        f"<list type='full' level='state' val='FL' date='{as_of}'>",
+    ]
     for area_code in np.unique(phones // 10_000_000).tolist():
         local = phones[phones // 10_000_000 == area_code] % 10_000_000
         entries = "".join(f"<ph val='{number}'/>" for number in local.tolist())
@@ -211,7 +214,7 @@ def write_dnc_lists(folder: Path, *, as_of: date, numbers: int = NUMBERS) -> lis
         archive.writestr(member, _lines(_every(_COVERED, depth=_depth(numbers)), comma=True))
     state = folder / f"{STATE}_{as_of:%Y-%m-%d}.xml"
     floridian = _every(_STATE_CODES, depth=_SUBSCRIBERS)
-    state.write_text(_xml(floridian[listed_by_state(floridian)]), encoding="utf-8")
+    state.write_text(_xml(floridian[listed_by_state(floridian)], as_of), encoding="utf-8")
     internal = folder / f"{INTERNAL}_{as_of:%Y-%m-%d}.txt"
     everyone = _every(AREA_CODES, depth=_SUBSCRIBERS)
     internal.write_bytes(_lines(everyone[listed_internally(everyone)], comma=False))

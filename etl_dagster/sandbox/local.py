@@ -16,7 +16,7 @@ from filelock import FileLock
 from etl_dagster.dnc import DncStore
 from etl_dagster.sandbox import data
 from etl_dagster.sandbox.ccc import SANDBOX_KEY, start_ccc
-from etl_dagster.sandbox.lists import SampleList, write_dnc_lists
+from etl_dagster.sandbox.lists import INTERNAL, SampleList, write_dnc_lists
 from etl_dagster.sandbox.snowflake import start_snowflake
 from etl_dagster.warehouse.session import Warehouse
 
@@ -57,7 +57,7 @@ class LocalWorld:
         Returns:
             The number of days loaded.
         """
-        today = today or datetime.now(UTC).date()
+        today = today or _today()
         wanted = [today - timedelta(days=back) for back in range(SAMPLE_DAYS, 0, -1)]
         with self._locked("sample"), warehouse.session() as session:
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {data.SCHEMA}")
@@ -79,32 +79,55 @@ class LocalWorld:
                     )
         return len(missing)
 
-    def load_lists(self, store: Path, *, today: date | None = None) -> bool:
-        """Load the sample Do-Not-Call lists if there are none, or none that are fresh.
+    def deliver_lists(self, store: Path, inbox: Path, opt_outs: Path) -> bool:
+        """Put the sample Do-Not-Call lists into the inboxes if the store has no fresh ones.
+
+        Args:
+            store: the store's file.
+            inbox: where list files arrive.
+            opt_outs: where opt-out files arrive.
+
+        Returns:
+            Whether lists were delivered.
+        """
+        with self._locked("lists"):
+            if self._fresh(store):
+                return False
+            for sample in self._write_lists():
+                folder = opt_outs if sample.kind == INTERNAL else inbox
+                folder.mkdir(parents=True, exist_ok=True)
+                name = f"{sample.name}@{sample.as_of}{sample.path.suffix}"
+                shutil.move(sample.path, folder / name)
+        return True
+
+    def load_lists(self, store: Path) -> bool:
+        """Load the sample Do-Not-Call lists into the store if it has no fresh ones.
 
         Returns:
             Whether lists were loaded.
         """
-        today = today or datetime.now(UTC).date()
         with self._locked("lists"):
-            if store.exists() and self._fresh(store, today):
+            if self._fresh(store):
                 return False
-            folder = self.home / "sample" / "dnc"
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            store.parent.mkdir(parents=True, exist_ok=True)
-            samples = write_dnc_lists(folder, as_of=today, numbers=LISTED_NUMBERS)
             exists = store.exists()
+            store.parent.mkdir(parents=True, exist_ok=True)
             with DncStore.open(store, read_only=False) if exists else DncStore.create(store) as to:
-                for sample in samples:
+                for sample in self._write_lists():
                     _load(to, sample)
         return True
 
-    def _fresh(self, store: Path, today: date) -> bool:
+    def _write_lists(self) -> list[SampleList]:
+        folder = self.home / "sample"
+        folder.mkdir(parents=True, exist_ok=True)
+        return write_dnc_lists(folder, as_of=_today(), numbers=LISTED_NUMBERS)
+
+    def _fresh(self, store: Path) -> bool:
+        if not store.exists():
+            return False
         with DncStore.open(store) as opened:
-            dates = [found.as_of for found in opened.stats() if found.kind != "internal"]
+            dates = [found.as_of for found in opened.stats() if found.kind != INTERNAL]
         return bool(dates) and all(
-            day is not None and today - day.date() < RENEW_LISTS_AFTER for day in dates
+            day is not None and _today() - day.date() < RENEW_LISTS_AFTER for day in dates
         )
 
     def _locked(self, name: str) -> FileLock:
@@ -113,8 +136,12 @@ class LocalWorld:
         return FileLock(folder / f"{name}.lock")
 
 
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
 def _load(store: DncStore, sample: SampleList) -> None:
-    if sample.kind == "internal":
+    if sample.kind == INTERNAL:
         store.opt_out_file(sample.path, source="sample")
         return
     known = {found.list for found in store.stats()}
