@@ -131,7 +131,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             ccc_ttl_days=settings.ccc_verdict_ttl_days or 0,
             dnc_max_age_days=settings.dnc_max_age_days or 0,
         ),
-        "locks": resources.ChunkLocks(folder=str(settings.home / "locks")),
+        "locks": resources.HostLocks(folder=str(settings.home / "locks")),
         "reports": resources.ReportsResource(folder=str(settings.home / "reports")),
     }
 

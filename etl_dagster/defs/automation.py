@@ -5,10 +5,12 @@ Belongs here: thin triggers over the stages. Does not: any decision longer than 
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import dagster as dg
 
+from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.partitions import (
     RANGE_END,
     RANGE_START,
@@ -17,6 +19,7 @@ from etl_dagster.defs.partitions import (
     daily_partitions,
     range_tags,
 )
+from etl_dagster.dnc import inbox
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings
 
@@ -26,6 +29,8 @@ LISTS_JOB = "load_dnc_lists"
 OPT_OUTS_JOB = "load_opt_outs"
 REPORTS_ITSELF = "etl_dagster/reports_itself"
 """Tag of a run whose launcher writes the report."""
+INBOX_SECONDS: Final = 15
+"""How often the inboxes are looked into."""
 Job = Any
 """An asset job before it is resolved; Dagster does not export the type."""
 STAGE_ASSETS = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
@@ -33,11 +38,15 @@ STAGE_ASSETS = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
 
 def build_automation(settings: Settings) -> dg.Definitions:
     """The jobs (a day's four stages in one run, its report, the lists) and what launches them."""
-    day, report = _day_job(settings), _report_job(settings)
+    report, lists, opt_outs = _report_job(settings), *_list_jobs()
     return dg.Definitions(
-        jobs=[day, report, *_list_jobs()],
+        jobs=[_day_job(settings), report, lists, opt_outs],
         schedules=[_daily_schedule(settings)],
-        sensors=[_report_sensor(report)],
+        sensors=[
+            _report_sensor(report),
+            _lists_sensor(settings.dnc_inbox_dir, lists),
+            _opt_outs_sensor(settings.opt_out_inbox_dir, opt_outs),
+        ],
     )
 
 
@@ -124,6 +133,52 @@ def published(run: dg.DagsterRun) -> bool:
     return (
         run.job_name == DAY_JOB if selected is None else dg.AssetKey(STAGE_ASSETS[-1]) in selected
     )
+
+
+def _lists_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
+    @dg.sensor(
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=INBOX_SECONDS,
+        description="Loads Do-Not-Call list files when they have arrived whole in the inbox",
+    )
+    def dnc_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        del context
+        files = inbox.pending(folder)
+        if not files:
+            strangers = ", ".join(path.name for path in inbox.nameless(folder))
+            return dg.SkipReason(
+                f"not called <list>@<date>: {strangers}" if strangers else f"nothing in {folder}"
+            )
+        names = sorted({file.list for file in files})
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    partition_key=name,
+                    run_key=f"{name} {inbox.fingerprint(f.path for f in files if f.list == name)}",
+                )
+                for name in names
+            ],
+            dynamic_partitions_requests=[LISTS.build_add_request(names)],
+        )
+
+    return dnc_inbox
+
+
+def _opt_outs_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
+    @dg.sensor(
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=INBOX_SECONDS,
+        description="Records opt-outs when a file of them has arrived whole in the inbox",
+    )
+    def opt_out_inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        del context
+        if files := inbox.waiting(folder):
+            return dg.RunRequest(run_key=inbox.fingerprint(files))
+        return dg.SkipReason(f"nothing in {folder}")
+
+    return opt_out_inbox
 
 
 def days_of(tags: Mapping[str, str]) -> list[str]:

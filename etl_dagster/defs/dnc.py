@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from etl_dagster.defs.reporting import Progress
-from etl_dagster.defs.resources import DncStoreResource
+from etl_dagster.defs.resources import DncStoreResource, HostLocks
 from etl_dagster.dnc import DncError, DncStore, ListStats, LoadResult, inbox
 from etl_dagster.dnc.inbox import InboxFile
 from etl_dagster.progress import ProgressLogger
@@ -38,11 +38,11 @@ def dnc_registry(
     context: dg.AssetExecutionContext,
     dnc_store: DncStoreResource,
     progress: dg.ResourceParam[Progress],
+    locks: HostLocks,
 ) -> dg.MaterializeResult:
     """Load the list's waiting files."""
     step = progress.logger(context)
     name = context.partition_key
-    files = [file for file in inbox.pending(dnc_store.inbox_dir) if file.list == name]
 
     def load(store: DncStore, file: InboxFile) -> LoadResult:
         if file.changes:
@@ -51,7 +51,8 @@ def dnc_registry(
         kind = None if file.list in known else file.kind
         return store.add_list(file.list, [file.path], as_of=file.as_of, kind=kind)
 
-    with dnc_store.open_for_writing() as store:
+    with locks.hold("dnc inbox"), dnc_store.open_for_writing() as store:
+        files = [file for file in inbox.pending(dnc_store.inbox_dir) if file.list == name]
         _load_all(step, [(file.path, partial(load, store, file)) for file in files])
         found = next((stats for stats in store.stats() if stats.list == name), None)
     if found is None:
@@ -78,11 +79,12 @@ def internal_opt_outs(
     context: dg.AssetExecutionContext,
     dnc_store: DncStoreResource,
     progress: dg.ResourceParam[Progress],
+    locks: HostLocks,
 ) -> dg.MaterializeResult:
     """Record the opt-outs of the waiting files."""
     step = progress.logger(context)
-    files = inbox.waiting(dnc_store.opt_out_inbox_dir)
-    with dnc_store.open_for_writing() as store:
+    with locks.hold("opt-out inbox"), dnc_store.open_for_writing() as store:
+        files = inbox.waiting(dnc_store.opt_out_inbox_dir)
         _load_all(
             step,
             [(path, partial(store.opt_out_file, path, source=path.name)) for path in files],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from queue import SimpleQueue
 
 import dagster as dg
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import Field
 from etl_dagster.ccc import CccScrubber, Checkpoint, ScrubProgress
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
-from etl_dagster.defs.resources import CccResource, ChunkLocks, PolicyResource, WarehouseResource
+from etl_dagster.defs.resources import CccResource, HostLocks, PolicyResource, WarehouseResource
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
@@ -59,7 +60,7 @@ def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
         ccc: CccResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
-        locks: ChunkLocks,
+        locks: HostLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
@@ -77,8 +78,15 @@ def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
                     deployment=settings.deployment.value,
                 )
                 share = (100 * number / len(chunks), 100 / len(chunks))
-                with locks.hold(chunk), ccc.scrubber(progress=_shown(step, chunk, share)) as scrub:
-                    metadata = _enrich(session, scrub, origin, rules, step, force=config.force)
+                changes = BreakerChanges(step)
+                with (
+                    locks.hold(chunk),
+                    ccc.scrubber(progress=_shown(step, chunk, share), on_breaker=changes) as scrub,
+                ):
+                    try:
+                        metadata = _enrich(session, scrub, origin, rules, step, force=config.force)
+                    finally:
+                        changes.tell()
                     if scrub.summary.degraded:
                         degraded.append(str(chunk))
                 report.landed(chunk, {**metadata, "dagster/column_schema": schema})
@@ -95,6 +103,24 @@ def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return ccc_enriched
+
+
+class BreakerChanges:
+    """Notes the breaker's changes of state, on any thread, and tells them on the step's own."""
+
+    def __init__(self, step: ProgressLogger) -> None:
+        """Tell this step's log."""
+        self._step = step
+        self._noted: SimpleQueue[str] = SimpleQueue()
+
+    def __call__(self, old: str, new: str) -> None:
+        """Note a change."""
+        self._noted.put(f"the CCC circuit breaker went from {old} to {new}")
+
+    def tell(self) -> None:
+        """Tell what was noted."""
+        while not self._noted.empty():
+            self._step.info(self._noted.get())
 
 
 def _enrich(  # noqa: PLR0913

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
-from etl_dagster.defs.resources import ChunkLocks, WarehouseResource
+from etl_dagster.defs.resources import HostLocks, WarehouseResource
 from etl_dagster.leads.campaigns import Campaign
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.extraction import Extraction
@@ -69,7 +69,7 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
         config: ExtractConfig,
         warehouse: WarehouseResource,
         progress: dg.ResourceParam[Progress],
-        locks: ChunkLocks,
+        locks: HostLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         chosen = _chosen(campaigns, config.campaigns)

@@ -7,7 +7,7 @@ import dagster as dg
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in, daily_partitions
 from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
 from etl_dagster.defs.resources import (
-    ChunkLocks,
+    HostLocks,
     PolicyResource,
     ReportsResource,
     WarehouseResource,
@@ -58,7 +58,7 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
         warehouse: WarehouseResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
-        locks: ChunkLocks,
+        locks: HostLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         required = policy.load().required_sources

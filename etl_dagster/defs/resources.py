@@ -18,7 +18,6 @@ from pydantic import Field, PrivateAttr
 
 from etl_dagster.ccc import CccConfig, CccScrubber
 from etl_dagster.dnc import DncStore
-from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.sandbox.local import LocalWorld
 from etl_dagster.warehouse.connect import open_warehouse
@@ -217,27 +216,18 @@ class PolicyResource(dg.ConfigurableResource[Any]):
         )
 
 
-class ChunkLocks(dg.ConfigurableResource[Any]):
-    """One writer a chunk at a time on this host; a killed one's lock is free at once."""
+class HostLocks(dg.ConfigurableResource[Any]):
+    """One writer at a time on this host; a killed one's lock is free at once."""
 
     folder: str = Field(description="Folder of the lock files")
 
     @contextmanager
-    def hold(self, chunk: Chunk) -> Iterator[None]:
-        """Hold the chunk while the body runs, after whoever holds it now."""
-        with self._locked(f"{chunk.lead_date}-{chunk.number:02d}"):
-            yield
-
-    @contextmanager
-    def hold_publication(self, chunk: Chunk) -> Iterator[None]:
-        """Hold the chunk, and its number for all days: they publish each other's leads."""
-        with self.hold(chunk), self._locked(f"publish-{chunk.number:02d}"):
-            yield
-
-    def _locked(self, name: str) -> FileLock:
+    def hold(self, what: object) -> Iterator[None]:
+        """Hold what is written (a chunk, an inbox) while the body runs, after who holds it now."""
         folder = Path(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{name}.lock")
+        with FileLock(folder / f"{str(what).replace(' ', '-')}.lock"):
+            yield
 
 
 class ReportsResource(dg.ConfigurableResource[Any]):

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
 from etl_dagster.defs.resources import (
-    ChunkLocks,
     DncStoreResource,
+    HostLocks,
     PolicyResource,
     WarehouseResource,
 )
@@ -70,7 +70,7 @@ def build_dnc_filtered(settings: Settings) -> dg.AssetsDefinition:
         dnc_store: DncStoreResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
-        locks: ChunkLocks,
+        locks: HostLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()

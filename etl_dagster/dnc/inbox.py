@@ -3,12 +3,13 @@
 Belongs here: file names and moves. Does not: reading a list (formats.py), loading it (loading.py).
 
 A list file is called `<list>@<date>` with any ending: `national@2026-11-20.zip`; a change list
-`national@2026-11-20.changes.csv`. Names that start with a dot, or end in `.part` or `.tmp`, are
-files that are still being copied.
+`national@2026-11-20.changes.csv`. A file that is still being copied is left alone: one whose name
+starts with a dot or ends in `.part` or the like, or that was written to a moment ago.
 """
 
 import os
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -22,6 +23,8 @@ _NAME: Final = re.compile(
 )
 _UNFINISHED: Final = (".part", ".tmp", ".crdownload", ".filepart")
 _STATE: Final = "state_"
+SETTLED_SECONDS: Final = 5.0
+"""A file that nobody has written to for so long is taken to be whole."""
 DONE: Final = "done"
 REJECTED: Final = "rejected"
 REASON: Final = ".reason.txt"
@@ -51,22 +54,31 @@ class InboxFile:
         return "state" if self.list.startswith(_STATE) else "other"
 
 
-def pending(folder: Path) -> list[InboxFile]:
+def pending(folder: Path, *, now: float | None = None) -> list[InboxFile]:
     """List files that wait in the folder, in the order in which they have to be loaded.
 
     Files whose names say no list and date are not among them; `nameless` finds those.
+
+    Args:
+        folder: the inbox; it need not exist.
+        now: seconds since the epoch, the clock's if None.
     """
-    return sorted(file for path in _finished(folder) if (file := _read_name(path)))
+    return sorted(file for path in _finished(folder, now) if (file := _read_name(path)))
 
 
-def nameless(folder: Path) -> list[Path]:
+def nameless(folder: Path, *, now: float | None = None) -> list[Path]:
     """Files in the folder whose names are not those of list files."""
-    return [path for path in _finished(folder) if _read_name(path) is None]
+    return [path for path in _finished(folder, now) if _read_name(path) is None]
 
 
-def waiting(folder: Path) -> list[Path]:
+def waiting(folder: Path, *, now: float | None = None) -> list[Path]:
     """All finished files of the folder, by name."""
-    return sorted(_finished(folder))
+    return sorted(_finished(folder, now))
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """A text that is another for other files, or for the same files written again."""
+    return ";".join(f"{path.name}:{path.stat().st_mtime_ns}" for path in sorted(paths))
 
 
 def set_done(path: Path) -> Path:
@@ -81,13 +93,17 @@ def set_aside(path: Path, error: DncError) -> Path:
     return moved
 
 
-def _finished(folder: Path) -> Iterable[Path]:
+def _finished(folder: Path, now: float | None) -> Iterable[Path]:
     if not folder.is_dir():
         return []
+    latest = (time.time() if now is None else now) - SETTLED_SECONDS
     return [
         path
         for path in folder.iterdir()
-        if path.is_file() and path.name[0] != "." and path.suffix.lower() not in _UNFINISHED
+        if path.name[0] != "."
+        and path.suffix.lower() not in _UNFINISHED
+        and path.is_file()
+        and path.stat().st_mtime <= latest
     ]
 
 

@@ -163,13 +163,10 @@ def apply(fault: Fault, phones: NDArray[np.int64], reply: Reply) -> Reply:
 def _status(fault: Fault, reply: Reply) -> Reply:
     headers: tuple[tuple[str, str], ...] = ()
     if fault.retry_after is not None:
-        prefix, _, seconds = fault.retry_after.rpartition(":")
-        headers = (("Retry-After", _date(float(seconds)) if prefix else seconds),)
+        as_date, _, seconds = fault.retry_after.rpartition(":")
+        date = formatdate(time.time() + float(seconds), usegmt=True)
+        headers = (("Retry-After", date if as_date else seconds),)
     return error(fault.status, headers=headers, delay=reply.delay)
-
-
-def _date(seconds: float) -> str:
-    return formatdate(time.time() + seconds, usegmt=True)
 
 
 def error(status: int, *, headers: tuple[tuple[str, str], ...] = (), delay: float = 0.0) -> Reply:

@@ -8,6 +8,7 @@ transport and cost twice the time per request.
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -39,8 +40,11 @@ class Service(Protocol):
 class Server:
     """The listening socket and its connections; :meth:`refuse` closes both for a while."""
 
-    def __init__(self, service: Service, *, port: int = 0) -> None:
+    def __init__(
+        self, service: Service, *, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.service = service
+        self._tls = tls
         self.connections: set[_Connection] = set()
         self._port = port
         self._server: asyncio.Server | None = None
@@ -59,7 +63,9 @@ class Server:
 
     async def _listen(self, port: int) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), HOST, port, backlog=1024)
+        self._server = await loop.create_server(
+            lambda: _Connection(self), HOST, port, backlog=1024, ssl=self._tls
+        )
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def _reopen(self) -> None:
@@ -191,15 +197,15 @@ def _head(reply: Reply) -> bytes:
 
 
 @contextlib.contextmanager
-def in_thread(service: Service) -> Iterator[str]:
+def in_thread(service: Service, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve from a thread of this process while the context lasts; gives the address."""
     loop = uvloop.new_event_loop()
-    server = Server(service)
+    server = Server(service, tls=tls)
     loop.run_until_complete(server.open())
     thread = threading.Thread(target=loop.run_forever, name="ccc-sandbox", daemon=True)
     thread.start()
     try:
-        yield f"http://{HOST}:{server.port}"
+        yield f"{'https' if tls else 'http'}://{HOST}:{server.port}"
     finally:
         loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)

@@ -4,6 +4,7 @@ Belongs here: which stand-ins there are and how they get their sample. Does not:
 themselves. Everything is idempotent and safe to call from many processes at once.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -97,6 +98,8 @@ class LocalWorld:
                 folder = opt_outs if sample.kind == INTERNAL else inbox
                 folder.mkdir(parents=True, exist_ok=True)
                 name = f"{sample.name}@{sample.as_of}{sample.path.suffix}"
+                # a list carries its date; one written this moment would pass for half copied
+                os.utime(sample.path, times=(_start_of(sample.as_of).timestamp(),) * 2)
                 shutil.move(sample.path, folder / name)
         return True
 
@@ -140,6 +143,10 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
+def _start_of(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def _load(store: DncStore, sample: SampleList) -> None:
     if sample.kind == INTERNAL:
         store.opt_out_file(sample.path, source="sample")
@@ -148,7 +155,7 @@ def _load(store: DncStore, sample: SampleList) -> None:
     store.add_list(
         sample.name,
         [sample.path],
-        as_of=datetime(sample.as_of.year, sample.as_of.month, sample.as_of.day, tzinfo=UTC),
+        as_of=_start_of(sample.as_of),
         kind=None if sample.name in known else sample.kind,
         source="sample",
         covers=sample.covers,

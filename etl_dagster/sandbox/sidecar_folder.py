@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 #: Exit status of a server that found another one in possession of its folder (EX_TEMPFAIL).
 ALREADY_RUNNING = 75
@@ -63,26 +64,32 @@ def make(home: Path, name: str) -> Path:
     return folder
 
 
+# Never closed: a process that is ending may still have threads at work in the folder.
+_held: list[TextIO] = []
+
+
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Own the folder for as long as the context lasts.
+    """Own the folder until this process ends, however much later than the context that is.
 
-    A process must not open the lock file a second time while it holds it: closing any descriptor
-    of the file drops the lock.
+    A process must not open the lock file a second time: closing any descriptor of the file drops
+    the lock.
 
     Raises:
         SystemExit: With :data:`ALREADY_RUNNING` if another process owns it.
     """
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SystemExit(ALREADY_RUNNING) from None
+    lock = (folder / "lock").open("w")
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise SystemExit(ALREADY_RUNNING) from None
+    _held.append(lock)
+    clear(folder)
+    try:
+        yield
+    finally:
         clear(folder)
-        try:
-            yield
-        finally:
-            clear(folder)
 
 
 def holder(folder: Path) -> int | None:

@@ -45,7 +45,7 @@ def serve(  # noqa: PLR0913 - each is a policy of its own, all keyword-only
         home: Folder that holds the sidecars' folders; made if missing.
         port: Wanted port; 0, or one that is taken, means any free one.
         idle_seconds: Stop after so long without a request; 0 means never.
-        on_stop: Called once after the last request, before the lock is let go.
+        on_stop: Called once after the last request.
 
     Raises:
         SystemExit: With :data:`~etl_dagster.sandbox.sidecar_folder.ALREADY_RUNNING` if another
@@ -74,8 +74,7 @@ def serve_from(
     """Like :func:`serve`, for an application that only the folder's owner may build.
 
     Args:
-        build: Given the sidecar's folder once the lock is held; its context is left before the
-            lock is let go.
+        build: Given the sidecar's folder once that is owned; left after the last request.
         name: As for :func:`serve`.
         home: As for :func:`serve`.
         port: As for :func:`serve`.

@@ -45,7 +45,7 @@ def start_snowflake(home: Path, *, idle_seconds: float = IDLE_SECONDS) -> sideca
         SidecarError: It cannot be started.
     """
     module = "etl_dagster.sandbox.snowflake"
-    options = ["--home", str(home), "--idle", str(idle_seconds)]
+    options = ["--home", str(home.resolve()), "--idle", str(idle_seconds)]
     return sidecar.ensure(NAME, home, [sys.executable, "-m", module, *options])
 
 
@@ -82,7 +82,7 @@ def _engine(
     from fakesnow.instance import FakeSnow  # noqa: PLC0415
     from fakesnow.transforms import stage  # noqa: PLC0415
 
-    from etl_dagster.sandbox import snowflake_patches  # noqa: PLC0415
+    from etl_dagster.sandbox import snowflake_patches, snowflake_routes  # noqa: PLC0415
 
     data, scratch = folder / "data", folder / "scratch"
     data.mkdir(exist_ok=True)
@@ -100,15 +100,17 @@ def _engine(
         "threads": threads,
         "memory_limit": f"'{memory}'",
         "temp_directory": f"'{scratch / 'spill'}'",
-        # As on Snowflake, rows come in no order but ORDER BY's; large inserts need far less memory.
-        "preserve_insertion_order": "false",
     }.items():
         instance.duck_conn.execute(f"SET GLOBAL {setting} = {value}")
     for database in sorted(data.glob("*.db")):
         instance.connect(database=database.stem).close()
+    # As on Snowflake, naming what does not exist makes nothing.
+    instance.create_database_on_connect = instance.create_schema_on_connect = False
     try:
         yield server.app
     finally:
+        for session in list(server.sessions.values()):
+            snowflake_routes.interrupt(session)
         instance.duck_conn.close()
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -2,7 +2,8 @@
 
 Belongs here: one function per difference, in :data:`REPAIRS`, with the reason. Each has a test that
 fails without it (``--without NAME`` starts a server that lacks it). Does not: what the HTTP server
-needs (:mod:`~etl_dagster.sandbox.snowflake_protocol`).
+does (:mod:`~etl_dagster.sandbox.snowflake_protocol`,
+:mod:`~etl_dagster.sandbox.snowflake_sessions`).
 """
 
 import re
@@ -21,11 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
 from fakesnow.dialect import parse_one
+from fakesnow.transforms import stage
 from fakesnow.transforms.merge import operations
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
-from etl_dagster.sandbox import snowflake_protocol
+from etl_dagster.sandbox import snowflake_protocol, snowflake_sessions
 
 # Of type Any because their attributes are replaced.
 arrow: Any = fakesnow.arrow
@@ -36,12 +38,12 @@ Variables: Any = fakesnow.variables.Variables
 
 
 def apply(*, without: Collection[str] = ()) -> None:
-    """Install all repairs, these and the protocol's, once per process.
+    """Install all repairs, these and those of the HTTP server, once per process.
 
     Raises:
         KeyError: ``without`` names a repair that does not exist.
     """
-    wanted = REPAIRS | snowflake_protocol.REPAIRS
+    wanted = REPAIRS | snowflake_sessions.REPAIRS | snowflake_protocol.REPAIRS
     for name in without:
         del wanted[name]
     for repair in wanted.values():
@@ -114,6 +116,26 @@ def session_variables() -> None:
     Variables.inline_variables = inline
 
 
+def reserved_words() -> None:
+    """Names that are words of DuckDB's grammar and not of Snowflake's (``at``) were refused."""
+    words = {
+        name
+        for name, category in duckdb.execute(
+            "SELECT upper(keyword_name), keyword_category FROM duckdb_keywords()"
+        ).fetchall()
+        if category != "unreserved"
+    }
+    original = transforms.upper_case_unquoted_identifiers
+
+    def quote(expression: Expr) -> Any:
+        named = original(expression)
+        if isinstance(named, exp.Identifier) and named.name in words:
+            named.set("quoted", True)  # noqa: FBT003 - sqlglot's own way
+        return named
+
+    transforms.upper_case_unquoted_identifiers = quote
+
+
 def number_aggregates() -> None:
     """SUM and AVG of a NUMBER came back as floating point, which loses cents."""
     transforms.numeric_agg_implicit_cast = lambda expression: expression
@@ -126,7 +148,7 @@ def objects() -> None:
     """
     empty = exp.Literal.string("{}")
 
-    def construct(expression: Expr) -> Expr:
+    def construct(expression: Expr) -> Any:
         if isinstance(expression, exp.Anonymous) and expression.name.upper() == "OBJECT_DELETE":
             target, *keys = expression.expressions
             return _call("JSON_MERGE_PATCH", target, _object([(k, exp.null()) for k in keys]))
@@ -160,7 +182,7 @@ def _object(pairs: list[tuple[Expr, Expr]]) -> Expr:
 def dates_in_text() -> None:
     """TRY_TO_DATE of a column took ISO dates only; Snowflake also takes 12/31/2026, 31-DEC-2026."""
 
-    def parse(expression: Expr) -> Expr:
+    def parse(expression: Expr) -> Any:
         named = isinstance(expression, exp.Anonymous) and expression.name.upper() == "TRY_TO_DATE"
         if named and len(expression.expressions) == 1:
             text = exp.cast(expression.expressions[0], "TEXT")
@@ -264,14 +286,14 @@ def removed_stage_files() -> None:
         if found is None:
             return original(self, command, *args, **options)
         connection = self._conn
-        table = exp.to_table(found["stage"].replace("%", ""), dialect="snowflake")
+        place = (connection.database, connection.schema)
+        database, schema, name = stage.parts_from_var(found["stage"], *place)
         url = copy_into.stage_url_from_var(
             f"{found['stage']}/{found['path']}",
             connection._duck_conn,  # noqa: SLF001
-            connection.database,
-            connection.schema,
+            *place,
             connection.table_stages,
-            table,
+            exp.table_(name.removeprefix("%"), db=schema, catalog=database),
         )
         folder = Path(url)
         names = sorted(file.name for file in folder.rglob("*") if file.is_file())
@@ -291,7 +313,7 @@ def temporary_copy_targets() -> None:
 
     def describe(
         table: exp.Table, connection: Any, database: str | None, schema: str | None
-    ) -> list[tuple[str, str]]:
+    ) -> Any:
         temporary = connection.execute(
             "SELECT 1 FROM duckdb_tables() WHERE temporary AND table_name = ?", [table.name]
         ).fetchone()
@@ -308,6 +330,7 @@ REPAIRS: dict[str, Callable[[], None]] = {
     for repair in (
         null_timestamps,
         session_variables,
+        reserved_words,
         number_aggregates,
         objects,
         dates_in_text,

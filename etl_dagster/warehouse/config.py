@@ -4,14 +4,16 @@ Belongs here: the settings, named as dagster-snowflake names them, and how they 
 connector's arguments. Does not: reading them from anywhere.
 """
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from etl_dagster.warehouse.local import is_loopback, retrying_while_it_listens
+
 POOL_SIZE = 4
 LOGIN_TIMEOUT_SECONDS = 30
+HTTPS_PORT = 443
 STATEMENT_TIMEOUT_SECONDS = 3600
 
 
@@ -63,19 +65,23 @@ class WarehouseConfig:
                 that may have moved.
         """
         extra = {**self.connection_args, **overrides}
-        local = is_loopback(str(extra.get("host", "")))
+        host = str(extra.get("host", ""))
         session: dict[str, Any] = {
             "STATEMENT_TIMEOUT_IN_SECONDS": self.statement_timeout_seconds,
             "TIMEZONE": "UTC",
             **extra.pop("session_parameters", {}),
         }
-        if local:  # it has nobody to report to, and looking for a cloud to be in takes time
+        if is_loopback(
+            host
+        ):  # it has nobody to report to, and looking for a cloud to be in takes time
             session |= {
                 "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
                 "CLIENT_TELEMETRY_ENABLED": False,
                 "ETL_CLIENT_PROCESS_ID": os.getpid(),
             }
             extra.setdefault("platform_detection_timeout_seconds", 0.0)
+            port = int(extra.get("port", HTTPS_PORT))
+            extra.setdefault("backoff_policy", retrying_while_it_listens(host, port))
         named = {
             "account": self.account,
             "user": self.user,
@@ -106,11 +112,3 @@ def _der(pem: str, password: str | None) -> bytes:
         format=serialization.PrivateFormat.PKCS8,
         encryption_algorithm=serialization.NoEncryption(),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,32 +5,31 @@ Belongs here: :class:`Session`. Does not: who lends the connection
 loading files (:mod:`~etl_dagster.warehouse.loading`).
 """
 
-import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etl_dagster.warehouse import interrupts, loading, results, statements
+from etl_dagster.warehouse import interrupts, loading, parameters, results, statements
 from etl_dagster.warehouse.errors import (
+    WarehouseError,
     WarehouseMisuseError,
     WarehouseUnreachableError,
     lost,
     translated,
 )
+from etl_dagster.warehouse.parameters import Params
 from etl_dagster.warehouse.results import Column
+from etl_dagster.warehouse.statements import Statement
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
 
-Params = Mapping[str, object] | Sequence[object] | None
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 
 
 class Session:
@@ -44,17 +43,11 @@ class Session:
     Snowflake before it goes on. Errors are those of :mod:`~etl_dagster.warehouse.errors`.
     """
 
-    def __init__(
-        self,
-        connection: "SnowflakeConnection",
-        *,
-        query_tag: str,
-        alive: Callable[[], bool] = lambda: True,
-    ) -> None:
+    def __init__(self, connection: "SnowflakeConnection", *, query_tag: str) -> None:
         self._connection = connection
-        self._alive = alive
         self._tag = query_tag
         self._in_transaction = False
+        self._staged: list[str] = []
         #: Set once the connection must not be used again.
         self.broken = False
 
@@ -122,7 +115,7 @@ class Session:
         All of it or nothing: without a transaction of the caller's it runs in one of its own.
 
         Args:
-            table: Its name, qualified or not, as in SQL.
+            table: Its plain name, qualified or not.
             data: Rows; column names match in any case.
             columns: Which of its columns to load; default: all.
 
@@ -147,27 +140,37 @@ class Session:
             raise WarehouseMisuseError(
                 "a transaction is open already; they do not nest in Snowflake"
             )
+        self._in_transaction = True
         try:
             self._execute("BEGIN", None, internal=True)
-            self._in_transaction = True
             yield
             self._execute("COMMIT", None, internal=True)
-        except BaseException:
-            self.rollback()
+        except BaseException as error:
+            self._give_up(error)
             raise
         finally:
             self._in_transaction = False
+        self._clean_up()
 
-    def rollback(self) -> None:
-        """Undo what is open; a connection that cannot do that is not used again."""
-        self._in_transaction = False
+    def remove_afterwards(self, stage_path: str) -> None:
+        """Remove these staged files once the open transaction has ended, however it ends."""
+        self._staged.append(stage_path)
+
+    def _give_up(self, error: BaseException) -> None:
+        """Undo what is open; what goes wrong with that is a note on the error that led here."""
         if self.broken:
-            return
+            return  # closing the connection makes Snowflake roll back
         try:
             self._execute("ROLLBACK", None, internal=True)
-        except BaseException:
-            self.broken = True  # closing it makes Snowflake roll back
-            raise
+            self._clean_up()
+        except WarehouseError as further:
+            self.broken = True
+            error.add_note(f"and, when rolling back: {further}")
+
+    def _clean_up(self) -> None:
+        while self._staged:
+            path = self._staged.pop()
+            self.rows(Statement(f"REMOVE {path}", "remove loaded files"))
 
     def set_variables(self, variables: Mapping[str, str | int | date]) -> None:
         """Set session variables, which SQL reads as ``$NAME``.
@@ -175,12 +178,11 @@ class Session:
         Text is quoted; dates and datetimes become typed values (datetimes in UTC).
 
         Raises:
-            WarehouseMisuseError: A name is not a plain identifier, or a value is of another type.
+            WarehouseMisuseError: A name is not a plain identifier, or a value is of another type
+                or longer than Snowflake's 256 bytes.
         """
         for name, value in variables.items():
-            if not _VARIABLE.fullmatch(name):
-                raise WarehouseMisuseError(f"not a session variable's name: {name!r}")
-            self._execute(f"SET {name} = {_literal(name, value)}", None)
+            self._execute(f"SET {name} = {parameters.literal(name, value)}", None)
 
     def _execute(
         self, sql: str, params: Params, *, describe_only: bool = False, internal: bool = False
@@ -188,12 +190,14 @@ class Session:
         name = statements.name_of(sql)
         if not internal:
             self._check(sql, name)
-        bound = _bound(name, params)
+        bound = parameters.bound(name, params)
         cursor = self._connection.cursor()
         request = uuid.uuid4()
         options: dict[str, Any] = {
-            "_statement_params": {"requestId": str(request), "QUERY_TAG": self._tag},
+            "_statement_params": {"requestId": str(request)},
         }
+        if self._tag:
+            options["_statement_params"]["QUERY_TAG"] = self._tag
         if describe_only:
             options |= {"_describe_only": True, "_is_internal": True}
 
@@ -232,7 +236,7 @@ class Session:
                 ended = True
 
         try:
-            outcome = interrupts.run(call, cancel=cancel, alive=self._alive)
+            outcome = interrupts.run(call, cancel=cancel)
         except BaseException:
             self.broken = not ended
             raise
@@ -241,34 +245,3 @@ class Session:
             # Not chained: the connector's message may quote data.
             raise translated(outcome.error, statements.name_of(sql)) from None
         return outcome.result
-
-
-def _bound(name: str, params: Params) -> Any:
-    """Return the parameters as the connector takes them, moments in UTC."""
-    if params is None:
-        return None
-    if isinstance(params, Mapping):
-        return {key: _utc(name, value) for key, value in params.items()}
-    return [_utc(name, value) for value in params]
-
-
-def _utc(name: str, value: object) -> object:
-    if not isinstance(value, datetime):
-        return value
-    if value.tzinfo is None:
-        raise WarehouseMisuseError(
-            f"{name}: a datetime parameter without time zone; expected aware"
-        )
-    return value.astimezone(UTC).replace(tzinfo=None)
-
-
-def _literal(name: str, value: str | int | date) -> str:
-    if isinstance(value, datetime):
-        return f"'{_utc(name, value)}'::TIMESTAMP_NTZ"
-    if isinstance(value, date):
-        return f"'{value.isoformat()}'::DATE"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
-    raise WarehouseMisuseError(f"session variable {name}: {type(value).__name__} cannot be one")

@@ -14,7 +14,6 @@ Result = TypeVar("Result")
 
 CANCEL_SECONDS = 10.0
 _CANCEL_AGAIN_SECONDS = 0.2
-_ALIVE_SECONDS = 2.0
 
 
 class Outcome(Generic[Result]):
@@ -28,7 +27,6 @@ def run(
     function: Callable[[], Result],
     *,
     cancel: Callable[[], None],
-    alive: Callable[[], bool] = lambda: True,
 ) -> Outcome[Result]:
     """Call ``function`` in a thread and wait; if the wait is interrupted, cancel it and re-raise.
 
@@ -36,8 +34,6 @@ def run(
         function: The blocking call.
         cancel: Asks for the call's early end. It may come too early to have any effect, so it is
             called again until the call ended, for at most :data:`CANCEL_SECONDS`.
-        alive: Asked now and then; once it says no, the outcome is a ``ConnectionError`` and the
-            call is left to itself.
 
     Raises:
         BaseException: Whatever interrupted the wait. The call has ended by then, unless
@@ -63,10 +59,7 @@ def run(
     worker = threading.Thread(target=call, name="warehouse-statement", daemon=True)
     try:
         worker.start()
-        while not done.wait(_ALIVE_SECONDS):
-            if not alive():
-                outcome.error = ConnectionError("the other side is gone")
-                break
+        done.wait()
     except BaseException:
         if worker.is_alive():
             threading.Thread(target=keep_cancelling, name="warehouse-cancel", daemon=True).start()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from etl_dagster.warehouse.execution import Session
 
-_IDENTIFIER = r'(?:[A-Za-z_][A-Za-z0-9_$]*|"(?:[^"]|"")+")'
-_TABLE = re.compile(rf"(?:{_IDENTIFIER}\.){{0,2}}{_IDENTIFIER}")
+_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_$]*"
+_TABLE = re.compile(rf"(?P<prefix>(?:{_IDENTIFIER}\.){{0,2}})(?P<name>{_IDENTIFIER})")
 _ROWS_LOADED = 3  # position in COPY's result: file, status, rows_parsed, rows_loaded, ...
 
 
@@ -33,8 +33,9 @@ def load(session: "Session", table: str, data: "pa.Table") -> int:
         LoadMismatchError: Snowflake reports another number of rows than were sent.
         WarehouseMisuseError: ``table`` is not a table's name, or lacks a column of ``data``.
     """
-    if not _TABLE.fullmatch(table):
-        raise WarehouseMisuseError(f"not the name of a table: {table!r}")
+    named = _TABLE.fullmatch(table)
+    if named is None:
+        raise WarehouseMisuseError(f"not the plain name of a table: {table!r}")
     columns = session.describe(f"SELECT * FROM {table}")  # noqa: S608 - checked above
     known = {column.name.upper() for column in columns}
     unknown = [name for name in data.column_names if name.upper() not in known]
@@ -42,8 +43,8 @@ def load(session: "Session", table: str, data: "pa.Table") -> int:
         raise WarehouseMisuseError(f"{table} has no column {', '.join(unknown)}; nothing is loaded")
     if not data.num_rows:
         return 0
-    prefix, _, name = table.rpartition(".") if not table.endswith('"') else _split_quoted(table)
-    stage = f"@{prefix}{'.' if prefix else ''}%{name}/etl_{uuid.uuid4().hex}"
+    stage = f"@{named['prefix']}%{named['name']}/etl_{uuid.uuid4().hex}"
+    session.remove_afterwards(stage)
     with _parquet(data) as file:
         session.rows(
             Statement(
@@ -51,30 +52,20 @@ def load(session: "Session", table: str, data: "pa.Table") -> int:
                 f"PUT for {table}",
             )
         )
-    try:
-        copied = session.rows(
-            Statement(
-                f"COPY INTO {table} FROM {stage} "
-                "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
-                "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE FORCE = TRUE",
-                f"COPY INTO {table}",
-            )
+    copied = session.rows(
+        Statement(
+            f"COPY INTO {table} FROM {stage} "
+            "FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
+            "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE FORCE = TRUE",
+            f"COPY INTO {table}",
         )
-    finally:
-        if not session.broken:
-            session.rows(Statement(f"REMOVE {stage}", f"REMOVE for {table}"))
+    )
     loaded = sum(int(row[_ROWS_LOADED]) for row in copied if len(row) > _ROWS_LOADED)
     if loaded != data.num_rows:
         raise LoadMismatchError(
             f"COPY INTO {table}: {data.num_rows:,} rows sent, {loaded:,} stored; nothing is kept"
         )
     return loaded
-
-
-def _split_quoted(table: str) -> tuple[str, str, str]:
-    name = re.search(rf"{_IDENTIFIER}$", table)
-    assert name is not None  # noqa: S101 - the whole matched
-    return table[: name.start()].removesuffix("."), ".", name[0]
 
 
 @contextmanager

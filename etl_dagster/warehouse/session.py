@@ -7,16 +7,16 @@ first session is borrowed.
 """
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from etl_dagster.warehouse.config import WarehouseConfig, is_loopback
+from etl_dagster.warehouse.config import WarehouseConfig
 from etl_dagster.warehouse.errors import StatementError, WarehouseMisuseError, translated
 from etl_dagster.warehouse.execution import Session
+from etl_dagster.warehouse.local import is_loopback, listens
 from etl_dagster.warehouse.results import Column
 from etl_dagster.warehouse.statements import Statement, sql
 
@@ -30,7 +30,6 @@ __all__ = ["Column", "Session", "Statement", "Warehouse", "WarehouseConfig", "sq
 _MISSING = frozenset({2003, 2043})
 _CHECK_AFTER_IDLE_SECONDS = 60.0
 _BORROW_SECONDS = 300.0
-_CONNECT_SECONDS = 2.0
 # https://docs.snowflake.com/en/sql-reference/parameters#query-tag
 _TAG_LENGTH = 2000
 
@@ -55,14 +54,16 @@ class _Pool:
             lent = queue.connect()
         return lent
 
-    def _usable(self, lent: "PoolProxiedConnection") -> bool:
+    @staticmethod
+    def _usable(lent: "PoolProxiedConnection") -> bool:
         used = _info(lent).get("used")
         if used is None:
             return True  # made this moment
-        if not self.alive(lent)():
+        raw = _raw(lent)
+        if is_loopback(raw.host) and not listens(raw.host, int(raw.port)):
             return False
         idle = time.monotonic() - used
-        return idle < _CHECK_AFTER_IDLE_SECONDS or _raw(lent).is_valid()
+        return idle < _CHECK_AFTER_IDLE_SECONDS or raw.is_valid()
 
     def give_back(self, lent: "PoolProxiedConnection", *, broken: bool) -> None:
         if broken:
@@ -70,29 +71,6 @@ class _Pool:
         else:
             _info(lent)["used"] = time.monotonic()
             lent.close()
-
-    def alive(self, lent: "PoolProxiedConnection") -> Callable[[], bool]:
-        """Return whether the server still listens, as far as that can be known.
-
-        The connector tries again for as long as a statement may take, which is right for a network
-        and a service that come back. A local server that was killed does not.
-        """
-        raw = _raw(lent)
-        if not is_loopback(raw.host):
-            return lambda: True
-
-        def listens() -> bool:
-            try:
-                socket.create_connection(
-                    (raw.host, int(raw.port)), timeout=_CONNECT_SECONDS
-                ).close()
-            except ConnectionRefusedError:
-                return False
-            except OSError:
-                return True  # too busy to answer is not gone
-            return True
-
-        return listens
 
     def close(self) -> None:
         with self._lock:
@@ -160,7 +138,7 @@ class Warehouse:
         """
         tag = self._query_tag()
         lent = self._pool.borrow()
-        session = Session(_raw(lent), query_tag=tag, alive=self._pool.alive(lent))
+        session = Session(_raw(lent), query_tag=tag)
         try:
             yield session
         finally:
@@ -188,7 +166,7 @@ class Warehouse:
 
     def close(self) -> None:
         """Close the idle connections; using the warehouse again makes new ones."""
-        with suppress(Exception):
+        with suppress(Exception):  # they may lead nowhere any more: then there is nothing to close
             self._pool.close()
 
     def _query_tag(self) -> str:
