@@ -6,14 +6,19 @@ Belongs here: layout. Does not: any number's origin.
 import sys
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from etl_dagster.progress import ProgressEvent
+from etl_dagster.settings import Settings
 from etl_dagster.warehouse.funnel import FUNNEL_COLUMNS, Day
+
+if TYPE_CHECKING:
+    from etl_dagster.defs.launch import DayResult
 
 WIDTH_WITHOUT_TERMINAL: Final = 120
 
@@ -59,9 +64,9 @@ class RunDisplay:
     def __call__(self, event: ProgressEvent) -> None:
         """Show one event."""
         if event.kind == "error":
-            self._console.print(f"[red]{event.step}: {event.message}[/red]")
+            self._console.print(f"[red]{event.step}: {escape(event.message)}[/red]")
         elif event.percent is None:
-            self._console.print(f"  [dim]{event.step}: {event.message}[/dim]")
+            self._console.print(f"  [dim]{event.step}: {escape(event.message)}[/dim]")
         elif self._console.is_terminal:
             self._bar(event)
         else:
@@ -78,6 +83,56 @@ class RunDisplay:
 def _line(event: ProgressEvent) -> str:
     fields = " ".join(f"{name}={value}" for name, value in event.fields.items())
     return f"{event.message} {fields}".rstrip()
+
+
+def print_days(
+    console: Console,
+    settings: Settings,
+    days: "Sequence[tuple[DayResult, Day]]",
+    failures: Mapping[str, str],
+) -> None:
+    """Print what became of each day, what failed, and where to look further.
+
+    Args:
+        console: where to.
+        settings: the configuration.
+        days: each day's run and what became of its leads and phones.
+        failures: what failed besides the days' own steps, by step.
+    """
+    for result, day in days:
+        console.print(funnel_table(day))
+        if day.lists:
+            console.print(counts_table("Phones on Do-Not-Call lists", "list", day.lists))
+        if day.reasons:
+            console.print(counts_table("Why phones are unknown", "reason", day.reasons))
+        console.print(seconds_table(result.seconds))
+        failures = {**failures, **result.failures}
+    for step, message in failures.items():
+        console.print(f"[bold red]FAILED {step}[/]: {escape(message)}")
+    tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
+    console.print(f"tables:  {tables}  (etl-dagster sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608
+    console.print(f"reports: {settings.home / 'reports'}")
+    console.print("UI:      make ui (etl-dagster ui), then http://127.0.0.1:3000")
+
+
+def day_records(days: "Sequence[tuple[DayResult, Day]]") -> list[dict[str, object]]:
+    """What became of each day and campaign, for machines."""
+    return [
+        {
+            "date": result.lead_date.isoformat(),
+            "campaign": name,
+            "success": result.success,
+            "run_id": result.run_id,
+            **vars(funnel),
+            "phones": {
+                verdict.lower(): day.phones.get(name, {}).get(verdict, 0)
+                for verdict in ("CALLABLE", "BLOCKED", "UNKNOWN")
+            },
+            "seconds": dict(result.seconds),
+        }
+        for result, day in days
+        for name, funnel in day.campaigns.items()
+    ]
 
 
 def funnel_table(day: Day) -> Table:

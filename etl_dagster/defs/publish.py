@@ -69,7 +69,9 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
             schema = column_schema(columns(session, "callable_leads"))
             for number, chunk in enumerate(chunks):
                 try:
-                    with locks.hold_publication(chunk), step.timed("publish"):
+                    # days publish each other's leads, so of each bucket one day at a time
+                    bucket = f"publish chunk {chunk.number:02d}"
+                    with locks.hold(chunk), locks.hold(bucket), step.timed("publish"):
                         published = publication.publish(
                             session,
                             chunk,

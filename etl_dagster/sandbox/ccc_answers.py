@@ -5,7 +5,7 @@ Does not: HTTP, faults. Both directions work on whole arrays, so that an answer 
 costs tens of microseconds and the sandbox never is what a benchmark measures.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ KNOWN_CLEAN: Final = frozenset({7075276405, 5039367189})
 
 LITIGATORS_ONE_IN: Final = 50
 
+_KNOWN = [(n, True) for n in KNOWN_LITIGATORS] + [(n, False) for n in KNOWN_CLEAN]
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: neighbours get unrelated answers
 _DIGITS = 10
-_POWERS = 10 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.int64)
+_POWERS = 10.0 ** np.arange(_DIGITS - 1, -1, -1)
 _ENTRY = np.frombuffer(b'{"Phone":0000000000,"IsLitigator":false},', dtype=np.uint8)
 _PHONE_AT = slice(9, 9 + _DIGITS)
 _FLAG_AT = slice(34, 39)
@@ -31,8 +32,8 @@ def litigators(phones: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell which phones belong to litigators: the test numbers, else 1 in 50 by a hash."""
     mixed = (phones.astype(np.uint64) * _MIX) >> np.uint64(40)
     listed: NDArray[np.bool_] = mixed % np.uint64(LITIGATORS_ONE_IN) == 0
-    for number in KNOWN_LITIGATORS | KNOWN_CLEAN:
-        listed[phones == number] = number in KNOWN_LITIGATORS
+    for number, known in _KNOWN:
+        listed[phones == number] = known
     return listed
 
 
@@ -41,23 +42,36 @@ def is_litigator(phone: int) -> bool:
     return bool(litigators(np.array([phone], dtype=np.int64))[0])
 
 
-def read_phones(text: str) -> NDArray[np.int64] | None:
+class PhoneList(NamedTuple):
+    """A phone list as it was read.
+
+    Attributes:
+        numbers: The phones.
+        text: Their ASCII digits, one row per phone.
+    """
+
+    numbers: NDArray[np.int64]
+    text: NDArray[np.uint8]
+
+
+def read_phones(text: str) -> PhoneList | None:
     """Read a comma-separated list of 10-digit phones; None if any of them is not valid."""
     raw = np.frombuffer(text.encode() + b",", dtype=np.uint8)
     if raw.size % (_DIGITS + 1):
         return None
     rows = raw.reshape(-1, _DIGITS + 1)
     digits = rows[:, :_DIGITS] - np.uint8(ord("0"))
-    if not ((digits <= 9).all() and (rows[:, _DIGITS] == ord(",")).all()):  # noqa: PLR2004
+    if digits.max() > 9 or (rows[:, _DIGITS] != ord(",")).any():  # noqa: PLR2004
         return None
-    phones: NDArray[np.int64] = digits.astype(np.int64) @ _POWERS
-    return phones if valid_phones(phones).all() else None
+    # Exact: below 2^53.
+    numbers = (digits.astype(np.float64) @ _POWERS).astype(np.int64)
+    return PhoneList(numbers, rows[:, :_DIGITS]) if valid_phones(numbers).all() else None
 
 
-def render(phones: NDArray[np.int64], listed: NDArray[np.bool_]) -> bytes:
-    """Write the vendor's JSON array, one object per phone, in the order given."""
-    table = np.tile(_ENTRY, (phones.size, 1))
-    digits = phones[:, None] // _POWERS % 10
-    table[:, _PHONE_AT] = digits.astype(np.uint8) + np.uint8(ord("0"))
-    table[listed, _FLAG_AT] = _TRUE
+def render(phones: PhoneList) -> bytes:
+    """Write the vendor's JSON array, one object per phone, in the order asked."""
+    table = np.empty((phones.numbers.size, _ENTRY.size), dtype=np.uint8)
+    table[:] = _ENTRY
+    table[:, _PHONE_AT] = phones.text
+    table[litigators(phones.numbers), _FLAG_AT] = _TRUE
     return b"[" + table.tobytes()[:-1] + b"]"

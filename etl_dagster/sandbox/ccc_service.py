@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.sandbox.ccc_answers import litigators, read_phones, render
+from etl_dagster.sandbox.ccc_answers import read_phones, render
 from etl_dagster.sandbox.ccc_faults import LOGIN_PAGE, Fault, FaultScript, Reply, apply, error
 from etl_dagster.sandbox.sidecar_server import IDENTITY_PATH
 
@@ -148,10 +148,10 @@ class CccSandbox:
         if method not in ("GET", "POST"):
             return error(405, delay=delay)
         text, most = _phone_list(method, query, body)
-        phones = None if text is None else read_phones(text)
-        if phones is None or phones.size > most:
+        asked = None if text is None else read_phones(text)
+        if asked is None or asked.numbers.size > most:
             return error(400, delay=delay)
-        reply = Reply(body=render(phones, litigators(phones)), delay=delay, intact=True)
+        reply, phones = Reply(body=render(asked), delay=delay, intact=True), asked.numbers
         fault = self.faults.strike(self._stats.requests, phones)
         if fault is not None:
             reply = apply(fault, phones, reply)

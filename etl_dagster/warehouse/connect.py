@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from etl_dagster.settings import Settings
 
 
+def connect(settings: "Settings") -> Warehouse:
+    """Open the warehouse that the settings name; see `open_warehouse`."""
+    world = None
+    if settings.is_local:
+        from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415  production has none
+
+        world = LocalWorld(settings.home)
+    return open_warehouse(warehouse_config(settings), chunks=settings.chunks, world=world)
+
+
 def open_warehouse(
     config: WarehouseConfig, *, chunks: int, world: "LocalWorld | None"
 ) -> Warehouse:
