@@ -119,6 +119,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             workers_per_batch=settings.ccc_workers_per_batch,
             requests_per_minute=settings.ccc_requests_per_minute,
             state_dir=str(settings.home / "ccc_state"),
+            **_secrets(settings, redis_url="ETL_REDIS_URL"),
         ),
         "dnc_store": resources.DncStoreResource(
             local=local,

@@ -148,6 +148,12 @@ class Settings(BaseModel):
         60.0, alias="CCC_BREAKER_RESET_SECONDS", gt=0, description="Seconds until a probe"
     )
 
+    redis_url: SecretStr | None = Field(
+        None,
+        alias="ETL_REDIS_URL",
+        description="Redis that shares breaker and limiter between hosts; else each has its own",
+    )
+
     dnc_db_path: Path | None = Field(
         None, alias="DNC_DB_PATH", description="DNC store; `ETL_HOME/dnc.sqlite` if not set"
     )

@@ -4,7 +4,8 @@ An answer counts only if it is intact and about exactly what was asked; whatever
 the phone is UNKNOWN with a reason, which is never callable.
 """
 
-from etl_dagster.ccc.client import Answer, CccClient
+from etl_dagster.ccc.answer import Answer
+from etl_dagster.ccc.client import CccClient
 from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import (
     CccAuthError,
@@ -14,6 +15,7 @@ from etl_dagster.ccc.errors import (
     CccError,
     CccMalformedError,
     CccRateLimitedError,
+    CccRefusedError,
     CccRejectedError,
     CccRequestError,
     CccStatusError,
@@ -33,6 +35,7 @@ __all__ = [
     "CccError",
     "CccMalformedError",
     "CccRateLimitedError",
+    "CccRefusedError",
     "CccRejectedError",
     "CccRequestError",
     "CccScrubber",

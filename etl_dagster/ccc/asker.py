@@ -4,7 +4,9 @@ Belongs here: attempts, retries, bisecting, and which failure makes phones UNKNO
 reason. Does not: the stream of batches and its checkpoints (:mod:`~etl_dagster.ccc.scrubber`).
 """
 
+import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,17 +15,27 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.ccc.client import Answer, CccClient
+from etl_dagster.ccc.answer import Answer
+from etl_dagster.ccc.client import CccClient
 from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import (
     CccRateLimitedError,
+    CccRefusedError,
     CccRejectedError,
     CccRequestError,
     CccStatusError,
 )
 from etl_dagster.ccc.meter import Meter
 from etl_dagster.ccc.records import ScrubbedBatch, decided, unknown
-from etl_dagster.resilience import Breaker, BreakerOpenError, RequestLimiter, Stop, Throttle, Turn
+from etl_dagster.resilience import (
+    Breaker,
+    BreakerOpenError,
+    OutOfTimeError,
+    RequestLimiter,
+    Stop,
+    Throttle,
+    Turn,
+)
 
 BREAKER_OPEN: Final = "breaker_open"
 DEADLINE: Final = "deadline"
@@ -60,38 +72,54 @@ class Asker:
     def scrub(self, phones: NDArray[np.int64]) -> list[ScrubbedBatch]:
         """Return the verdicts of one batch: each phone in one of the results, once.
 
+        A batch that CCC refuses (400) is halved until the phones that it does not like are alone.
+        It is halved breadth first: if they are few, some part is soon accepted, and if none is,
+        the requests are at fault and not the phones.
+
         Raises:
             CccAuthError: The key is refused.
             CancelledError: ``stop`` was thrown.
         """
         done: list[ScrubbedBatch] = []
-        parts, extra = [phones], self.config.bisect_requests
+        parts, extra = deque([phones]), self.config.bisect_requests
+        accepted = hopeless = False
         while parts:
-            part = parts.pop()
-            halves = self._scrub_part(part, whole=part is phones, split=extra > 1, done=done)
-            extra -= len(halves)
-            parts += halves
+            part = parts.popleft()
+            try:
+                batch = self._ask(part)
+            except CccRejectedError as error:
+                hopeless = not accepted and extra <= self.config.bisect_requests / 2
+                if part.size > 1 and extra > 1 and not hopeless:
+                    self.meter.bisected()
+                    extra -= 2
+                    parts += [part[: part.size // 2], part[part.size // 2 :]]
+                    continue
+                batch = self.unknown(part, error.reason)
+            accepted = accepted or bool(batch.verdicts.any())
+            done.append(batch)
+        if hopeless and not accepted:
+            self._blame(CccRefusedError("CCC refuses a batch and all of its parts (HTTP 400)"))
         return done
 
-    def request(self, ask: Callable[[], Answer], *, whole: bool = True) -> Answer:
+    def request(self, ask: Callable[[], Answer], *, usual: bool = False) -> Answer:
         """Ask, and ask again while that can help.
 
         Args:
             ask: Makes one request.
-            whole: Whether it is not about a part of a batch that was refused.
+            usual: It is about a full batch, so that its latency can be compared.
 
         Raises:
             BreakerOpenError: CCC is away.
             CccRequestError: There is no intact answer.
-            TimeoutError: There is no room for a request before the deadline.
+            OutOfTimeError: There is no room for a request before the deadline.
         """
         retrying = self.config.retry_policy.retrying(
             sleep=self.stop.sleep,
             clock=self.clock,
             deadline=self.deadline,
-            on_retry=self.meter.retried,
+            on_retry=self._before_retry,
         )
-        return retrying(self._attempt, ask, whole)
+        return retrying(self._attempt, ask, usual)
 
     def unknown(self, phones: NDArray[np.int64], reason: str, evidence: str = "") -> ScrubbedBatch:
         """Return ``phones`` as UNKNOWN."""
@@ -103,40 +131,45 @@ class Asker:
             endpoint=self.config.endpoint,
         )
 
-    def _scrub_part(
-        self, phones: NDArray[np.int64], *, whole: bool, split: bool, done: list[ScrubbedBatch]
-    ) -> list[NDArray[np.int64]]:
-        """Put what is decided to ``done``, or return the halves that are still to be asked."""
+    def _ask(self, phones: NDArray[np.int64]) -> ScrubbedBatch:
+        usual = phones.size == self.config.batch_size
         try:
-            answer = self.request(lambda: self.client.ask(phones), whole=whole)
-        except CccRejectedError as error:
-            if split and phones.size > 1:
-                self.meter.bisected()
-                middle = phones.size // 2
-                return [phones[:middle], phones[middle:]]
-            done.append(self.unknown(phones, error.reason))
+            answer = self.request(lambda: self.client.ask(phones), usual=usual)
+        except CccRejectedError:
+            raise
         except CccRequestError as error:
-            done.append(self.unknown(phones, error.reason, error.evidence_hash))
+            return self.unknown(phones, error.reason, error.evidence_hash)
         except BreakerOpenError:
             self.meter.degrade()
-            done.append(self.unknown(phones, BREAKER_OPEN))
-        except TimeoutError:
+            return self.unknown(phones, BREAKER_OPEN)
+        except OutOfTimeError:
             self.meter.degrade()
-            done.append(self.unknown(phones, DEADLINE))
-        else:
-            done.append(
-                decided(
-                    phones,
-                    answer.verdicts,
-                    checked_at=self._now(),
-                    evidence_hash=answer.evidence_hash,
-                    endpoint=self.config.endpoint,
-                )
-            )
-        return []
+            return self.unknown(phones, DEADLINE)
+        return decided(
+            phones,
+            answer.verdicts,
+            checked_at=self._now(),
+            evidence_hash=answer.evidence_hash,
+            endpoint=self.config.endpoint,
+        )
 
-    def _attempt(self, ask: Callable[[], Answer], whole: bool) -> Answer:  # noqa: FBT001 - tenacity passes it on
-        self._await_breaker()
+    def _before_retry(self, error: BaseException) -> None:
+        """Count the retry; do not wait for it if the circuit has opened meanwhile."""
+        self._refuse_if_open()
+        self.meter.retried(error)
+
+    def _attempt(self, ask: Callable[[], Answer], usual: bool) -> Answer:  # noqa: FBT001 - tenacity passes it on
+        while self.clock() <= self.deadline:
+            if self._refuse_if_open():
+                try:
+                    return self._send(ask, usual=usual)
+                except BreakerOpenError as error:
+                    if not error.probing:  # else another thread was quicker to probe
+                        raise
+            self.stop.sleep(_PROBE_NAP)  # its outcome is near
+        raise OutOfTimeError("the time for this scrub is up")
+
+    def _send(self, ask: Callable[[], Answer], *, usual: bool) -> Answer:
         with self.throttle.turn(self.stop, deadline=self.deadline) as turn:
             self.limiter.acquire(sleep=self.stop.sleep, deadline=self.deadline)
             with self.breaker.attempt():
@@ -148,13 +181,11 @@ class Asker:
                 except CccRequestError as error:
                     self.stop.check()  # cut off by us: that says nothing of CCC
                     self.meter.failed(error)
-                    if isinstance(error, CccRejectedError):
-                        error.part = not whole
-                    elif isinstance(error, CccStatusError):
+                    if isinstance(error, CccStatusError):
                         self._slow_down(error, turn)
                     raise
             latency = time.perf_counter() - started
-            self.throttle.succeeded(latency)
+            self.throttle.succeeded(latency if usual else None)
             self.meter.answered(latency)
             return answer
 
@@ -165,18 +196,20 @@ class Asker:
             if isinstance(error, CccRateLimitedError):
                 error.stale = not news
 
-    def _await_breaker(self) -> None:
-        """Let a probe that is under way decide; raise at once if the circuit is open."""
-        while self.clock() <= self.deadline:
-            try:
-                self.breaker.check()
-            except BreakerOpenError as error:
-                if not error.probing:
-                    raise
-                self.stop.sleep(_PROBE_NAP)
-            else:
-                return
-        raise TimeoutError("the time for this scrub is up")
+    def _refuse_if_open(self) -> bool:
+        """Return False while a probe is under way; raise if the circuit is open."""
+        try:
+            self.breaker.check()
+        except BreakerOpenError as error:
+            if not error.probing:
+                raise
+            return False
+        return True
+
+    def _blame(self, error: CccRefusedError) -> None:
+        """Tell the breaker of a failure that no single request shows."""
+        with contextlib.suppress(CccRefusedError, BreakerOpenError), self.breaker.attempt():
+            raise error
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)

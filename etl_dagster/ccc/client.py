@@ -1,20 +1,18 @@
 """One litigator scrub request, and whether its answer is intact.
 
-Belongs here: the documented protocol (docs.dncscrub.com, litigator API reference), decoding and
-reconciliation. Does not: retrying, bisecting, the breaker
-(:mod:`~etl_dagster.ccc.scrubber`). An answer is intact if it is HTTP 200 with JSON of the
-documented types about exactly the phones that were sent, each once; anything else is an error.
+Belongs here: the documented protocol (docs.dncscrub.com, litigator API reference). Does not: what
+the body says (:mod:`~etl_dagster.ccc.answer`), retrying, bisecting, the breaker
+(:mod:`~etl_dagster.ccc.asker`). An answer is intact if it is HTTP 200 with JSON of the documented
+types about exactly the phones that were sent, each once; anything else is an error.
 
 Errors are raised apart from what caused them: causes quote what was received, which may be phones.
 """
 
 import hashlib
-import re
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
 import httpcore
 import httpx
@@ -22,6 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from etl_dagster.ccc.answer import Answer, reconcile
 from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import (
     CccAuthError,
@@ -39,30 +38,6 @@ _BYTES_PER_PHONE: Final = 256
 _BYTES_EXTRA: Final = 65_536
 _GZIP_WINDOW: Final = 31
 _LOGIN_MARK: Final = b"<title>login"
-_TEN_DIGITS: Final = re.compile("[0-9]{10}").fullmatch
-
-
-class _Entry(msgspec.Struct):
-    """One element of the documented answer; other fields may be there and are ignored."""
-
-    Phone: Annotated[int, msgspec.Meta(ge=0, le=9_999_999_999)] | str
-    IsLitigator: bool
-
-
-_decode = msgspec.json.Decoder(list[_Entry]).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An intact answer.
-
-    Attributes:
-        verdicts: int8 codes of :class:`~etl_dagster.leads.verdicts.Verdict`, in the order asked.
-        evidence_hash: SHA-256 of the JSON document, in hexadecimal.
-    """
-
-    verdicts: NDArray[np.int8]
-    evidence_hash: str
 
 
 class CccClient:
@@ -112,7 +87,7 @@ class CccClient:
         body = b'{"PhoneList":"' + phone_list + b'","OutputFormat":"JsonArray"}'
         document = self._exchange(body, _BYTES_EXTRA + _BYTES_PER_PHONE * phones.size)
         evidence = hashlib.sha256(document).hexdigest()
-        problem, verdicts = _reconcile(document, phones)
+        problem, verdicts = reconcile(document, phones)
         if problem:
             raise CccMalformedError(
                 f"CCC's answer about {phones.size} phones {problem}; nothing of it is used",
@@ -204,32 +179,3 @@ def _read(response: httpx.Response, most: int) -> bytes | None:
     except zlib.error:
         return None
     return None if inflate and not inflate.eof else b"".join(parts)
-
-
-def _reconcile(document: bytes, phones: NDArray[np.int64]) -> tuple[str, NDArray[np.int8]]:
-    """Return what is wrong with the answer (empty if nothing is) and the verdicts."""
-    nothing = np.empty(0, dtype=np.int8)
-    try:
-        entries = _decode(document)
-    except msgspec.ValidationError:
-        return "does not have the documented shape and types", nothing
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return "is not JSON", nothing
-    # A repeated key would silently win over the first.
-    if not document.count(b'"Phone"') == document.count(b'"IsLitigator"') == len(entries):
-        return "names a key twice in one entry", nothing
-    received = _numbers([entry.Phone for entry in entries])
-    order, wanted = np.argsort(received), np.argsort(phones)
-    if not np.array_equal(received[order], phones[wanted]):
-        return f"has {received.size} entries, and not one for each phone", nothing
-    listed = np.array([entry.IsLitigator for entry in entries], dtype=np.bool_)
-    verdicts = np.empty(phones.size, dtype=np.int8)
-    verdicts[wanted] = np.where(listed[order], np.int8(Verdict.LISTED), np.int8(Verdict.CLEAR))
-    return "", verdicts
-
-
-def _numbers(phones: list[int | str]) -> NDArray[np.int64]:
-    """Return phones as numbers; -1, which is no phone, where text is not 10 digits."""
-    if str in set(map(type, phones)):
-        phones = [int(phone) if _TEN_DIGITS(str(phone)) else -1 for phone in phones]
-    return np.array(phones, dtype=np.int64)

@@ -4,6 +4,7 @@ Belongs here: each tunable with its default and range. Does not: reading the env
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,8 @@ class CccConfig:
         breaker_reset_seconds: Seconds until a probe may pass.
         breaker_successes: So many probes in a row close it.
         chunk_deadline: Seconds for one call of ``scrub``; what is undecided then is UNKNOWN.
-        checkpoint_batches: Batches per checkpoint, at most.
+        checkpoint_batches: Batches per checkpoint. A crash loses at most the one that is being
+            written and the one that is being gathered meanwhile.
         checkpoint_seconds: A checkpoint is due so long after the last, if anything is decided.
         bisect_requests: Extra requests, at most, to find the phones that make CCC refuse a batch.
         progress_seconds: Least time between two reports of progress.
@@ -80,7 +82,7 @@ class CccConfig:
     breaker_reset_seconds: float = 60.0
     breaker_successes: int = 2
     chunk_deadline: float = 3_600.0
-    checkpoint_batches: int = 50
+    checkpoint_batches: int = 32
     checkpoint_seconds: float = 5.0
     bisect_requests: int = 64
     progress_seconds: float = 1.0
@@ -108,14 +110,20 @@ class CccConfig:
         for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise CccConfigError(f"{name} must be above 0, not {getattr(self, name)}")
-        if self.max_retries < 0 or self.bisect_requests < 0:
-            raise CccConfigError("max_retries and bisect_requests must not be negative")
+        for name in _NOT_NEGATIVE:
+            if not getattr(self, name) >= 0:
+                raise CccConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
 
     @property
     def endpoint(self) -> str:
         """The full address that batches are posted to; it holds no secret."""
         url = httpx.URL(self.url)
         return str(url.copy_with(path=SCRUB_PATH) if url.path in ("", "/") else url)
+
+    @property
+    def verdict_ttl(self) -> timedelta:
+        """How long a verdict is good for."""
+        return timedelta(days=self.verdict_ttl_days)
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -143,6 +151,13 @@ class CccConfig:
             )
 
 
+_NOT_NEGATIVE: Final = (
+    "max_retries",
+    "retry_base_delay",
+    "retry_max_delay",
+    "breaker_reset_seconds",
+    "bisect_requests",
+)
 _POSITIVE: Final = (
     "connect_timeout",
     "read_timeout",
@@ -150,11 +165,8 @@ _POSITIVE: Final = (
     "pool_timeout",
     "answer_timeout",
     "workers_per_batch",
-    "retry_base_delay",
-    "retry_max_delay",
     "requests_per_minute",
     "breaker_failures",
-    "breaker_reset_seconds",
     "breaker_successes",
     "chunk_deadline",
     "checkpoint_batches",

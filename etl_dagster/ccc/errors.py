@@ -11,11 +11,12 @@ breaker. Does not: what is transient, which :func:`etl_dagster.resilience.is_tra
     |-- CccAuthError             the key is refused: the run must end
     |-- CccCanaryError           well-formed but wrong answers: the run must end
     |-- CccUnavailableError      the canary could not be asked
+    |-- CccRefusedError          a batch and all of its parts are refused
     `-- CccRequestError          one request got no intact answer
         |-- CccConnectionError   no answer: refused, reset, timed out
         |-- CccMalformedError    an answer that is not exactly about what was asked
         `-- CccStatusError       an HTTP status other than 200
-            |-- CccRejectedError     400: a phone in the batch is not liked
+            |-- CccRejectedError     400: a phone in the batch is not liked, or the request
             `-- CccRateLimitedError  429
 """
 
@@ -48,6 +49,10 @@ class CccUnavailableError(CccError):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class CccRefusedError(CccError):
+    """CCC refuses a batch and all of its parts: not the phones are at fault."""
 
 
 class CccRequestError(CccError):
@@ -92,13 +97,7 @@ class CccStatusError(CccRequestError):
 
 
 class CccRejectedError(CccStatusError):
-    """CCC refuses the batch (400).
-
-    Attributes:
-        part: The batch is a part of one that was refused already.
-    """
-
-    part: bool = False
+    """CCC refuses the batch (400)."""
 
 
 class CccRateLimitedError(CccStatusError):
@@ -131,14 +130,16 @@ def breaker_outcome(error: BaseException | None) -> Outcome:
     - Of many 429 that answer one burst, only the first counts. The others left before anybody
       could slow down; were they counted, a moment's excess would open the circuit. When slowing
       down does not help, each pause adds one, and the circuit opens.
-    - A 400 on a part of a batch that was refused is what bisecting expects.
+    - A 400 is an answer: there are phones that CCC does not like, and were it counted, a few of
+      them would open the circuit. A batch of which no part is accepted counts once.
     - A refused key ends the run; the next one, with the right key, must not find an open circuit.
 
     What is not about CCC at all (cancellation, a bug of ours) says nothing.
     """
     if error is None:
         return Outcome.SUCCESS
-    expected = getattr(error, "stale", False) or getattr(error, "part", False)
-    if isinstance(error, CccRequestError) and not expected:
+    if isinstance(error, CccRejectedError) or getattr(error, "stale", False):
+        return Outcome.IGNORED
+    if isinstance(error, (CccRequestError, CccRefusedError)):
         return Outcome.FAILURE
     return Outcome.IGNORED

@@ -78,6 +78,7 @@ class Line:
             clock=clock,
         )
         self._on_breaker = on_breaker
+        self._last_summary: ScrubSummary | None = None
 
     def asker(self, stop: Stop) -> Asker:
         """Return what asks about one chunk; its deadline begins to run."""
@@ -94,8 +95,8 @@ class Line:
         )
 
     def summary(self) -> ScrubSummary:
-        """Return the counts so far."""
-        return self.meter.summary(
+        """Return the counts so far; after :meth:`close`, the last ones."""
+        return self._last_summary or self.meter.summary(
             breaker_state=self.breaker.state,
             workers=self.throttle.limit,
             workers_max=self.config.max_workers,
@@ -103,6 +104,7 @@ class Line:
 
     def close(self) -> None:
         """Close connections and files; a probe that is still held is freed."""
+        self._last_summary = self.summary()
         self.client.close()
         self.breaker.close()
         self.limiter.close()

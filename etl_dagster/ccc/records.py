@@ -45,7 +45,7 @@ class ScrubbedBatch:
 
 def _new_id() -> str:
     # Unique is enough; uuid4 asks the kernel, which makes threads wait for one another.
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))  # noqa: S311
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 def decided(
@@ -58,9 +58,7 @@ def decided(
 ) -> ScrubbedBatch:
     """Return the batch of an intact answer."""
     reasons = _REASONS[verdicts].tolist()
-    return ScrubbedBatch(
-        _new_id(), phones, verdicts, reasons, checked_at, evidence_hash, endpoint
-    )
+    return ScrubbedBatch(_new_id(), phones, verdicts, reasons, checked_at, evidence_hash, endpoint)
 
 
 def unknown(
@@ -74,9 +72,7 @@ def unknown(
     """Return a batch without an intact answer: all of it UNKNOWN, for one reason."""
     verdicts = np.full(phones.size, Verdict.UNKNOWN, dtype=np.int8)
     reasons = [reason] * phones.size
-    return ScrubbedBatch(
-        _new_id(), phones, verdicts, reasons, checked_at, evidence_hash, endpoint
-    )
+    return ScrubbedBatch(_new_id(), phones, verdicts, reasons, checked_at, evidence_hash, endpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +109,8 @@ class ScrubSummary:
         latency_ms_p99: The same.
         workers: Calls that may be in flight now.
         workers_max: The most there may be.
-        degraded: The circuit was open: phones are UNKNOWN that a later run can decide.
+        degraded: The circuit was open, the canary could not be asked or time ran out: phones are
+            UNKNOWN that a later run can decide.
     """
 
     requests: int = 0

@@ -139,7 +139,6 @@ def _enrich(  # noqa: PLR0913
     step.info(f"{origin.chunk}: {phones:,} phones, {len(asked):,} to ask")
     if len(asked):
         with step.timed("ask"):
-            scrub.canary()
             for checkpoint in scrub.scrub(asked):
                 ledger.append(session, ledger_batches(checkpoint, policy), origin=origin)
     with step.timed("write"):

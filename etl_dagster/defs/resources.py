@@ -19,6 +19,7 @@ from pydantic import Field, PrivateAttr
 from etl_dagster.ccc import CccConfig, CccScrubber
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.policy import Policy
+from etl_dagster.resilience import redis_bucket
 from etl_dagster.sandbox.local import LocalWorld
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
@@ -134,10 +135,22 @@ class CccResource(dg.ConfigurableResource[Any]):
     workers_per_batch: float = Field(1.5, gt=0)
     requests_per_minute: int = Field(1_000, ge=1)
     state_dir: str = Field(description="Folder of the breaker's and limiter's shared state")
+    redis_url: str = Field(UNSET, description="Redis that keeps that state for several hosts")
 
     def scrubber(self, **options: Any) -> CccScrubber:
         """A scrubber for one step; a context manager."""
-        return CccScrubber(self._config(), **options)
+        config = self._config()
+        if self.redis_url:
+            from redis import Redis  # noqa: PLC0415  an optional dependency
+
+            from etl_dagster.resilience.breaker_redis import RedisStore  # noqa: PLC0415
+
+            client = Redis.from_url(self.redis_url)
+            options["breaker_store"] = RedisStore(client, name=config.endpoint)
+            options["bucket"] = redis_bucket(
+                client, name=config.endpoint, per_minute=config.requests_per_minute
+            )
+        return CccScrubber(config, **options)
 
     def _config(self) -> CccConfig:
         world = self.local.world()

@@ -1,7 +1,8 @@
 """Policies for calling an unreliable service: breaker, retry, limiter, throttle, workers.
 
 Usable alone: nothing here knows what is called. Every policy is keyword-only; clocks and sleeps
-are injected. Put together, one attempt of one batch is::
+are injected. Put together, one attempt of one batch is the following, tried again as
+:class:`RetryPolicy` says, by the threads of a :class:`WorkerPool`::
 
     breaker.check()                      # an open circuit fails at once
     with throttle.turn(stop) as turn:    # how many at a time, and pauses the service asked for
@@ -11,9 +12,11 @@ are injected. Put together, one attempt of one batch is::
 """
 
 from etl_dagster.resilience.breaker import Breaker, BreakerOpenError, Outcome
+from etl_dagster.resilience.breaker_redis import RedisStore
 from etl_dagster.resilience.breaker_store import BreakerStore, MemoryStore, SqliteStore
-from etl_dagster.resilience.limiter import LimiterTimeoutError, RequestLimiter, host_bucket
+from etl_dagster.resilience.limiter import RequestLimiter, host_bucket, redis_bucket
 from etl_dagster.resilience.retry import (
+    OutOfTimeError,
     RetryPolicy,
     is_transient,
     is_transient_status,
@@ -21,16 +24,26 @@ from etl_dagster.resilience.retry import (
 )
 from etl_dagster.resilience.shared_file import SharedFileError
 from etl_dagster.resilience.throttle import Throttle, Turn
-from etl_dagster.resilience.workers import CancelledError, Stop, WorkerPool, calculate_workers
+from etl_dagster.resilience.workers import (
+    CancelledError,
+    ExhaustedError,
+    NothingYetError,
+    Stop,
+    WorkerPool,
+    calculate_workers,
+)
 
 __all__ = [
     "Breaker",
     "BreakerOpenError",
     "BreakerStore",
     "CancelledError",
-    "LimiterTimeoutError",
+    "ExhaustedError",
     "MemoryStore",
+    "NothingYetError",
+    "OutOfTimeError",
     "Outcome",
+    "RedisStore",
     "RequestLimiter",
     "RetryPolicy",
     "SharedFileError",
@@ -44,4 +57,5 @@ __all__ = [
     "is_transient",
     "is_transient_status",
     "parse_retry_after",
+    "redis_bucket",
 ]

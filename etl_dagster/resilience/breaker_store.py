@@ -1,10 +1,13 @@
 """Where a breaker's state is kept: in this process, or in a file shared by all of a host.
 
+Several hosts share one by :mod:`~etl_dagster.resilience.breaker_redis`.
+
 Belongs here: the record (it is a pybreaker storage, so pybreaker works on it directly) and the
 stores that hand it out, one writer at a time. Does not: any decision, which are
 :mod:`~etl_dagster.resilience.breaker`'s.
 """
 
+import abc
 import contextlib
 import threading
 import time
@@ -95,6 +98,62 @@ class MemoryStore:
         """See :class:`BreakerStore`."""
 
 
+class SharedStore(abc.ABC):
+    """A record that others change too; it is read again only when what is known gets old.
+
+    Args:
+        fresh_seconds: What others write is seen after so long at the latest.
+    """
+
+    def __init__(self, *, fresh_seconds: float) -> None:
+        self._fresh_seconds = fresh_seconds
+        self._known = (float("-inf"), BreakerRecord())
+
+    def peek(self) -> BreakerRecord:
+        """See :class:`BreakerStore`."""
+        read_at, record = self._known
+        if time.monotonic() - read_at >= self._fresh_seconds:
+            with self._reading():
+                record = self._read()
+                self._remember(record)
+        return replace(record)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[BreakerRecord]:
+        """See :class:`BreakerStore`."""
+        with self._alone():
+            record = self._read()
+            before = replace(record)
+            yield record
+            if record != before:
+                self._write(before, record)
+            self._remember(record)
+
+    def _remember(self, record: BreakerRecord) -> None:
+        # Only within _reading or _alone, so that an older record never replaces a newer one.
+        self._known = (time.monotonic(), replace(record))
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """See :class:`BreakerStore`."""
+
+    @abc.abstractmethod
+    def _reading(self) -> contextlib.AbstractContextManager[object]:
+        """Keep other threads of this process from reading meanwhile."""
+
+    @abc.abstractmethod
+    def _alone(self) -> contextlib.AbstractContextManager[object]:
+        """Keep everybody from reading for change meanwhile."""
+
+    @abc.abstractmethod
+    def _read(self) -> BreakerRecord:
+        """Return the record as stored."""
+
+    @abc.abstractmethod
+    def _write(self, before: BreakerRecord, record: BreakerRecord) -> None:
+        """Store the record that was ``before``."""
+
+
 _COLUMNS = tuple(field.name for field in fields(BreakerRecord))
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS breaker (name TEXT PRIMARY KEY, state TEXT NOT NULL, "
@@ -108,56 +167,39 @@ _UPSERT = (
 )
 
 
-class SqliteStore:
+class SqliteStore(SharedStore):
     """A record for all processes of a host.
 
     Args:
         path: The shared file; see :class:`~etl_dagster.resilience.shared_file.SharedFile`.
         name: The circuit's; one file may keep several.
-        fresh_seconds: What other processes write is seen after so long at the latest.
+        fresh_seconds: See :class:`SharedStore`.
     """
 
     def __init__(self, path: Path, *, name: str, fresh_seconds: float = 0.05) -> None:
+        super().__init__(fresh_seconds=fresh_seconds)
         self._file = SharedFile(path, _SCHEMA)
         self._name = name
-        self._fresh_seconds = fresh_seconds
-        self._known = (float("-inf"), BreakerRecord())
-
-    def peek(self) -> BreakerRecord:
-        """See :class:`BreakerStore`."""
-        read_at, record = self._known
-        if time.monotonic() - read_at >= self._fresh_seconds:
-            with self._file.reading():
-                record = self._read()
-        return replace(record)
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[BreakerRecord]:
-        """See :class:`BreakerStore`."""
-        with self._file as connection:
-            record = self._read()
-            before = astuple(record)
-            yield record
-            values = astuple(record)
-            if values != before:
-                opened = None if record.opened_at is None else record.opened_at.timestamp()
-                stored = [opened if isinstance(v, datetime) else v for v in values]
-                connection.execute(_UPSERT, [self._name, *stored])
-                connection.commit()
-            self._remember(record)
 
     def close(self) -> None:
         """See :class:`BreakerStore`."""
         self._file.close()
+
+    def _reading(self) -> contextlib.AbstractContextManager[object]:
+        return self._file.reading()
+
+    def _alone(self) -> contextlib.AbstractContextManager[object]:
+        return self._file
 
     def _read(self) -> BreakerRecord:
         row = self._file.connection.execute(_SELECT, [self._name]).fetchone()
         record = BreakerRecord(*(row or ()))
         if row is not None and record.opened_at is not None:
             record.opened_at = datetime.fromtimestamp(row[_COLUMNS.index("opened_at")], UTC)
-        self._remember(record)
         return record
 
-    def _remember(self, record: BreakerRecord) -> None:
-        # Only while the file's mutex is held, so that an older record never replaces a newer one.
-        self._known = (time.monotonic(), replace(record))
+    def _write(self, before: BreakerRecord, record: BreakerRecord) -> None:  # noqa: ARG002
+        values = astuple(record)
+        stored = [v.timestamp() if isinstance(v, datetime) else v for v in values]
+        self._file.connection.execute(_UPSERT, [self._name, *stored])
+        self._file.connection.commit()

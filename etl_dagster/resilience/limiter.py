@@ -4,7 +4,7 @@ Belongs here: waiting for room. Does not: how many at a time
 (:mod:`~etl_dagster.resilience.throttle`). pyrate-limiter keeps the log of requests; its blocking
 mode sleeps where nothing can cancel it, so the waiting is done here.
 
-Over several hosts, give a bucket that they share, for example pyrate-limiter's ``RedisBucket``.
+Over several hosts, give a bucket that they share; :func:`redis_bucket` makes one.
 A permit is spent when it is given: a caller that is cancelled while it waits has taken nothing.
 """
 
@@ -13,10 +13,18 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
-from pyrate_limiter import AbstractBucket, Rate, RateItem, SQLiteBucket, SQLiteQueries
+from pyrate_limiter import (
+    AbstractBucket,
+    Rate,
+    RateItem,
+    RedisBucket,
+    SQLiteBucket,
+    SQLiteQueries,
+)
 
+from etl_dagster.resilience.retry import OutOfTimeError
 from etl_dagster.resilience.shared_file import SharedFile
 
 MINUTE_SECONDS: Final = 60.0
@@ -31,10 +39,6 @@ transaction for all of them. They lapse before the arrival spread is used up."""
 _LEAK_EVERY: Final = 200
 _LONGEST_NAP: Final = 1.0
 _SHORTEST_NAP: Final = 0.001
-
-
-class LimiterTimeoutError(TimeoutError):
-    """There is no room before the deadline."""
 
 
 def host_bucket(
@@ -63,6 +67,25 @@ def host_bucket(
     return SQLiteBucket([rate], file.connection, table, lock=file)
 
 
+def redis_bucket(
+    client: Any,
+    *,
+    name: str,
+    per_minute: int,
+    minute_seconds: float = MINUTE_SECONDS + ARRIVAL_SPREAD_SECONDS,
+) -> RedisBucket:
+    """Return the log of requests that all hosts share, whose clocks must agree.
+
+    Args:
+        client: A ``redis.Redis``.
+        name: What is limited.
+        per_minute: At most so many in any window.
+        minute_seconds: Length of the window.
+    """
+    rate = Rate(per_minute, round(minute_seconds * 1000))
+    return cast("RedisBucket", RedisBucket.init([rate], client, f"requests:{name}"))
+
+
 class RequestLimiter:
     """Lets a request pass when there is room for it in the window.
 
@@ -78,6 +101,7 @@ class RequestLimiter:
         self._taken = 0
         self._stock, self._stocked_at = 0, 0.0
         rate = min(bucket.rates, key=lambda rate: rate.limit / rate.interval)
+        self._longest_wait = max(rate.interval for rate in bucket.rates) / 1000 + 1
         self._weight = max(1, int(rate.limit / rate.interval * 1000 * STOCK_SECONDS))
 
     def acquire(
@@ -93,11 +117,11 @@ class RequestLimiter:
             deadline: Seconds on the limiter's clock.
 
         Raises:
-            LimiterTimeoutError: There will be no room before ``deadline``.
+            OutOfTimeError: There will be no room before ``deadline``.
         """
         while (wait := self._try()) > 0:
             if self._clock() + wait > deadline:
-                raise LimiterTimeoutError(
+                raise OutOfTimeError(
                     f"no room for another request in the next {wait:.0f} s, which is after the "
                     "deadline; allow more requests a minute or more time"
                 )
@@ -112,8 +136,11 @@ class RequestLimiter:
                 return 0.0
             item = RateItem("requests", round(now * 1000), weight=self._weight)
             if not self._bucket.put(item):
-                wait = self._bucket.waiting(item)
-                return max(float(wait) / 1000, _SHORTEST_NAP)  # type: ignore[arg-type]
+                wait = float(self._bucket.waiting(item)) / 1000  # type: ignore[arg-type]
+                if wait > self._longest_wait:  # the clock was set back: the log is of no use
+                    self._bucket.flush()
+                    wait = 0.0
+                return max(wait, _SHORTEST_NAP)
             self._stock, self._stocked_at = self._weight - 1, now
             self._taken += 1
             if self._taken % _LEAK_EVERY == 0:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -16,6 +17,12 @@ import tenacity
 TRANSIENT_STATUSES: Final = frozenset({408, 425, 429})
 PERMANENT_SERVER_STATUSES: Final = frozenset({501, 505})
 _SERVER_ERRORS: Final = range(500, 600)
+
+
+class OutOfTimeError(TimeoutError):
+    """What is waited for would come after the deadline; the wait was not begun."""
+
+    transient: Final = False
 
 
 def is_transient_status(status: int) -> bool:
@@ -56,9 +63,12 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text)
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
+    # The older forms name no zone; RFC 9110 (5.6.7) has them in UTC.
+    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, aware.timestamp() - now)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from etl_dagster.resilience.retry import OutOfTimeError
 from etl_dagster.resilience.workers import Stop
 
 REFUSED_CUT: Final = 0.5
@@ -25,7 +26,7 @@ RISING_SLACK: Final = 0.05
 """Latency rises when its average exceeds ratio * (the usual) + slack seconds."""
 
 _SMOOTHING: Final = 0.2
-_DRIFT: Final = 0.01
+_DRIFT: Final = 0.01  # what is usual falls quickly and rises slowly
 _NAP: Final = 0.1
 
 
@@ -70,7 +71,7 @@ class Throttle:
         self._resume_at = float("-inf")
         self._refused_at = float("-inf")
         self._refusals = 0
-        self._usual = float("inf")
+        self._usual = 0.0
         self._recent = 0.0
         self._since_cut = 0
 
@@ -84,7 +85,7 @@ class Throttle:
         """Wait for a place, and hold it in the body.
 
         Raises:
-            TimeoutError: The pause ends after ``deadline``.
+            OutOfTimeError: The pause ends after ``deadline``.
             CancelledError: ``stop`` was cancelled.
         """
         self._wait(stop, deadline)
@@ -95,17 +96,17 @@ class Throttle:
                 self._in_flight -= 1
                 self._changed.notify()
 
-    def succeeded(self, latency: float) -> None:
-        """Hear of an answer, and how many seconds it took."""
+    def succeeded(self, latency: float | None = None) -> None:
+        """Hear of an answer.
+
+        Args:
+            latency: Seconds that it took; None for a call whose size is not the usual one.
+        """
         with self._changed:
             self._refusals = 0
             self._since_cut += 1
-            first = self._usual == float("inf")
-            drifted = latency if first else self._usual + _DRIFT * (latency - self._usual)
-            self._usual = min(latency, drifted)
-            self._recent = (
-                latency if first else self._recent + _SMOOTHING * (latency - self._recent)
-            )
+            if latency is not None:
+                self._note(latency)
             if self._recent <= RISING_RATIO * self._usual + RISING_SLACK:
                 self._limit = min(self._limit + GROWTH, self._highest)
             elif self._since_cut >= self._limit:  # once per round trip
@@ -125,7 +126,7 @@ class Throttle:
         """
         with self._changed:
             now = self._clock()
-            news = turn.left_at >= self._refused_at
+            news = turn.left_at > self._refused_at
             if news:
                 self._cut(REFUSED_CUT)
                 pause = min(self._base_pause * 2**self._refusals, self._max_pause)
@@ -135,6 +136,13 @@ class Throttle:
             elif retry_after is not None:
                 self._resume_at = max(self._resume_at, now + retry_after)
             return news
+
+    def _note(self, latency: float) -> None:
+        if self._usual == 0:
+            self._usual = self._recent = latency
+        self._recent += _SMOOTHING * (latency - self._recent)
+        weight = _SMOOTHING if latency < self._usual else _DRIFT
+        self._usual += weight * (latency - self._usual)
 
     def _cut(self, factor: float) -> None:
         self._limit = max(self._limit * factor, self._lowest)
@@ -152,5 +160,5 @@ class Throttle:
                     self._changed.wait(_NAP)
                     continue
             if self._clock() + pause > deadline:
-                raise TimeoutError(f"the service wants to be left alone for {pause:.0f} s more")
+                raise OutOfTimeError(f"the service wants to be left alone for {pause:.0f} s more")
             stop.sleep(pause)

@@ -45,6 +45,14 @@ class CancelledError(Exception):
     """The work was cancelled; nothing is wrong."""
 
 
+class NothingYetError(Exception):
+    """No result has come within the time; there will be more."""
+
+
+class ExhaustedError(Exception):
+    """All results have been taken."""
+
+
 class Stop:
     """A switch that ends all waiting of those who share it.
 
@@ -131,27 +139,27 @@ class WorkerPool(Generic[T, R]):
         while True:
             try:
                 yield self.take()
-            except queue.Empty:
+            except ExhaustedError:
                 return
 
     def take(self, timeout: float | None = None) -> R:
         """Return the next result; what ``function`` or the items raised is raised here.
 
         Raises:
-            TimeoutError: There is none within ``timeout`` seconds.
-            queue.Empty: There are no more.
+            NothingYetError: There is none within ``timeout`` seconds.
+            ExhaustedError: There are no more.
         """
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             if self._next in self._early:
                 return self._give(self._next)
             if not self._working:
-                raise queue.Empty
+                raise ExhaustedError
             try:
                 wait = None if until is None else max(until - time.monotonic(), 0)
                 message = self._done.get(timeout=wait)
             except queue.Empty:
-                raise TimeoutError from None
+                raise NothingYetError from None
             if message is None:
                 self._working -= 1
                 continue

@@ -156,8 +156,10 @@ def apply(fault: Fault, phones: NDArray[np.int64], reply: Reply) -> Reply:
         return replace(reply, effect=fault.kind, seconds=fault.seconds, intact=False)
     if fault.kind in _REPLIES:
         return _REPLIES[fault.kind](fault, reply)
-    body = json.dumps(_ENTRIES[fault.kind](_entries(phones))).encode()
-    return replace(reply, body=body, intact=fault.kind in ("swap", "text_phone"))
+    entries = _entries(phones)
+    body = json.dumps(_ENTRIES[fault.kind](entries))
+    harmless = fault.kind in ("swap", "text_phone") or body == json.dumps(entries)
+    return replace(reply, body=body.encode(), intact=harmless)
 
 
 def _status(fault: Fault, reply: Reply) -> Reply:

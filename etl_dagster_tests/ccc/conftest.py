@@ -54,9 +54,10 @@ class Sandbox:
         while True:
             try:
                 httpx.get(f"{self.url}/sandbox/stats")
-                return
             except httpx.TransportError:
                 time.sleep(0.01)
+            else:
+                return
 
     @property
     def requests(self) -> int:

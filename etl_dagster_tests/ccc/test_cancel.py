@@ -1,10 +1,13 @@
 """Cancelling, crashing, and what they leave behind."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -34,8 +37,30 @@ def test_closing_the_iterator_cuts_off_what_is_under_way(
         time.sleep(0.1)
         started = time.monotonic()
         stream.close()
-        assert time.monotonic() - started < 0.5
-    assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_connect_that_hangs_keeps_nobody(settings: Settings, sandbox: Sandbox) -> None:
+    with socket.socket() as silent, contextlib.ExitStack() as stack:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        for _ in range(4):  # fill the queue of connections that nobody accepts
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            filler.connect_ex(silent.getsockname())
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        config = settings(url=url, connect_timeout=30.0, answer_timeout=60.0, cancel_seconds=0.5)
+        with CccScrubber(config) as scrubber:
+            scrubber._verified = True  # as if the canary had been answered before
+            stream = scrubber.scrub(phones(100))
+            closer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+            closer.start()
+            started = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                next(stream)
+            assert time.monotonic() - started < 1.8
+    assert sandbox.requests == 0
 
 
 def test_an_error_of_the_consumer_cancels(settings: Settings, sandbox: Sandbox) -> None:
@@ -57,27 +82,31 @@ def test_an_error_of_the_consumer_cancels(settings: Settings, sandbox: Sandbox) 
 
 
 def test_waiting_for_a_retry_a_pause_or_room_is_cancelled_too(
-    settings: Settings, sandbox: Sandbox
+    settings: Settings, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     retry = {"retry_base_delay": 30.0}
     pause: dict[str, Any] = {}
     room = {"requests_per_minute": 5, "chunk_deadline": 500.0}
-    for changes, fault in (
-        (retry, Fault(kind="status", status=503, batches=tuple(range(5, 99)))),
-        (pause, Fault(kind="status", status=429, retry_after="20", batches=tuple(range(5, 99)))),
-        (room, None),
+    for name, changes, fault in (
+        ("retry", retry, Fault(kind="status", status=503, batches=tuple(range(5, 99)))),
+        (
+            "pause",
+            pause,
+            Fault(kind="status", status=429, retry_after="20", batches=tuple(range(5, 99))),
+        ),
+        ("room", room, None),
     ):
         sandbox.reset()
         if fault:
             sandbox.service.faults.add(fault)
-        config = settings(batch_size=10, checkpoint_seconds=0.05, **changes)
+        config = settings(batch_size=10, state_dir=tmp_path / name, **changes)
         with CccScrubber(config) as scrubber:
             stream = scrubber.scrub(phones(1_000))
             next(stream)
             time.sleep(0.1)
             started = time.monotonic()
             stream.close()
-            assert time.monotonic() - started < 0.5
+            assert time.monotonic() - started < 1.5
 
 
 def test_cancelling_frees_the_probe(settings: Settings, sandbox: Sandbox) -> None:
@@ -89,17 +118,14 @@ def test_cancelling_frees_the_probe(settings: Settings, sandbox: Sandbox) -> Non
     with CccScrubber(config) as scrubber:
         list(scrubber.scrub(phones(10)))
         time.sleep(config.breaker_reset_seconds)
-        stop_at = time.monotonic() + 10
         scrubber.canary()  # the first probe
         stream = scrubber.scrub(phones(100))  # the second hangs
-        pool_started = time.monotonic()
-        import threading  # noqa: PLC0415 - only here
-
-        interrupt = threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT))
+        started = time.monotonic()
+        interrupt = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
         interrupt.start()
         with pytest.raises(KeyboardInterrupt):
             list(stream)
-        assert time.monotonic() - pool_started < 1.0 < stop_at
+        assert time.monotonic() - started < 0.8
         assert scrubber.summary.breaker_state == "half-open"
         scrubber.canary()  # may probe at once
         assert scrubber.summary.breaker_state == "closed"
@@ -112,7 +138,7 @@ from pathlib import Path
 from etl_dagster.ccc import CccConfig, CccScrubber
 settings, ledger, wanted = json.loads(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 settings["state_dir"] = Path(settings["state_dir"])
-committed = [json.loads(line) for line in ledger.read_text().splitlines()] if ledger.exists() else []
+committed = [json.loads(line) for line in ledger.read_text().splitlines()]
 missing = np.setdiff1d(np.array(wanted), np.array([p for line in committed for p in line]))
 with CccScrubber(CccConfig(**settings)) as scrubber, ledger.open("a") as file:
     for checkpoint in scrubber.scrub(missing):
@@ -124,8 +150,7 @@ with CccScrubber(CccConfig(**settings)) as scrubber, ledger.open("a") as file:
 
 
 def committed(ledger: Path) -> list[int]:
-    lines = ledger.read_text().splitlines() if ledger.exists() else []
-    return [phone for line in lines for phone in json.loads(line)]
+    return [phone for line in ledger.read_text().splitlines() for phone in json.loads(line)]
 
 
 def start(config: CccConfig, ledger: Path, wanted: list[int]) -> subprocess.Popen[bytes]:
@@ -141,6 +166,7 @@ def test_what_is_committed_is_never_asked_again_after_a_kill(
     sandbox.fault("slow", seconds=0.02)
     config = settings(batch_size=10)
     ledger, wanted = tmp_path / "ledger", phones(1_500).tolist()
+    ledger.touch()
     for round_ in range(3):
         process = start(config, ledger, wanted)
         before = len(committed(ledger))
@@ -156,9 +182,9 @@ def test_what_is_committed_is_never_asked_again_after_a_kill(
     assert process.wait(timeout=30) == 0
     assert sorted(committed(ledger)) == wanted
     assert sandbox.service.repeated.isdisjoint(safe)
-    # At most what one checkpoint and the work ahead of it may hold was paid twice.
+    # Per kill, at most one checkpoint and the work ahead of it, and the test numbers again.
     lost = int(sandbox.service.stats()["duplicates"])
-    assert lost <= 3 * 10 * (3 + 2 * config.max_workers + 3) + 3 * 2
+    assert lost <= 3 * (10 * (3 + config.max_workers + 3) + 2)
 
 
 PROBE = """

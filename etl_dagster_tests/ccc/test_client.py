@@ -25,7 +25,7 @@ from etl_dagster.ccc import (
     CccRejectedError,
     CccStatusError,
 )
-from etl_dagster.ccc.client import _reconcile
+from etl_dagster.ccc.answer import reconcile
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.resilience import is_transient
 from etl_dagster.sandbox.ccc import litigators
@@ -189,12 +189,49 @@ def test_nothing_private_is_in_errors_logs_or_reprs(
     assert "55500" not in seen
 
 
+ENTRY = b'{"Phone":2125550100,"IsLitigator":true}'
+
+
+@pytest.mark.parametrize(
+    ("document", "intact"),
+    [
+        (b"[%s]" % ENTRY, True),
+        (b" [ %s ] \n" % ENTRY, True),
+        (b'[{"Note":"a \\"b\\"","Phone":2125550100,"IsLitigator":true}]', True),
+        (b'[{"Note":"\\"Phone\\"","Phone":2125550100,"IsLitigator":true,"x":["Phone"]}]', True),
+        (b'[{"Phone":2125550100,"IsLitigator":true,"\\u0049sLitigator":false}]', False),
+        (b'[{"\\u0050hone":2125550101,"Phone":2125550100,"IsLitigator":true}]', False),
+        (b'[{"phone":2125550100,"isLitigator":true}]', False),
+        (b"[%s]x" % ENTRY, False),
+        (b"[%s,]" % ENTRY, False),
+        (b"[%s" % ENTRY, False),
+        (b"\xef\xbb\xbf[%s]" % ENTRY, False),
+        (b'[{"Phone":"21255501\xff0","IsLitigator":true}]', False),
+        (
+            b'[{"Phone":2125550100,"IsLitigator":true,"x":' + b"[" * 10**5 + b"]" * 10**5 + b"}]",
+            False,
+        ),
+        (b"[" * 10**5, False),
+        (b"[[%s]]" % ENTRY, False),
+        (b"{}", False),
+        (b"", False),
+    ],
+    ids=lambda v: repr(v)[:70],
+)
+def test_json_is_read_strictly(document: bytes, intact: bool) -> None:  # noqa: FBT001
+    problem, verdicts = reconcile(document, np.array([2125550100], dtype=np.int64))
+    assert (problem == "") is intact
+    assert verdicts.tolist() == ([Verdict.LISTED] if intact else [])
+
+
 @given(
     st.lists(
         st.tuples(
             st.one_of(
                 st.integers(0, 2**70),
-                st.sampled_from([2125550100, 2125550101, "2125550100", " 2125550100", "２1"]),
+                st.sampled_from(
+                    [2125550100, 2125550101, "2125550100", " 2125550100", "\uff12125550100"]
+                ),
             ),
             st.sampled_from(["true", "false", "null", "0", '"true"']),
         ),
@@ -212,10 +249,8 @@ def test_reconciliation_accepts_exactly_one_answer_per_phone(
         + ",".join(f'{{"Phone":{json.dumps(p)},"IsLitigator":{flag}}}' for p, flag in entries)
         + "]"
     ).encode()
-    problem, verdicts = _reconcile(document, asked)
-    answers = {
-        int(p): flag for p, flag in entries if str(p).isascii() and str(p).strip() == str(p)
-    }
+    problem, verdicts = reconcile(document, asked)
+    answers = {int(p): flag for p, flag in entries if str(p).isascii() and str(p).strip() == str(p)}
     intact = (
         len(entries) == 2
         and set(answers) == set(asked.tolist())

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from etl_dagster.ccc import CccAuthError, CccConfig, CccScrubber
+from etl_dagster.ccc import CccConfig, CccScrubber
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox.ccc import SANDBOX_KEY, Fault, is_litigator
 from etl_dagster_tests.ccc.conftest import QUICK, Sandbox, phones
@@ -48,7 +48,7 @@ fault = st.builds(lambda a, b: Fault(**{**a, **b, "times": 20}), what, when)
 
 
 @settings(
-    max_examples=60,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -60,7 +60,7 @@ fault = st.builds(lambda a, b: Fault(**{**a, **b, "times": 20}), what, when)
     limit=st.sampled_from([6, 100_000]),
     breaker=st.sampled_from([2, 1_000]),
 )
-def test_never_clear_without_an_intact_answer(  # noqa: PLR0913 - one axis each
+def test_never_clear_without_an_intact_answer(  # noqa: PLR0913, PLR0917 - one axis each
     sandbox: Sandbox,
     faults: list[Fault],
     count: int,
@@ -93,11 +93,11 @@ def test_never_clear_without_an_intact_answer(  # noqa: PLR0913 - one axis each
             try:
                 for checkpoint in scrubber.scrub(asked):
                     batches += checkpoint.batches
-            except (CccAuthError, Exception) as error:  # noqa: BLE001 - judged below
+            except Exception as error:  # noqa: BLE001 - judged below
                 ended = error
             summary = scrubber.summary
 
-    allowed = {kind: "CccAuthError" for kind in ENDS_THE_RUN} | {"wrong_canary": "CccCanaryError"}
+    allowed = dict.fromkeys(ENDS_THE_RUN, "CccAuthError") | {"wrong_canary": "CccCanaryError"}
     if ended is not None:
         assert type(ended).__name__ in {allowed.get(f.kind) for f in faults}, ended
     decided = np.concatenate([b.phones for b in batches]) if batches else np.empty(0, np.int64)
@@ -115,10 +115,7 @@ def test_never_clear_without_an_intact_answer(  # noqa: PLR0913 - one axis each
                 assert phone in sandbox.service.asked
                 assert len(batch.evidence_hash) == 64
     stats = sandbox.service.stats()
-    assert stats["requests"] == summary.requests or any(
-        f.kind in ("refuse", "hang", "drip", "reset", "drip_headers") for f in faults
-    )
-    assert stats["requests"] <= limit
+    assert stats["requests"] <= summary.requests <= limit
     assert stats["largest_in_flight"] <= workers + sum(f.kind in SLOW for f in faults) * 20
     event(f"ended: {type(ended).__name__}")
     event(f"unknown: {summary.verdicts['UNKNOWN'] > 0}")

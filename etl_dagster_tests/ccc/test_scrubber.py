@@ -91,9 +91,7 @@ def test_a_transient_failure_is_retried(settings: Settings, sandbox: Sandbox) ->
     assert sandbox.service.repeated == set()
 
 
-def test_what_stays_broken_is_unknown_with_its_reason(
-    settings: Settings, sandbox: Sandbox
-) -> None:
+def test_what_stays_broken_is_unknown_with_its_reason(settings: Settings, sandbox: Sandbox) -> None:
     sandbox.fault("status", status=502, after=0, batches=range(2, 100))
     with CccScrubber(settings(batch_size=10, max_retries=2)) as scrubber:
         decided = table(scrubber.scrub(phones(30)))
@@ -128,6 +126,37 @@ def test_bisecting_isolates_the_phones_that_are_not_liked(
     assert sandbox.requests <= 1 + 2 + 3 * 2 * 7
 
 
+def test_a_disliked_phone_in_every_batch_opens_nothing(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    asked = phones(1_000)
+    disliked = asked[7::50].tolist()
+    sandbox.fault("reject", phones=disliked)
+    config = settings(batch_size=50, max_workers=16, breaker_failures=5)
+    with CccScrubber(config) as scrubber:
+        decided = table(scrubber.scrub(asked))
+        assert scrubber.summary.breaker_openings == 0
+    assert decided == truth(asked) | dict.fromkeys(disliked, (Verdict.UNKNOWN, "rejected_400"))
+
+
+def test_a_service_that_refuses_everything_opens_the_circuit(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    sandbox.fault("status", status=400, batches=range(2, 100_000))
+    config = settings(batch_size=100, breaker_failures=5, breaker_reset_seconds=60)
+    with CccScrubber(config) as scrubber:
+        decided = table(scrubber.scrub(phones(20_000)))
+        assert scrubber.summary.breaker_state == "open"
+    reasons = {reason for _, reason in decided.values()}
+    assert reasons == {"rejected_400", "breaker_open"}
+    assert sandbox.requests < (5 + 4) * 64
+
+
+def test_phones_that_are_not_integers_are_refused(settings: Settings) -> None:
+    with CccScrubber(settings()) as scrubber, pytest.raises(TypeError, match="float64"):
+        next(scrubber.scrub(np.array([2125550100.0])))  # type: ignore[arg-type]
+
+
 def test_bisecting_gives_up_when_everything_is_refused(
     settings: Settings, sandbox: Sandbox
 ) -> None:
@@ -144,11 +173,10 @@ def test_a_refused_key_ends_the_scrub_after_what_was_decided(
     for kind in ("expired_key", "login"):
         sandbox.reset()
         sandbox.fault(kind, batches=range(6, 10_000))
-        taken = []
+        taken: list[Checkpoint] = []
         with CccScrubber(settings(batch_size=10, max_workers=2)) as scrubber:
             with pytest.raises(CccAuthError, match="CCC_API_KEY"):
-                for checkpoint in scrubber.scrub(phones(1_000)):
-                    taken.append(checkpoint)  # noqa: PERF402 - the error comes in between
+                taken.extend(scrubber.scrub(phones(1_000)))  # keeps what came before the error
             decided = table(taken)
         assert len(decided) == 40
         assert all(truth(phones(1_000))[phone] == verdict for phone, verdict in decided.items())
@@ -267,18 +295,16 @@ def test_retry_after_is_honoured(settings: Settings, sandbox: Sandbox) -> None:
 
 def test_no_request_begins_after_the_deadline(settings: Settings, sandbox: Sandbox) -> None:
     sandbox.fault("slow", seconds=0.15)
-    config = settings(batch_size=10, chunk_deadline=0.4, max_workers=2)
+    config = settings(batch_size=10, chunk_deadline=0.8, max_workers=2)
     with CccScrubber(config) as scrubber:
         decided = table(scrubber.scrub(phones(1_000)))
         assert scrubber.summary.degraded
     late = [verdict for verdict in decided.values() if verdict[0] is Verdict.UNKNOWN]
     assert set(late) == {(Verdict.UNKNOWN, "deadline")}
-    assert 0 < len(decided) - len(late) <= 60
+    assert 0 < len(decided) - len(late) <= 120
 
 
-def test_the_host_never_exceeds_its_requests_a_minute(
-    settings: Settings, sandbox: Sandbox
-) -> None:
+def test_the_host_never_exceeds_its_requests_a_minute(settings: Settings, sandbox: Sandbox) -> None:
     config = settings(batch_size=10, requests_per_minute=7, chunk_deadline=1.0)
     with CccScrubber(config) as one, CccScrubber(config) as two:
         threads = [
@@ -304,16 +330,15 @@ def test_progress_is_reported_while_scrubbing(settings: Settings, sandbox: Sandb
     assert seen[-1].summary.requests > 1
 
 
-def test_requests_go_on_while_a_checkpoint_is_written(
-    settings: Settings, sandbox: Sandbox
-) -> None:
+def test_requests_go_on_while_a_checkpoint_is_written(settings: Settings, sandbox: Sandbox) -> None:
     with CccScrubber(settings(batch_size=10)) as scrubber:
         stream = scrubber.scrub(phones(150))
         next(stream)
         deadline = time.monotonic() + 2
-        while sandbox.requests < 14 and time.monotonic() < deadline:
+        ahead = 1 + 3 + (4 + 3)  # canary, what was taken, the next checkpoint and its workers
+        while sandbox.requests < ahead and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert sandbox.requests >= 14
+        assert sandbox.requests == ahead
         list(stream)
 
 
@@ -323,5 +348,5 @@ def test_work_ahead_of_the_consumer_is_bounded(settings: Settings, sandbox: Sand
         stream = scrubber.scrub(phones(500))
         first = next(stream)
         time.sleep(0.3)
-        assert sandbox.requests <= 1 + len(first.batches) + 2 * 4 + 3
+        assert sandbox.requests <= 1 + len(first.batches) + (4 + 3)
         list(stream)

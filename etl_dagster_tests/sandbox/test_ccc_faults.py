@@ -66,6 +66,14 @@ def test_content_faults(http: httpx.Client, kind: str) -> None:
     assert http.get("/sandbox/stats").json()["answered"] == intact
 
 
+def test_wrong_canaries_are_wrong_about_the_test_numbers_alone(http: httpx.Client) -> None:
+    script(http, kind="wrong_canary")
+    http.post(PATH, json={"PhoneList": "2125550100"})
+    assert http.get("/sandbox/stats").json()["answered"] == 1
+    ask(http)
+    assert http.get("/sandbox/stats").json()["answered"] == 1
+
+
 def test_a_doubled_key(http: httpx.Client) -> None:
     script(http, kind="double_key")
     assert ask(http).text.count('"Phone": 7075276405') == 2

@@ -1,0 +1,95 @@
+"""Whether an answer is intact: of the documented shape, about exactly what was asked.
+
+Belongs here: strict decoding (docs.dncscrub.com, litigator API reference) and reconciliation.
+Does not: how the answer came. It is accepted in any order, with phones as numbers or text and
+with unknown fields beside the documented ones; anything else is refused as a whole.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.leads.verdicts import Verdict
+
+_TEN_DIGITS: Final = re.compile("[0-9]{10}").fullmatch
+
+
+class _Entry(msgspec.Struct, gc=False):
+    """One element of the documented answer; other fields may be there and are ignored."""
+
+    Phone: Annotated[int, msgspec.Meta(ge=0, le=9_999_999_999)] | str
+    IsLitigator: bool
+
+
+_decode = msgspec.json.Decoder(list[_Entry]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An intact answer.
+
+    Attributes:
+        verdicts: int8 codes of :class:`~etl_dagster.leads.verdicts.Verdict`, in the order asked.
+        evidence_hash: SHA-256 of the JSON document, in hexadecimal.
+    """
+
+    verdicts: NDArray[np.int8]
+    evidence_hash: str
+
+
+def reconcile(document: bytes, phones: NDArray[np.int64]) -> tuple[str, NDArray[np.int8]]:
+    """Hold an answer against what was asked.
+
+    Args:
+        document: The body of an answer with status 200.
+        phones: What was asked about; int64, distinct.
+
+    Returns:
+        What is wrong with it (empty if nothing is), and the verdicts in the order of ``phones``.
+    """
+    nothing = np.empty(0, dtype=np.int8)
+    try:
+        entries = _decode(document)
+    except msgspec.ValidationError:
+        return "does not have the documented shape and types", nothing
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "is not JSON", nothing
+    if _repeats_a_key(document, len(entries)):
+        return "names a key twice in one entry", nothing
+    received = _numbers([entry.Phone for entry in entries])
+    order, wanted = np.argsort(received), np.argsort(phones)
+    if not np.array_equal(received[order], phones[wanted]):
+        return f"has {received.size} entries, and not one for each phone", nothing
+    listed = np.array([entry.IsLitigator for entry in entries], dtype=np.bool_)
+    verdicts = np.empty(phones.size, dtype=np.int8)
+    verdicts[wanted] = np.where(listed[order], np.int8(Verdict.LISTED), np.int8(Verdict.CLEAR))
+    return "", verdicts
+
+
+def _repeats_a_key(document: bytes, entries: int) -> bool:
+    """Tell whether an object has a key twice: decoders take the last, as if it were alone."""
+    named = document.count(b'"Phone"') == document.count(b'"IsLitigator"') == entries
+    if named and b"\\" not in document:
+        return False  # each key once, and none spelled with escapes
+    try:
+        json.loads(document, object_pairs_hook=_keys_once)
+    except (KeyError, RecursionError):
+        return True
+    return False
+
+
+def _keys_once(pairs: list[tuple[str, object]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise KeyError
+
+
+def _numbers(phones: list[int | str]) -> NDArray[np.int64]:
+    """Return phones as numbers; -1, which is no phone, where text is not 10 digits."""
+    if str in set(map(type, phones)):
+        phones = [int(phone) if _TEN_DIGITS(str(phone)) else -1 for phone in phones]
+    return np.array(phones, dtype=np.int64)

@@ -1,0 +1,135 @@
+"""Fewer in flight when the service struggles, more when it is well."""
+
+import threading
+import time
+
+import pytest
+
+from etl_dagster.resilience import CancelledError, Stop, Throttle
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.naps: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+
+def test_no_more_than_the_limit_are_in_flight() -> None:
+    throttle = Throttle(start=3, highest=3)
+    stop, lock = Stop(), threading.Lock()
+    inside = most = 0
+
+    def call() -> None:
+        nonlocal inside, most
+        with throttle.turn(stop):
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            time.sleep(0.005)
+            with lock:
+                inside -= 1
+
+    threads = [threading.Thread(target=call) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert most == 3
+
+
+def test_a_burst_of_refusals_cuts_once_and_pauses_everybody() -> None:
+    clock = Clock()
+    throttle = Throttle(start=16, highest=16, clock=clock)
+    stop = Stop(clock.sleep)
+    turns = []
+    for _ in range(16):
+        with throttle.turn(stop) as turn:
+            turns.append(turn)
+        clock.now += 0.001
+    clock.now += 0.05
+    assert [throttle.refused(turn) for turn in turns] == [True] + [False] * 15
+    assert throttle.limit == 8
+    with throttle.turn(stop) as turn:
+        assert clock.naps == [pytest.approx(1.0)]
+        assert throttle.refused(turn)
+    with throttle.turn(stop):
+        assert clock.naps == [pytest.approx(1.0), pytest.approx(2.0)]
+    assert throttle.limit == 4
+
+
+def test_the_pause_is_what_the_service_asks_for() -> None:
+    clock = Clock()
+    throttle = Throttle(start=4, highest=4, clock=clock)
+    stop = Stop(clock.sleep)
+    with throttle.turn(stop) as first, throttle.turn(stop) as second:
+        throttle.refused(first, retry_after=7)
+        assert not throttle.refused(second, retry_after=9)
+    with throttle.turn(stop):
+        assert clock.naps == [pytest.approx(9)]
+
+
+def test_success_brings_it_back_within_six_round_trips() -> None:
+    throttle = Throttle(start=2, highest=16)
+    rounds = 0
+    while throttle.limit < 16:
+        for _ in range(throttle.limit):
+            throttle.succeeded(0.4)
+        rounds += 1
+    assert rounds <= 6  # 2.4 s at 0.4 s each
+
+
+def test_rising_latency_lowers_it_and_falling_latency_raises_it() -> None:
+    throttle = Throttle(start=16, highest=16)
+    for _ in range(50):
+        throttle.succeeded(0.4)
+    assert throttle.limit == 16
+    for _ in range(40):
+        throttle.succeeded(2.0)
+    low = throttle.limit
+    assert low < 12
+    for _ in range(60):
+        throttle.succeeded(0.4)
+    assert throttle.limit == 16
+
+
+def test_jitter_and_tiny_latencies_are_no_rise() -> None:
+    throttle = Throttle(start=16, highest=16)
+    for number in range(400):
+        throttle.succeeded(0.002 if number % 3 else 0.04)
+    assert throttle.limit == 16
+
+
+def test_it_never_falls_below_the_lowest() -> None:
+    clock = Clock()
+    throttle = Throttle(start=16, lowest=2, highest=16, clock=clock)
+    stop = Stop(clock.sleep)
+    for _ in range(10):
+        with throttle.turn(stop) as turn:
+            throttle.refused(turn)
+    assert throttle.limit == 2
+    assert max(clock.naps) <= 30
+
+
+def test_a_pause_beyond_the_deadline_is_not_waited_for() -> None:
+    clock = Clock()
+    throttle = Throttle(start=1, highest=1, clock=clock)
+    stop = Stop(clock.sleep)
+    with throttle.turn(stop) as turn:
+        throttle.refused(turn, retry_after=100)
+    with pytest.raises(TimeoutError), throttle.turn(stop, deadline=clock.now + 50):
+        pytest.fail("not waited")
+
+
+def test_cancelling_ends_the_wait_for_a_place() -> None:
+    throttle = Throttle(start=1, highest=1)
+    stop = Stop()
+    threading.Timer(0.05, stop.cancel).start()
+    with throttle.turn(Stop()), pytest.raises(CancelledError), throttle.turn(stop):
+        pytest.fail("two places")
