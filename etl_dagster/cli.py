@@ -108,13 +108,14 @@ def run(  # noqa: PLR0913  one option each
         from etl_dagster.defs.launch import Launcher  # noqa: PLC0415  Dagster: two seconds
 
         with Launcher(settings, listeners=(display,)) as launcher:
-            failures = launcher.load_lists()
+            failures = launcher.load_lists() or launcher.retract()
             results = [
                 launcher.run_day(day, campaigns=campaigns, force=force)
                 for day in (wanted if not failures else [])
             ]
     with connect(settings).session() as session:
-        days = [(result, read_day(session, result.lead_date)) for result in results]
+        names = campaigns or launcher.campaigns
+        days = [(result, read_day(session, result.lead_date, names)) for result in results]
     show.print_days(console, settings, days, failures)
     if json_file:
         text = json.dumps(show.day_records(days), indent=2)
@@ -142,6 +143,22 @@ def _announce(settings: "Settings", console: "Console") -> None:
             " lists. Nothing here may be dialled."
         )
     console.print(f"home: {settings.home}")
+
+
+@main.command()
+def retract() -> None:
+    """Take back published leads whose phones a list has now; the daemon does so by itself."""
+    settings = _settings()
+    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.defs.launch import Launcher  # noqa: PLC0415
+
+    with (
+        show.RunDisplay(show.make_console()) as display,
+        Launcher(settings, listeners=(display,)) as launcher,
+    ):
+        failures = launcher.load_lists() or launcher.retract()
+    for step, message in failures.items():
+        raise click.ClickException(f"{step}: {message}")
 
 
 @main.command()

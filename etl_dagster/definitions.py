@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from etl_dagster.defs import automation, dnc, enrich, extract, publish, resources, scrub
+from etl_dagster.defs import automation, dnc, enrich, extract, publish, resources, retract, scrub
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.progress import Sink
@@ -60,6 +60,7 @@ def build_defs(
             scrub.build_dnc_filtered(settings),
             publish.build_callable_leads(settings),
             publish.build_scrub_report(settings),
+            retract.build_retractions(settings),
             dnc.dnc_registry,
             dnc.internal_opt_outs,
         ],
@@ -126,6 +127,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             path=str(settings.dnc_store),
             inbox=str(settings.dnc_inbox_dir),
             opt_out_inbox=str(settings.opt_out_inbox_dir),
+            sample=settings.has_sample_lists,
         ),
         "policy": resources.PolicyResource(
             path=str(settings.policy_file or ""),

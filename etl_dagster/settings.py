@@ -249,6 +249,11 @@ class Settings(BaseModel):
         return self.deployment is Deployment.LOCAL
 
     @property
+    def has_sample_lists(self) -> bool:
+        """Whether a missing DNC store is made of sample lists: only a local one that is ours."""
+        return self.is_local and self.dnc_db_path is None and self.dnc_inbox is None
+
+    @property
     def dnc_store(self) -> Path:
         """The DNC store's file."""
         return self.dnc_db_path or self.home / "dnc.sqlite"

@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 WIDTH_WITHOUT_TERMINAL: Final = 120
 
 
-def make_console(*, stderr: bool = False) -> Console:
+def make_console() -> Console:
     """A console that does not wrap tables when its output goes to a file."""
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else WIDTH_WITHOUT_TERMINAL
-    return Console(stderr=stderr, width=width, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
 
 
 class RunDisplay:
@@ -70,19 +68,19 @@ class RunDisplay:
         elif self._console.is_terminal:
             self._bar(event)
         else:
-            self._console.print(f"  {event.step}: {event.percent:3.0f}% {_line(event)}")
+            self._console.print(f"  {event.step}: {event.percent:3.0f}% {escape(_line(event))}")
 
     def _bar(self, event: ProgressEvent) -> None:
         task = self._tasks.get(event.step)
         if task is None or self._bars.tasks[task].finished:
             task = self._bars.add_task("", total=100, step=event.step)
             self._tasks[event.step] = task
-        self._bars.update(task, completed=event.percent, description=_line(event))
+        self._bars.update(task, completed=event.percent, description=escape(_line(event)))
 
 
 def _line(event: ProgressEvent) -> str:
     fields = " ".join(f"{name}={value}" for name, value in event.fields.items())
-    return f"{event.message} {fields}".rstrip()
+    return escape(f"{event.message} {fields}".rstrip())
 
 
 def print_days(
@@ -171,7 +169,7 @@ def rows_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """The result of a query."""
     table = Table()
     for name in names:
-        table.add_column(name)
+        table.add_column(escape(name))
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
     return table

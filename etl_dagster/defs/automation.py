@@ -3,12 +3,14 @@
 Belongs here: thin triggers over the stages. Does not: any decision longer than a line.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+import numpy as np
 
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.partitions import (
@@ -19,7 +21,10 @@ from etl_dagster.defs.partitions import (
     daily_partitions,
     range_tags,
 )
-from etl_dagster.dnc import inbox
+from etl_dagster.defs.resources import DncStoreResource
+from etl_dagster.defs.retract import NAME as RETRACTIONS
+from etl_dagster.defs.retract import VERSIONS
+from etl_dagster.dnc import DncStore, inbox
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings
 
@@ -27,10 +32,13 @@ DAY_JOB = "scrub_day"
 REPORT_JOB = "report_day"
 LISTS_JOB = "load_dnc_lists"
 OPT_OUTS_JOB = "load_opt_outs"
+RETRACT_JOB = "retract_listed"
 REPORTS_ITSELF = "etl_dagster/reports_itself"
 """Tag of a run whose launcher writes the report."""
 INBOX_SECONDS: Final = 15
-"""How often the inboxes are looked into."""
+"""How often the inboxes and the store are looked into."""
+TRY_AGAIN_SECONDS: Final = 600
+"""After so long a load that failed is launched again."""
 Job = Any
 """An asset job before it is resolved; Dagster does not export the type."""
 STAGE_ASSETS = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
@@ -38,14 +46,15 @@ STAGE_ASSETS = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
 
 def build_automation(settings: Settings) -> dg.Definitions:
     """The jobs (a day's four stages in one run, its report, the lists) and what launches them."""
-    report, lists, opt_outs = _report_job(settings), *_list_jobs()
+    report, (lists, opt_outs, retract) = _report_job(settings), _list_jobs()
     return dg.Definitions(
-        jobs=[_day_job(settings), report, lists, opt_outs],
+        jobs=[_day_job(settings), report, lists, opt_outs, retract],
         schedules=[_daily_schedule(settings)],
         sensors=[
             _report_sensor(report),
             _lists_sensor(settings.dnc_inbox_dir, lists),
             _opt_outs_sensor(settings.opt_out_inbox_dir, opt_outs),
+            _retraction_sensor(retract),
         ],
     )
 
@@ -82,6 +91,12 @@ def _list_jobs() -> list[Job]:
             OPT_OUTS_JOB,
             selection=["internal_opt_outs"],
             description="Load opt-out files from the inbox",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            RETRACT_JOB,
+            selection=["retractions"],
+            description="Take back published leads whose phones are no longer clear",
             executor_def=dg.in_process_executor,
         ),
     ]
@@ -129,10 +144,8 @@ def published(run: dg.DagsterRun) -> bool:
     """Whether a run has published leads and leaves the report to others."""
     if run.tags.get(REPORTS_ITSELF):
         return False
-    selected = run.asset_selection
-    return (
-        run.job_name == DAY_JOB if selected is None else dg.AssetKey(STAGE_ASSETS[-1]) in selected
-    )
+    selected = run.asset_selection  # None or empty where the whole job runs
+    return dg.AssetKey(STAGE_ASSETS[-1]) in selected if selected else run.job_name == DAY_JOB
 
 
 def _lists_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
@@ -155,7 +168,9 @@ def _lists_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
             run_requests=[
                 dg.RunRequest(
                     partition_key=name,
-                    run_key=f"{name} {inbox.fingerprint(f.path for f in files if f.list == name)}",
+                    run_key=_once(
+                        name, inbox.fingerprint(file.path for file in files if file.list == name)
+                    ),
                 )
                 for name in names
             ],
@@ -175,10 +190,38 @@ def _opt_outs_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
     def opt_out_inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         del context
         if files := inbox.waiting(folder):
-            return dg.RunRequest(run_key=inbox.fingerprint(files))
+            return dg.RunRequest(run_key=_once(inbox.fingerprint(files)))
         return dg.SkipReason(f"nothing in {folder}")
 
     return opt_out_inbox
+
+
+def _retraction_sensor(job: Job) -> dg.SensorDefinition:
+    @dg.sensor(
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=INBOX_SECONDS,
+        description="Takes published leads back after the Do-Not-Call store has changed",
+    )
+    def dnc_changes(
+        context: dg.SensorEvaluationContext, dnc_store: DncStoreResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        if not Path(dnc_store.path).exists():
+            return dg.SkipReason("there is no store yet")
+        with DncStore.open(dnc_store.path) as store:
+            versions = store.lookup(np.empty(0, np.int64)).list_versions
+        event = context.instance.get_latest_materialization_event(dg.AssetKey(RETRACTIONS))
+        done = event.asset_materialization if event else None
+        if done and done.metadata[VERSIONS].value == versions:
+            return dg.SkipReason(f"nothing new since {versions}")
+        return dg.RunRequest(run_key=_once(versions))
+
+    return dnc_changes
+
+
+def _once(*of: str) -> str:
+    """A run key for this cause and some minutes: what failed or was killed is tried again."""
+    return " ".join([*of, str(int(time.time() // TRY_AGAIN_SECONDS))])
 
 
 def days_of(tags: Mapping[str, str]) -> list[str]:

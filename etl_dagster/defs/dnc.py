@@ -4,7 +4,7 @@ Belongs here: one materialization for what an inbox held. Does not: file names a
 store (`etl_dagster.dnc`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,8 @@ def dnc_registry(
     def load(store: DncStore, file: InboxFile) -> LoadResult:
         if file.changes:
             return store.apply_changes(file.list, [file.path], as_of=file.as_of)
-        known = {found.list for found in store.stats()}
-        kind = None if file.list in known else file.kind
-        return store.add_list(file.list, [file.path], as_of=file.as_of, kind=kind)
+        source = file.path.name
+        return store.add_list(file.list, [file.path], as_of=file.as_of, source=source)
 
     with locks.hold("dnc inbox"), dnc_store.open_for_writing() as store:
         files = [file for file in inbox.pending(dnc_store.inbox_dir) if file.list == name]
@@ -83,14 +82,37 @@ def internal_opt_outs(
 ) -> dg.MaterializeResult:
     """Record the opt-outs of the waiting files."""
     step = progress.logger(context)
-    with locks.hold("opt-out inbox"), dnc_store.open_for_writing() as store:
-        files = inbox.waiting(dnc_store.opt_out_inbox_dir)
-        _load_all(
-            step,
-            [(path, partial(store.opt_out_file, path, source=path.name)) for path in files],
-        )
+    files = take_opt_outs(step, dnc_store, locks)
+    with dnc_store.open_for_writing() as store:
         found = next(stats for stats in store.stats() if stats.kind == INTERNAL)
-    return dg.MaterializeResult(metadata={"files": len(files), **list_metadata(found)})
+    return dg.MaterializeResult(metadata={"files": files, **list_metadata(found)})
+
+
+def take_opt_outs(step: ProgressLogger, dnc_store: DncStoreResource, locks: HostLocks) -> int:
+    """Record the opt-outs of the waiting files; return how many files there were.
+
+    Raises:
+        dagster.Failure: a file could not be read, now or before, and nobody has dealt with it: who
+            asked in it to be left alone is not known, so nothing may be scrubbed without it.
+    """
+    folder = dnc_store.opt_out_inbox_dir
+    files = []
+    with locks.hold("opt-out inbox"):
+        if inbox.waiting(folder):
+            with dnc_store.open_for_writing() as store:
+                files = inbox.waiting(folder)
+                loads = [
+                    (path, partial(store.opt_out_file, path, source=path.name)) for path in files
+                ]
+                _load_all(step, loads)
+        if rejected := inbox.rejected(folder):
+            raise dg.Failure(
+                f"opt-out files that could not be read are in {rejected[0].parent}:"
+                f" {', '.join(path.name for path in rejected)}. The reason stands beside each:"
+                " put it right and move it back into the inbox, or remove it",
+                allow_retries=False,
+            )
+    return len(files)
 
 
 def list_metadata(stats: ListStats) -> dict[str, Any]:
@@ -106,7 +128,7 @@ def list_metadata(stats: ListStats) -> dict[str, Any]:
     }
 
 
-def _load_all(step: ProgressLogger, loads: list[tuple[Path, Callable[[], LoadResult]]]) -> None:
+def _load_all(step: ProgressLogger, loads: Sequence[tuple[Path, Callable[[], LoadResult]]]) -> None:
     """Load file after file; what cannot be used is set aside, and the step then fails."""
     rejected = []
     for number, (path, load) in enumerate(loads):

@@ -135,7 +135,9 @@ def _enrich(  # noqa: PLR0913
     """Ask about the chunk's phones, append the answers, replace the chunk; return its numbers."""
     with step.timed("read"):
         phones = scrubbing.gather_evidence(session, origin.chunk)
-        asked = scrubbing.phones_to_ask(session, moment=datetime.now(UTC), force=force)
+        asked = scrubbing.phones_to_ask(
+            session, ccc_ttl=policy.ccc_ttl, moment=datetime.now(UTC), force=force
+        )
     step.info(f"{origin.chunk}: {phones:,} phones, {len(asked):,} to ask")
     if len(asked):
         with step.timed("ask"):

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
-from etl_dagster.defs.resources import HostLocks, WarehouseResource
+from etl_dagster.defs.resources import HostLocks, PolicyResource, WarehouseResource
 from etl_dagster.leads.campaigns import Campaign
+from etl_dagster.leads.phones import mask_phones
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.extraction import Extraction
 from etl_dagster.warehouse.tables import columns
@@ -35,7 +36,9 @@ def campaign_specs(campaigns: Sequence[Campaign]) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             ["campaigns", campaign.name],
-            description=f"Campaign SQL `{campaign.path.name}`\n\n```sql\n{campaign.sql}\n```",
+            description=(
+                f"Campaign SQL `{campaign.path.name}`\n\n```sql\n{mask_phones(campaign.sql)}\n```"
+            ),
             group_name=GROUP,
             kinds={"sql"},
             code_version=campaign.code_version,
@@ -64,14 +67,16 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
             " warehouse."
         ),
     )
-    def leads(
+    def leads(  # noqa: PLR0913, PLR0917  one resource each
         context: dg.AssetExecutionContext,
         config: ExtractConfig,
         warehouse: WarehouseResource,
+        policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
         locks: HostLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
+        rules = policy.load()
         chosen = _chosen(campaigns, config.campaigns)
         report = ChunkReport(context)
         chunks = chunks_in(context)
@@ -85,6 +90,7 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
                     chosen,
                     chunks=settings.chunks,
                     contacts_table=settings.contacts_table,
+                    policy_hash=rules.hash,
                     force=config.force,
                     moment=datetime.now(UTC),
                     run_id=context.run.run_id,

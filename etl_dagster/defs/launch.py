@@ -6,6 +6,8 @@ showing it.
 
 import json
 import os
+import re
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import dagster as dg
+import psutil
 from dagster._core.instance.ref import InstanceRef
 
 from etl_dagster.definitions import build_defs
@@ -23,15 +26,20 @@ from etl_dagster.defs.automation import (
     OPT_OUTS_JOB,
     REPORT_JOB,
     REPORTS_ITSELF,
+    RETRACT_JOB,
 )
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import inbox
+from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.progress import Sink
 from etl_dagster.sandbox.local import LocalWorld
 from etl_dagster.settings import PROJECT, Settings
 
+PROCESS: Final = "etl_dagster/process"
+"""Tag of a run that runs in a process of its own: host and process id."""
+HOST: Final = socket.gethostname()
 STORAGE: Final = '".etl/dagster"'
 """How `dagster.yaml` names the folder of a checkout's own state."""
 # The console shows our own progress; Dagster's events are in its event log.
@@ -83,6 +91,7 @@ class Launcher:
         """
         self._settings = settings
         self._defs = build_defs(settings, listeners=listeners)
+        self.campaigns = [campaign.name for campaign in load_campaigns(settings.campaigns_dir)]
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -91,6 +100,7 @@ class Launcher:
         os.environ.setdefault("DAGSTER_HOME", home)
         opened = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home))
         self._instance = self._stack.enter_context(opened)
+        self._bury_the_dead()
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -103,17 +113,26 @@ class Launcher:
         In a local deployment the sample lists are put there first if the store has none.
         """
         settings, failures = self._settings, dict[str, str]()
-        if settings.is_local:
+        if settings.has_sample_lists:
             LocalWorld(settings.home).deliver_lists(
                 settings.dnc_store, settings.dnc_inbox_dir, settings.opt_out_inbox_dir
             )
         waiting = inbox.pending(settings.dnc_inbox_dir)
+        for path in inbox.nameless(settings.dnc_inbox_dir):
+            failures[path.name] = (
+                f"it waits in {path.parent}, but is not called <list>@<date>, such as"
+                " state_fl@2026-11-20.zip, so nobody knows which list it is; rename or remove it"
+            )
         for name in sorted({file.list for file in waiting}):
             self._instance.add_dynamic_partitions(str(LISTS.name), [name])
             failures |= self._execute(LISTS_JOB, partition_key=name)[2]
         if inbox.waiting(settings.opt_out_inbox_dir):
             failures |= self._execute(OPT_OUTS_JOB)[2]
         return failures
+
+    def retract(self) -> dict[str, str]:
+        """Take back published leads whose phones are no longer clear; return failures by step."""
+        return self._execute(RETRACT_JOB)[2]
 
     def run_day(self, lead_date: date, *, campaigns: Sequence[str], force: bool) -> DayResult:
         """Run the four stages of a day over all chunks, then its report."""
@@ -135,14 +154,32 @@ class Launcher:
             success = report.success
         return DayResult(lead_date, success, run.run_id, seconds, failures)
 
+    def _bury_the_dead(self) -> None:
+        """Report runs of ours failed whose process was killed: they would count as running."""
+        going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+        for run in self._instance.get_runs(filters=going):
+            process = run.tags.get(PROCESS)
+            if (
+                process
+                and process.startswith(f"{HOST} ")
+                and not psutil.pid_exists(int(process.rpartition(" ")[2]))
+            ):
+                self._instance.report_run_failed(run, "the process that ran it is gone")
+
     def _execute(
-        self, job: str, *, ops: Mapping[str, Any] | None = None, **options: Any
+        self,
+        job: str,
+        *,
+        ops: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> tuple[dg.ExecuteInProcessResult, dict[str, float], dict[str, str]]:
         """Run a job; return its result, seconds by step, and messages of the steps that failed."""
         run = self._defs.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             run_config={**QUIET, "ops": ops or {}},
             raise_on_error=False,
+            tags={**(tags or {}), PROCESS: f"{HOST} {os.getpid()}"},
             **options,
         )
         seconds = {
@@ -163,4 +200,6 @@ def _cause(event: dg.DagsterEvent) -> str:
     error = event.step_failure_data.error
     while error and error.cause:
         error = error.cause
-    return (error.message if error else "failed").strip()
+    message = error.message if error else "failed"
+    # "package.module.NameError: what happened": people need the second half
+    return re.sub(r"\A[\w.]+: ", "", message).strip()

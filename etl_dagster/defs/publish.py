@@ -7,14 +7,18 @@ import dagster as dg
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in, daily_partitions
 from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
 from etl_dagster.defs.resources import (
+    DncStoreResource,
     HostLocks,
     PolicyResource,
     ReportsResource,
     WarehouseResource,
 )
+from etl_dagster.defs.retract import retract_listed
+from etl_dagster.defs.scrub import SOURCE
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import publication
 from etl_dagster.warehouse.funnel import read_day
+from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import NotProvenError
 from etl_dagster.warehouse.report import render_report
 from etl_dagster.warehouse.tables import columns
@@ -53,19 +57,23 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
             " what has run out or was blocked since."
         ),
     )
-    def callable_leads(
+    def callable_leads(  # noqa: PLR0913, PLR0917  one resource each
         context: dg.AssetExecutionContext,
         warehouse: WarehouseResource,
+        dnc_store: DncStoreResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
         locks: HostLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
-        required = policy.load().required_sources
+        rules = policy.load()
         report = ChunkReport(context)
         chunks = chunks_in(context)
         refused: list[str] = []
-        with warehouse.for_step(context).session() as session:
+        with (
+            dnc_store.open(max_age_days=rules.dnc_max_age_days) as store,
+            warehouse.for_step(context).session() as session,
+        ):
             schema = column_schema(columns(session, "callable_leads"))
             for number, chunk in enumerate(chunks):
                 try:
@@ -75,10 +83,19 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
                         published = publication.publish(
                             session,
                             chunk,
-                            required=required,
+                            rules,
                             moment=datetime.now(UTC),
                             run_id=context.run.run_id,
                         )
+                        # lists may have changed since the chunk was scrubbed
+                        origin = Provenance(
+                            chunk=chunk,
+                            source=SOURCE,
+                            policy_hash=rules.hash,
+                            run_id=context.run.run_id,
+                            deployment=settings.deployment.value,
+                        )
+                        published -= retract_listed(session, store, origin)[1]
                 except NotProvenError as error:
                     step.error(str(error))
                     refused.append(str(chunk))

@@ -59,13 +59,9 @@ class ChunkReport:
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         self._context = context
-        self._total: dict[str, float] = {}
 
     def landed(self, chunk: Chunk, metadata: Mapping[str, Any]) -> None:
         """Tell that a chunk is committed."""
-        for name, value in metadata.items():
-            if isinstance(value, int | float):
-                self._total[name] = self._total.get(name, 0) + value
         self._context.log_event(
             dg.AssetMaterialization(
                 self._context.asset_key, partition=partition_key(chunk), metadata=dict(metadata)
@@ -87,19 +83,6 @@ class ChunkReport:
                 severity=dg.AssetCheckSeverity.ERROR,
             )
         )
-
-    @property
-    def total(self) -> dict[str, float]:
-        """The numbers of all chunks that landed, added up."""
-        return dict(self._total)
-
-
-def timed_metadata(progress: ProgressLogger, before: Mapping[str, float]) -> dict[str, float]:
-    """The seconds spent since `before`, a copy of the logger's timings, as metadata."""
-    return {
-        f"seconds_{name}": round(seconds - before.get(name, 0.0), 3)
-        for name, seconds in progress.timings.items()
-    }
 
 
 def column_schema(columns: list[Column]) -> dg.TableSchema:

@@ -17,10 +17,10 @@ from filelock import FileLock
 from pydantic import Field, PrivateAttr
 
 from etl_dagster.ccc import CccConfig, CccScrubber
-from etl_dagster.dnc import DncStore
+from etl_dagster.dnc import DncStore, DncUsageError
 from etl_dagster.leads.policy import Policy
 from etl_dagster.resilience import redis_bucket
-from etl_dagster.sandbox.local import LocalWorld
+from etl_dagster.sandbox.local import LocalWorld, is_sample
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
 
@@ -184,6 +184,9 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
     path: str = Field(description="The store's file")
     inbox: str = Field(description="Folder where list files arrive")
     opt_out_inbox: str = Field(description="Folder where opt-out files arrive")
+    sample: bool = Field(
+        default=False, description="Make the store, of sample lists, if there is none"
+    )
 
     @property
     def inbox_dir(self) -> Path:
@@ -195,22 +198,34 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         """The folder where opt-out files arrive."""
         return Path(self.opt_out_inbox)
 
-    def open(self, *, max_age_days: float) -> DncStore:
+    def open(self, *, max_age_days: int) -> DncStore:
         """The store, self-tested, for look-ups.
 
         Raises:
-            DncError: there is no store, or it is damaged; never answered as "nobody is listed".
+            DncError: there is no store, it is damaged, or production was given sample lists;
+                never answered as "nobody is listed".
         """
         world = self.local.world()
-        if world:
+        if world and self.sample:
             world.load_lists(Path(self.path))
-        return DncStore.open(Path(self.path), max_age_days=max(1, int(max_age_days)))
+        store = DncStore.open(Path(self.path), max_age_days=max_age_days)
+        if world is None and any(is_sample(found) for found in store.stats()):
+            store.close()
+            raise DncUsageError(f"{self.path} holds sample lists, which clear nobody in production")
+        return store
 
     def open_for_writing(self) -> DncStore:
-        """The store for loading lists, made if there is none."""
+        """The store for loading lists; only one of sample lists is made where there is none.
+
+        Raises:
+            DncError: there is no store, or it is damaged. A missing one is not made in silence:
+                its opt-outs would be lost with it.
+        """
         path = Path(self.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return DncStore.open(path, read_only=False) if path.exists() else DncStore.create(path)
+        if self.sample and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return DncStore.create(path)
+        return DncStore.open(path, read_only=False)
 
 
 class PolicyResource(dg.ConfigurableResource[Any]):
@@ -218,7 +233,7 @@ class PolicyResource(dg.ConfigurableResource[Any]):
 
     path: str = Field(UNSET, description="Policy file; the built-in policy if empty")
     ccc_ttl_days: float = Field(0, description="Shorter validity of CCC answers; 0: the policy's")
-    dnc_max_age_days: float = Field(0, description="Shorter age of lists; 0: the policy's")
+    dnc_max_age_days: int = Field(0, description="Shorter age of lists; 0: the policy's")
 
     def load(self) -> Policy:
         """The policy in force."""

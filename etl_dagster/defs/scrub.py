@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from etl_dagster.defs.dnc import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
 from etl_dagster.defs.resources import (
@@ -77,6 +78,7 @@ def build_dnc_filtered(settings: Settings) -> dg.AssetsDefinition:
         report = ChunkReport(context)
         chunks = chunks_in(context)
         broken: list[str] = []
+        take_opt_outs(step, dnc_store, locks)
         with (
             dnc_store.open(max_age_days=rules.dnc_max_age_days) as store,
             warehouse.for_step(context).session() as session,
@@ -123,10 +125,17 @@ def _scrub(
     session: Session, store: DncStore, origin: Provenance, policy: Policy, step: ProgressLogger
 ) -> dict[str, float]:
     """Look the chunk's phones up, decide, replace the chunk; return its numbers."""
-    moment = datetime.now(UTC)
     with step.timed("read"):
         scrubbing.gather_evidence(session, origin.chunk)
-        evidence = _read(session, store, policy, moment)
+        # of two look-ups the later has the later lists: so the moment is taken beside them
+        moment = datetime.now(UTC)
+        evidence = scrubbing.read_evidence(
+            session,
+            list_versions=store.lookup(np.empty(0, np.int64)).list_versions,
+            policy_hash=policy.hash,
+            ccc_ttl=policy.ccc_ttl,
+            moment=moment,
+        )
     with step.timed("look_up"):
         found = store.lookup(evidence.phones, versions=evidence.list_versions)
         decided = decide(
@@ -137,25 +146,14 @@ def _scrub(
             required=policy.required_sources,
             moment=moment,
         )
-    table = decision_table(evidence.phones, found, decided)
     with step.timed("write"):
-        new = ~evidence.dnc_on_record
-        batch = LedgerBatch(
-            batch_id=str(uuid.uuid4()),
-            phones=evidence.phones[new],
-            verdicts=found.verdicts[new],
-            reasons=table["DNC_REASON"].filter(pa.array(new)).combine_chunks(),
-            valid_until=found.valid_until[new],
-            list_versions=found.list_versions,
-            checked_at=moment,
-            evidence_hash="",
-            endpoint="dnc-store",
-        )
+        known = evidence.dnc_on_record & (evidence.dnc_verdicts == found.verdicts)
+        batch = ledger_batch(evidence.phones, found, ~known, moment)
         ledger.append(session, [batch], origin=origin)
         leads = scrubbing.write_dnc_filtered(
             session,
             origin.chunk,
-            table,
+            decision_table(evidence.phones, found, decided),
             moment=moment,
             policy_hash=policy.hash,
             run_id=origin.run_id,
@@ -172,32 +170,40 @@ def _scrub(
     }
 
 
-def _read(
-    session: Session, store: DncStore, policy: Policy, moment: datetime
-) -> scrubbing.ChunkEvidence:
-    """Read the evidence against the list versions in force; the look-up is then pinned to them."""
-    return scrubbing.read_evidence(
-        session,
-        list_versions=store.lookup(np.empty(0, np.int64)).list_versions,
-        policy_hash=policy.hash,
-        moment=moment,
+def ledger_batch(
+    phones: NDArray[np.int64], found: Lookup, which: NDArray[np.bool_], moment: datetime
+) -> LedgerBatch:
+    """Some of the phones of a look-up as a ledger batch."""
+    return LedgerBatch(
+        batch_id=str(uuid.uuid4()),
+        phones=phones[which],
+        verdicts=found.verdicts[which],
+        reasons=_reasons(found).filter(pa.array(which)),
+        valid_until=found.valid_until[which],
+        list_versions=found.list_versions,
+        checked_at=moment,
+        evidence_hash="",
+        endpoint="dnc-store",
     )
 
 
 def decision_table(phones: NDArray[np.int64], found: Lookup, decided: Decisions) -> pa.Table:
     """What was found and decided as the rows of CHUNK_DECISIONS, one a phone."""
-    lists = _lists(found)
-    unknown = pa.array(found.reason_names).take(pa.array(found.reasons))
-    listed = pa.array(found.verdicts == Verdict.LISTED)
     return pa.table(
         {
             "PHONE": pa.array(phones),
             "DNC_VERDICT": _names(Verdict, found.verdicts),
-            "DNC_REASON": pc.if_else(listed, lists, unknown),
-            "LISTS": lists,
+            "DNC_REASON": _reasons(found),
+            "LISTS": _lists(found),
             "VERDICT": _names(Decision, decided.decisions),
         }
     )
+
+
+def _reasons(found: Lookup) -> pa.Array:
+    """Why each phone is not CLEAR: the lists that have it, or what is unknown."""
+    unknown = pa.array(found.reason_names).take(pa.array(found.reasons))
+    return pc.if_else(pa.array(found.verdicts == Verdict.LISTED), _lists(found), unknown)
 
 
 def _lists(found: Lookup) -> pa.Array:

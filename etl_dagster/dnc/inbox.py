@@ -22,7 +22,6 @@ _NAME: Final = re.compile(
     r"(?P<list>[a-z][a-z0-9_]*)@(?P<day>\d{4}-\d{2}-\d{2})(?P<rest>[-_.].*)?", re.ASCII
 )
 _UNFINISHED: Final = (".part", ".tmp", ".crdownload", ".filepart")
-_STATE: Final = "state_"
 SETTLED_SECONDS: Final = 5.0
 """A file that nobody has written to for so long is taken to be whole."""
 DONE: Final = "done"
@@ -45,13 +44,6 @@ class InboxFile:
     changes: bool
     list: str
     path: Path
-
-    @property
-    def kind(self) -> str:
-        """What a list of this name is, if the store does not know it yet."""
-        if self.list == "national":
-            return "national"
-        return "state" if self.list.startswith(_STATE) else "other"
 
 
 def pending(folder: Path, *, now: float | None = None) -> list[InboxFile]:
@@ -77,8 +69,16 @@ def waiting(folder: Path, *, now: float | None = None) -> list[Path]:
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
-    """A text that is another for other files, or for the same files written again."""
-    return ";".join(f"{path.name}:{path.stat().st_mtime_ns}" for path in sorted(paths))
+    """A text that is another for other files, and for files written or put there again."""
+    return ";".join(f"{path.name}:{path.stat().st_ctime_ns}" for path in sorted(paths))
+
+
+def rejected(folder: Path) -> list[Path]:
+    """Files of the folder that were set aside and that nobody has dealt with, by name."""
+    aside = folder / REJECTED
+    if not aside.is_dir():
+        return []
+    return sorted(path for path in aside.iterdir() if not path.name.endswith(REASON))
 
 
 def set_done(path: Path) -> Path:

@@ -29,6 +29,9 @@ SERVICE: Final = 11
 LOWEST: Final = 2_002_000_000
 HIGHEST: Final = 9_999_999_999
 
+_MENTIONED = re.compile(
+    r"(?<!\d)(\+?1[-. ]?)?\(?[2-9]\d{2}\)?[-. ]{0,2}[2-9]\d{2}[-. ]?\d{4}(?!\d)", re.ASCII
+)
 _VALID = re.compile(PATTERN)
 _SUFFIX = re.compile(SUFFIX, re.DOTALL)
 _NOT_DIGIT = re.compile("[^0-9]")
@@ -64,3 +67,8 @@ def valid_phones(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
     subscriber = (numbers >= LOWEST) & (numbers <= HIGHEST) & (exchange >= LOWEST_CODE)
     valid: NDArray[np.bool_] = subscriber & (area % 100 != SERVICE) & (exchange % 100 != SERVICE)
     return valid
+
+
+def mask_phones(text: str) -> str:
+    """Text with stars for whatever in it looks like a phone, for where people may read it."""
+    return _MENTIONED.sub("***", text)

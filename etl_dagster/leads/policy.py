@@ -36,7 +36,7 @@ class Policy:
 
     required_sources: tuple[str, ...]
     ccc_ttl_days: float
-    dnc_max_age_days: float
+    dnc_max_age_days: int
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -70,11 +70,11 @@ class Policy:
         return cls(
             required_sources=_sources(given.get("required_sources")),
             ccc_ttl_days=_days(ccc, "ccc.ttl_days"),
-            dnc_max_age_days=_days(dnc, "dnc.max_age_days"),
+            dnc_max_age_days=_whole_days(dnc, "dnc.max_age_days"),
         )
 
     def with_limits(
-        self, *, ccc_ttl_days: float | None = None, dnc_max_age_days: float | None = None
+        self, *, ccc_ttl_days: float | None = None, dnc_max_age_days: int | None = None
     ) -> Self:
         """Shorten validity: a limit that is longer than the policy's changes nothing."""
         return replace(
@@ -123,3 +123,10 @@ def _days(table: Mapping[str, object], key: str) -> float:
     if not 0 < value <= FEDERAL_MAX_AGE_DAYS:
         raise PolicyError(f"{key}: expected more than 0 and at most {FEDERAL_MAX_AGE_DAYS} days")
     return float(value)
+
+
+def _whole_days(table: Mapping[str, object], key: str) -> int:
+    days = _days(table, key)
+    if days != int(days):
+        raise PolicyError(f"{key}: expected a whole number of days")
+    return int(days)

@@ -71,7 +71,8 @@ def bring_up(settings: Settings) -> None:
 
     world = LocalWorld(settings.home)
     world.ccc()
-    world.load_lists(settings.dnc_store)
+    if settings.has_sample_lists:
+        world.load_lists(settings.dnc_store)
     connect(settings).close()
 
 

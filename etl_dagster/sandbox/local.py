@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from filelock import FileLock
 
-from etl_dagster.dnc import DncStore
+from etl_dagster.dnc import DncStore, ListStats
 from etl_dagster.sandbox import data
 from etl_dagster.sandbox.ccc import SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.lists import INTERNAL, SampleList, write_dnc_lists
@@ -24,6 +24,8 @@ from etl_dagster.warehouse.session import Warehouse
 SAMPLE_DAYS: Final = 7
 """Days up to yesterday that the sample has leads for."""
 LISTED_NUMBERS: Final = 2_000_000
+SAMPLE_MARK: Final = ".sample"
+"""Stands in the names of sample list files, and so in the source of what is loaded from them."""
 RENEW_LISTS_AFTER: Final = timedelta(days=7)
 """Sample lists are renewed like real ones, long before they are too old to clear a phone."""
 
@@ -97,7 +99,7 @@ class LocalWorld:
             for sample in self._write_lists():
                 folder = opt_outs if sample.kind == INTERNAL else inbox
                 folder.mkdir(parents=True, exist_ok=True)
-                name = f"{sample.name}@{sample.as_of}{sample.path.suffix}"
+                name = f"{sample.name}@{sample.as_of}{SAMPLE_MARK}{sample.path.suffix}"
                 # a list carries its date; one written this moment would pass for half copied
                 os.utime(sample.path, times=(_start_of(sample.as_of).timestamp(),) * 2)
                 shutil.move(sample.path, folder / name)
@@ -125,18 +127,27 @@ class LocalWorld:
         return write_dnc_lists(folder, as_of=_today(), numbers=LISTED_NUMBERS)
 
     def _fresh(self, store: Path) -> bool:
+        """Whether the store needs nothing: its lists are fresh, or are not the sample's."""
         if not store.exists():
             return False
         with DncStore.open(store) as opened:
-            dates = [found.as_of for found in opened.stats() if found.kind != INTERNAL]
-        return bool(dates) and all(
-            day is not None and _today() - day.date() < RENEW_LISTS_AFTER for day in dates
+            lists = [found for found in opened.stats() if found.kind != INTERNAL]
+        if any(found.version and not is_sample(found) for found in lists):
+            return True  # somebody's own lists are never touched
+        return bool(lists) and all(
+            found.as_of is not None and _today() - found.as_of.date() < RENEW_LISTS_AFTER
+            for found in lists
         )
 
     def _locked(self, name: str) -> FileLock:
         folder = self.home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{name}.lock")
+
+
+def is_sample(stats: ListStats) -> bool:
+    """Whether a list of a store was loaded from the sample."""
+    return SAMPLE_MARK in stats.source
 
 
 def _today() -> date:
@@ -151,12 +162,10 @@ def _load(store: DncStore, sample: SampleList) -> None:
     if sample.kind == INTERNAL:
         store.opt_out_file(sample.path, source="sample")
         return
-    known = {found.list for found in store.stats()}
     store.add_list(
         sample.name,
         [sample.path],
         as_of=_start_of(sample.as_of),
-        kind=None if sample.name in known else sample.kind,
-        source="sample",
+        source=f"{sample.name}{SAMPLE_MARK}",
         covers=sample.covers,
     )

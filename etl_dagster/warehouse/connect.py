@@ -3,6 +3,7 @@
 Belongs here: what happens once before the first statement of a process. Does not: statements.
 """
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ def open_warehouse(
         WarehouseError: Snowflake cannot be reached, or refused.
         SidecarError: the embedded Snowflake cannot be started.
     """
+    logging.getLogger("snowflake.connector.cursor").addFilter(_quotes_no_data)
     if world:
         # the embedded server asks nobody who they are, but the connector insists on a password
         config = replace(config, password=config.user)
@@ -55,6 +57,11 @@ def open_warehouse(
         warehouse.close()
         raise
     return warehouse
+
+
+def _quotes_no_data(record: logging.LogRecord) -> bool:
+    """Whether the connector's cursor may log it: at DEBUG it logs errors that quote rows."""
+    return record.levelno > logging.DEBUG
 
 
 def warehouse_config(settings: "Settings") -> WarehouseConfig:

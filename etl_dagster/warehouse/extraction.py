@@ -24,6 +24,8 @@ from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.templates import fragment, literals, render
 
 TEXT_COLUMNS: Final = ("first_name", "last_name", "address", "city", "state")
+STILL_VALID_FOR: Final = timedelta(days=1)
+"""A lead that another day published is left out while it can be dialled for at least so long."""
 CONTACT_COLUMNS: Final = ("phone_1", "phone_2", "phone_3", "email_1", "email_2", "email_3")
 
 
@@ -72,6 +74,7 @@ class Extraction:
         *,
         chunks: int,
         contacts_table: str,
+        policy_hash: str,
         force: bool,
         moment: datetime,
         run_id: str,
@@ -84,6 +87,7 @@ class Extraction:
             campaigns: whose SQL to run.
             chunks: the number of chunks a day is cut into.
             contacts_table: where phones and e-mails come from that a campaign does not give.
+            policy_hash: the policy in force; leads published under another are not still valid.
             force: extract leads too that another day published and that are still valid.
             moment: when the extraction was begun, aware.
             run_id: the run that extracts.
@@ -93,6 +97,7 @@ class Extraction:
         self._campaigns = campaigns
         self._chunks = chunks
         self._contacts_table = contacts_table
+        self._policy_hash = policy_hash
         self._force = force
         self._moment = moment
         self._run_id = run_id
@@ -127,7 +132,12 @@ class Extraction:
             chunk=fragment("chunk", lead_id="n.lead_id", chunks=self._chunks),
             **_numbers(),
         )
-        values = {"lead_date": self._lead_date, "moment": self._moment, "force": self._force}
+        values = {
+            "lead_date": self._lead_date,
+            "valid_beyond": self._moment + STILL_VALID_FOR,
+            "policy_hash": self._policy_hash,
+            "force": self._force,
+        }
         session.execute(day_leads, values)
         return self._counts()
 
@@ -248,4 +258,5 @@ def _attributes(columns: ColumnMap) -> str:
     for column in columns.attributes:
         name = column.name.replace("\\", "\\\\").replace("'", "''")
         pairs.append(f"'{name}', campaign.{column.quoted}")
-    return f"OBJECT_CONSTRUCT({', '.join(pairs)})::VARIANT"
+    # the embedded server does not know OBJECT_CONSTRUCT of nothing
+    return f"OBJECT_CONSTRUCT({', '.join(pairs)})::VARIANT" if pairs else "PARSE_JSON('{}')"

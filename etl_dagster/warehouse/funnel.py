@@ -4,7 +4,7 @@ Belongs here: the numbers, from the tables. Does not: how they are shown.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Self
@@ -60,10 +60,16 @@ class Day:
         return sum(self.campaigns.values(), Funnel())
 
 
-def read_day(session: Session, lead_date: date) -> Day:
-    """Count a day's leads and phones."""
+def read_day(session: Session, lead_date: date, campaigns: Iterable[str] = ()) -> Day:
+    """Count a day's leads and phones.
+
+    Args:
+        session: any.
+        lead_date: the day.
+        campaigns: those to report even if they have no lead of that day.
+    """
     values = {"lead_date": lead_date}
-    campaigns = {
+    found = {
         str(name): Funnel(**dict(zip(FUNNEL_COLUMNS, map(int, numbers), strict=True)))
         for name, *numbers in session.rows(sql("funnel"), values)
     }
@@ -75,6 +81,11 @@ def read_day(session: Session, lead_date: date) -> Day:
         lists.update(dict.fromkeys(filter(None, str(listed).split(",")), int(count)))
         if verdict == "UNKNOWN":
             reasons[str(reason)] += int(count)
+    funnels = {name: Funnel() for name in campaigns} | found
     return Day(
-        lead_date=lead_date, campaigns=campaigns, phones=phones, lists=lists, reasons=reasons
+        lead_date=lead_date,
+        campaigns=dict(sorted(funnels.items())),
+        phones=phones,
+        lists=lists,
+        reasons=reasons,
     )

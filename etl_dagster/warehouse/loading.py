@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from etl_dagster.warehouse.errors import LoadMismatchError, WarehouseMisuseError
 from etl_dagster.warehouse.statements import Statement
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _IDENTIFIER = "[A-Za-z_][A-Za-z0-9_$]*"
 _TABLE = re.compile(rf"(?P<prefix>(?:{_IDENTIFIER}\.){{0,2}})(?P<name>{_IDENTIFIER})")
+_PREFIX = "etl_load_"
 _ROWS_LOADED = 3  # position in COPY's result: file, status, rows_parsed, rows_loaded, ...
 
 
@@ -73,10 +76,22 @@ def _parquet(data: "pa.Table") -> Iterator[Path]:
     """Write a file that only this user may read, and that is gone afterwards."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - only who loads needs it
 
-    handle, name = tempfile.mkstemp(prefix="etl_load_", suffix=".parquet")
+    handle, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}_", suffix=".parquet")
     try:
         with os.fdopen(handle, "wb") as file:
             pq.write_table(data, file)
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def sweep() -> None:
+    """Remove the files that killed processes of this user left behind: they hold phones."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*.parquet"):
+        owner = path.name.removeprefix(_PREFIX).partition("_")[0]
+        if (
+            owner.isdigit()
+            and path.stat().st_uid == os.getuid()
+            and not psutil.pid_exists(int(owner))
+        ):
+            path.unlink(missing_ok=True)

@@ -6,7 +6,8 @@ Does not: asking a source, deciding (`leads/verdicts.py`), the ledger (`ledger.p
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,9 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.templates import render
 
+ASK_AGAIN_BEFORE: Final = timedelta(hours=12)
+"""Answers that run out within so long of a run are asked for again by it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkEvidence:
@@ -27,14 +31,16 @@ class ChunkEvidence:
     Attributes:
         phones: int64, shape (n,), ascending.
         ccc: the newest CCC verdicts.
-        dnc_on_record: bool, shape (n,): the verdict of these DNC list versions under this policy
-            is in the ledger and stands.
+        dnc_on_record: bool, shape (n,): the newest DNC verdict in the ledger is of these list
+            versions under this policy, and has not run out.
+        dnc_verdicts: int8, shape (n,): that verdict.
         list_versions: the DNC lists and versions that `dnc_on_record` is about.
     """
 
     phones: NDArray[np.int64]
     ccc: Evidence
     dnc_on_record: NDArray[np.bool_]
+    dnc_verdicts: NDArray[np.int8]
     list_versions: str
 
 
@@ -49,9 +55,23 @@ def gather_evidence(session: Session, chunk: Chunk) -> int:
     return int(session.scalar(sql("count_chunk_phones")))
 
 
-def phones_to_ask(session: Session, *, moment: datetime, force: bool) -> NDArray[np.int64]:
-    """The phones without a valid CCC answer, all of them if `force`; int64, ascending."""
-    values = {"moment": moment, "force": force}
+def phones_to_ask(
+    session: Session, *, ccc_ttl: timedelta, moment: datetime, force: bool
+) -> NDArray[np.int64]:
+    """The phones that CCC has to be asked about; int64, ascending.
+
+    Args:
+        session: the session in which `gather_evidence` ran.
+        ccc_ttl: how long the policy lets an answer be valid.
+        moment: now, aware; what runs out soon after it is asked again, lest it run out between
+            the decision and its publication.
+        force: ask about all phones.
+    """
+    values = {
+        "valid_beyond": moment + min(ASK_AGAIN_BEFORE, ccc_ttl / 4),
+        "ccc_ttl_seconds": round(ccc_ttl.total_seconds()),
+        "force": force,
+    }
     return phone_array(session.arrow_table(sql("select_phones_to_ask"), values)["PHONE"])
 
 
@@ -70,7 +90,12 @@ def write_ccc_enriched(
 
 
 def read_evidence(
-    session: Session, *, list_versions: str, policy_hash: str, moment: datetime
+    session: Session,
+    *,
+    list_versions: str,
+    policy_hash: str,
+    ccc_ttl: timedelta,
+    moment: datetime,
 ) -> ChunkEvidence:
     """Read what the decision needs of the chunk's phones.
 
@@ -78,11 +103,13 @@ def read_evidence(
         session: the session in which `gather_evidence` ran.
         list_versions: the DNC lists and versions in force.
         policy_hash: the policy in force.
+        ccc_ttl: how long that policy lets a CCC answer be valid.
         moment: the moment of the decision, aware.
     """
     values = {
         "list_versions": list_versions,
         "policy_hash": policy_hash,
+        "ccc_ttl_seconds": round(ccc_ttl.total_seconds()),
         "moment": moment,
     }
     table = session.arrow_table(sql("select_evidence"), values)
@@ -94,6 +121,7 @@ def read_evidence(
             valid_until=until.astype("datetime64[us]"),
         ),
         dnc_on_record=table["DNC_ON_RECORD"].cast(pa.bool_()).to_numpy(),
+        dnc_verdicts=table["DNC_VERDICT"].cast(pa.int8()).to_numpy(),
         list_versions=list_versions,
     )
 

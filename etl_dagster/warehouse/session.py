@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
+from etl_dagster.warehouse import loading
 from etl_dagster.warehouse.config import WarehouseConfig
 from etl_dagster.warehouse.errors import StatementError, WarehouseMisuseError, translated
 from etl_dagster.warehouse.execution import Session
@@ -81,6 +82,7 @@ class _Pool:
     def _make(self) -> "QueuePool":
         from sqlalchemy.pool import QueuePool  # noqa: PLC0415 - a fifth of a second, once needed
 
+        loading.sweep()
         return QueuePool(
             cast("Any", self._connect),  # the connector is a DB-API one without saying so in types
             pool_size=self._config.pool_size,

@@ -1,4 +1,5 @@
--- Phones that were decided CALLABLE and that the ledger does not clear. Must be none.
+-- Phones that were decided CALLABLE and that the ledger does not clear. Must be none; what was
+-- cleared and has run out meanwhile is not published either, but is no contradiction.
 SELECT COUNT(*)
 FROM (
     SELECT l.phone_1 AS phone, f.phone_1_verdict AS verdict

@@ -7,7 +7,7 @@ WITH wanted AS (
     WHERE lead_id IS NOT NULL
         AND COALESCE(phone_1_raw, phone_2_raw, phone_3_raw) IS NULL
 ),
-contacts AS (
+candidates AS (
     SELECT
         {first_key} AS first_key,
         {last_key} AS last_key,
@@ -21,7 +21,7 @@ contacts AS (
 found AS (
     SELECT w.lead_id, c.phone_raw, c.email, c.rank, {phone_number} AS phone
     FROM wanted AS w
-    JOIN contacts AS c
+    JOIN candidates AS c
         ON c.zip_key = w.zip_key AND c.last_key = w.last_key
         AND c.first_key = w.first_key AND c.street_key = w.street_key
 ),

@@ -12,7 +12,9 @@ WITH filled AS (
         COALESCE(e.email_3, c.email_3) AS email_3,
         e.attributes
     FROM EXTRACTED AS e
-    LEFT JOIN LEAD_CONTACTS AS c ON c.lead_id = e.lead_id
+    LEFT JOIN LEAD_CONTACTS AS c
+        ON c.lead_id = e.lead_id
+        AND COALESCE(e.phone_1_raw, e.phone_2_raw, e.phone_3_raw) IS NULL
     WHERE e.lead_id IS NOT NULL
     QUALIFY ROW_NUMBER() OVER (
         PARTITION BY e.campaign, e.lead_id
@@ -44,4 +46,5 @@ SELECT
 FROM numbered AS n
 LEFT JOIN CALLABLE_LEADS AS p
     ON p.lead_id = n.lead_id AND p.campaign = n.campaign
-    AND p.lead_date <> %(lead_date)s AND p.callable_until > %(moment)s AND NOT %(force)s
+    AND p.lead_date <> %(lead_date)s AND p.callable_until > %(valid_beyond)s
+    AND p.policy_hash = %(policy_hash)s AND NOT %(force)s

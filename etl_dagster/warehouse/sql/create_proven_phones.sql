@@ -1,5 +1,5 @@
--- The proof, from the ledger alone: phones whose newest row of every required source is CLEAR and
--- still valid, and of no source LISTED.
+-- The proof, from the ledger alone: phones whose newest row of every required source is CLEAR, and
+-- of no source LISTED, with the moment at which the first of these runs out.
 CREATE OR REPLACE TEMPORARY TABLE PROVEN_PHONES AS
 WITH phones AS (
     SELECT phone_1 AS phone FROM LEADS
@@ -12,7 +12,13 @@ WITH phones AS (
     WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s AND phone_3 IS NOT NULL
 ),
 latest AS (
-    SELECT v.phone, v.source, v.verdict, v.valid_until
+    SELECT
+        v.phone, v.source, v.verdict,
+        IFF(
+            v.source = 'ccc',
+            LEAST(v.valid_until, DATEADD(second, %(ccc_ttl_seconds)s, v.checked_at)),
+            v.valid_until
+        ) AS valid_until
     FROM PHONE_VERDICTS AS v
     JOIN phones AS p ON p.phone = v.phone
     QUALIFY {newest_first} = 1
@@ -21,5 +27,5 @@ SELECT phone, MIN(IFF(source IN ({required}), valid_until, NULL)) AS callable_un
 FROM latest
 GROUP BY phone
 HAVING COUNT_IF(verdict = 'LISTED') = 0
-    AND COUNT_IF(source IN ({required}) AND verdict = 'CLEAR' AND valid_until > %(moment)s)
+    AND COUNT_IF(source IN ({required}) AND verdict = 'CLEAR' AND valid_until IS NOT NULL)
         = {required_count}

@@ -25,9 +25,12 @@ WITH masked AS (
     JOIN DNC_FILTERED AS f
         ON f.lead_date = l.lead_date AND f.chunk = l.chunk
         AND f.lead_id = l.lead_id AND f.campaign = l.campaign
-    LEFT JOIN PROVEN_PHONES AS p1 ON p1.phone = l.phone_1
-    LEFT JOIN PROVEN_PHONES AS p2 ON p2.phone = l.phone_2
-    LEFT JOIN PROVEN_PHONES AS p3 ON p3.phone = l.phone_3
+    LEFT JOIN PROVEN_PHONES AS p1
+        ON p1.phone = l.phone_1 AND p1.callable_until > %(moment)s
+    LEFT JOIN PROVEN_PHONES AS p2
+        ON p2.phone = l.phone_2 AND p2.callable_until > %(moment)s
+    LEFT JOIN PROVEN_PHONES AS p3
+        ON p3.phone = l.phone_3 AND p3.callable_until > %(moment)s
     WHERE l.lead_date = %(lead_date)s AND l.chunk = %(chunk)s AND f.lead_verdict = 'CALLABLE'
 )
 SELECT
@@ -42,6 +45,10 @@ SELECT
         %(moment)s::TIMESTAMP_NTZ
     ) AS published_at
 FROM masked AS m
-LEFT JOIN CALLABLE_LEADS AS old ON old.lead_id = m.lead_id AND old.campaign = m.campaign
+LEFT JOIN (
+    SELECT * FROM CALLABLE_LEADS
+    WHERE chunk = %(chunk)s
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY lead_id, campaign ORDER BY lead_date DESC) = 1
+) AS old ON old.lead_id = m.lead_id AND old.campaign = m.campaign
 WHERE COALESCE(m.phone_1, m.phone_2, m.phone_3) IS NOT NULL
     AND (old.lead_date IS NULL OR old.lead_date <= m.lead_date)

@@ -8,7 +8,7 @@ SELECT
         NULL,
         SHA2(first_key || '|' || last_key || '|' || street_key || '|' || zip_key, 256)
     ),
-    first_name, last_name, address, city, state, zip_key,
+    first_name, last_name, address, city, state, NULLIF(zip_key, ''),
     first_key, last_key, street_key, zip_key,
     phone_1_raw, phone_2_raw, phone_3_raw,
     email_1, email_2, email_3,

@@ -1,5 +1,5 @@
 INSERT INTO CALLABLE_LEADS
 SELECT
     lead_id, campaign, lead_date, chunk, phone_1, phone_2, phone_3,
-    callable_until, published_at, %(run_id)s
+    callable_until, published_at, %(policy_hash)s, %(run_id)s
 FROM PUBLISHABLE

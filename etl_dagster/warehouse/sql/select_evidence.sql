@@ -3,7 +3,8 @@
 SELECT
     phone,
     CASE ccc_verdict WHEN 'CLEAR' THEN 1 WHEN 'LISTED' THEN 2 ELSE 0 END AS ccc_verdict,
-    ccc_valid_until,
+    LEAST(ccc_valid_until, DATEADD(second, %(ccc_ttl_seconds)s, ccc_checked_at)) AS ccc_valid_until,
+    CASE dnc_verdict WHEN 'CLEAR' THEN 1 WHEN 'LISTED' THEN 2 ELSE 0 END AS dnc_verdict,
     COALESCE(
         dnc_list_versions = %(list_versions)s
         AND dnc_policy_hash = %(policy_hash)s

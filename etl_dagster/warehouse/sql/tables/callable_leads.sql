@@ -9,5 +9,6 @@ CREATE TABLE IF NOT EXISTS CALLABLE_LEADS (
     phone_3 NUMBER(10, 0),
     callable_until TIMESTAMP_NTZ NOT NULL,
     published_at TIMESTAMP_NTZ NOT NULL,
+    policy_hash VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL
 )

@@ -1,8 +1,9 @@
--- What may be dialled at the moment of the query: published, not run out, and with no verdict
--- that blocks the phone since, from whatever partition it came.
-CREATE OR REPLACE VIEW CALLABLE_NOW AS
+-- What may be dialled at the moment of the query: published, not run out, and every source's newest
+-- word on the phone, from whatever partition it came, is CLEAR. Were a lead ever published twice,
+-- the newest counts.
+CREATE OR REPLACE VIEW CALLABLE_NOW COPY GRANTS AS
 WITH blocked AS (
-    SELECT DISTINCT phone FROM LATEST_VERDICTS WHERE verdict = 'LISTED'
+    SELECT DISTINCT phone FROM LATEST_VERDICTS WHERE verdict <> 'CLEAR'
 ),
 phones AS (
     SELECT
@@ -15,6 +16,9 @@ phones AS (
     LEFT JOIN blocked AS b2 ON b2.phone = c.phone_2
     LEFT JOIN blocked AS b3 ON b3.phone = c.phone_3
     WHERE c.callable_until > SYSDATE()
+    QUALIFY ROW_NUMBER() OVER (
+        PARTITION BY c.lead_id, c.campaign ORDER BY c.lead_date DESC, c.published_at DESC
+    ) = 1
 )
 SELECT
     p.lead_date, p.campaign, p.lead_id,

@@ -1,4 +1,4 @@
-CREATE OR REPLACE VIEW CCC_ENRICHED_LEADS AS
+CREATE OR REPLACE VIEW CCC_ENRICHED_LEADS COPY GRANTS AS
 SELECT
     l.lead_date, l.chunk, l.lead_id, l.campaign,
     l.first_name, l.last_name, l.address, l.city, l.state, l.zip,

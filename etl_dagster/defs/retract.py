@@ -1,0 +1,107 @@
+"""The stage that never ends: published leads are taken back when a list has their phone.
+
+Belongs here: asking the Do-Not-Call store again about what is published. Does not: loading lists
+(`dnc.py`), or publishing (`publish.py`, which asks again for each chunk it has published).
+"""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import numpy as np
+
+from etl_dagster.defs.reporting import Progress
+from etl_dagster.defs.resources import (
+    DncStoreResource,
+    HostLocks,
+    PolicyResource,
+    WarehouseResource,
+)
+from etl_dagster.defs.scrub import SOURCE, ledger_batch
+from etl_dagster.dnc import DncStore
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.settings import Settings
+from etl_dagster.warehouse import ledger, retraction
+from etl_dagster.warehouse.ledger import Provenance
+from etl_dagster.warehouse.session import Session
+
+NAME = "retractions"
+VERSIONS = "list_versions"
+
+
+def build_retractions(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `retractions`."""
+
+    @dg.asset(
+        name=NAME,
+        deps=[
+            dg.AssetDep("dnc_registry", partition_mapping=dg.AllPartitionMapping()),
+            "internal_opt_outs",
+            dg.AssetDep("callable_leads", partition_mapping=dg.AllPartitionMapping()),
+        ],
+        group_name="publish",
+        kinds={"snowflake", "sqlite"},
+        owners=["team:compliance"],
+        code_version="1",
+        description=(
+            "Published leads asked about again after the Do-Not-Call store has changed: an opt-out"
+            " or a new list entry becomes a verdict in the ledger, which CALLABLE_NOW obeys at"
+            " once, and the phone is taken out of CALLABLE_LEADS."
+        ),
+    )
+    def retractions(  # noqa: PLR0913, PLR0917  one resource each
+        context: dg.AssetExecutionContext,
+        warehouse: WarehouseResource,
+        dnc_store: DncStoreResource,
+        policy: PolicyResource,
+        progress: dg.ResourceParam[Progress],
+        locks: HostLocks,
+    ) -> dg.MaterializeResult:
+        step = progress.logger(context)
+        rules = policy.load()
+        blocked = retracted = 0
+        with (
+            dnc_store.open(max_age_days=rules.dnc_max_age_days) as store,
+            warehouse.for_step(context).session() as session,
+        ):
+            versions = store.lookup(np.empty(0, np.int64)).list_versions
+            chunks = retraction.published_chunks(session, moment=datetime.now(UTC))
+            for number, chunk in enumerate(chunks):
+                origin = Provenance(
+                    chunk=chunk,
+                    source=SOURCE,
+                    policy_hash=rules.hash,
+                    run_id=context.run.run_id,
+                    deployment=settings.deployment.value,
+                )
+                with locks.hold(chunk):
+                    phones, leads = retract_listed(session, store, origin)
+                blocked, retracted = blocked + phones, retracted + leads
+                step.progress(
+                    100 * (number + 1) / len(chunks), f"{chunk}: {leads:,} leads retracted"
+                )
+        return dg.MaterializeResult(
+            metadata={
+                VERSIONS: versions,
+                "chunks": len(chunks),
+                "phones_blocked": blocked,
+                "leads_retracted": retracted,
+            }
+        )
+
+    return retractions
+
+
+def retract_listed(session: Session, store: DncStore, origin: Provenance) -> tuple[int, int]:
+    """Ask the store again about a chunk's published phones; take out what is no longer CLEAR.
+
+    Returns:
+        The number of phones that are no longer CLEAR, and of leads taken back.
+    """
+    moment = datetime.now(UTC)
+    phones = retraction.published_phones(session, origin.chunk, moment=moment)
+    found = store.lookup(phones)
+    blocked = found.verdicts != Verdict.CLEAR
+    if not blocked.any():
+        return 0, 0
+    ledger.append(session, [ledger_batch(phones, found, blocked, moment)], origin=origin)
+    return int(blocked.sum()), retraction.retract(session, origin.chunk, phones[blocked])
