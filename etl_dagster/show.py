@@ -80,7 +80,7 @@ class RunDisplay:
 
 def _line(event: ProgressEvent) -> str:
     fields = " ".join(f"{name}={value}" for name, value in event.fields.items())
-    return escape(f"{event.message} {fields}".rstrip())
+    return f"{event.message} {fields}".rstrip()
 
 
 def print_days(
@@ -148,7 +148,7 @@ def funnel_table(day: Day) -> Table:
 
 def counts_table(title: str, name: str, counts: Mapping[str, int]) -> Table:
     """Names and numbers."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", min_width=len(title))
     table.add_column(name)
     table.add_column("phones", justify="right")
     for key, count in sorted(counts.items()):

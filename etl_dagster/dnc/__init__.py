@@ -13,8 +13,9 @@ from etl_dagster.dnc.errors import (
     DncSchemaError,
     DncUsageError,
 )
+from etl_dagster.dnc.explanation import Explanation, ListEvidence
 from etl_dagster.dnc.lookup import Lookup
-from etl_dagster.dnc.reports import Explanation, ListEvidence, ListStats
+from etl_dagster.dnc.reports import ListStats, VersionRecord
 from etl_dagster.dnc.retention import Compaction
 from etl_dagster.dnc.store import DncStore
 from etl_dagster.dnc.writer import LoadResult
@@ -38,4 +39,5 @@ __all__ = [
     "LoadResult",
     "Lookup",
     "Verification",
+    "VersionRecord",
 ]

@@ -9,94 +9,21 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from etl_dagster.dnc.errors import DncCorruptError, DncHistoryError, DncUsageError
-from etl_dagster.dnc.segments import Ref
-
-AREAS: Final = 1_000
-"""A state has one entry per three-digit code; those in use are 200 to 999."""
-NOBODY: Final = 0xFFFFFFFF
-"""In place of a canary where an area code has none."""
-MOST_LISTS: Final = 64
-"""One bit each in a 64-bit mask."""
-KINDS: Final = ("national", "state", "internal", "other")
-
-ENTRY: Final = np.dtype(
-    [
-        ("area", "<u2"),
-        ("version", "<u4"),  # that last changed this area code
-        ("full", "<u4"),  # version of its last full list
-        ("as_of", "<i8"),  # microseconds; never later than when it was recorded
-        ("count", "<u4"),
-        ("tip", "<i8"),  # segment; 0: the list does not cover this area code
-        ("crc", "<u4"),
-        ("listed", "<u4"),  # canary: this number must be found
-        ("absent", "<u4"),  # canary: this one must not
-    ]
+from etl_dagster.dnc.records import (
+    ENTRY,
+    MOST_LISTS,
+    ListInfo,
+    State,
+    Version,
+    empty_state,
+    from_row,
 )
-State = NDArray[np.void]
-"""Array of `ENTRY`, one row per three-digit code."""
-
-
-@dataclass(frozen=True)
-class ListInfo:
-    """One row of `list`, decoded and checked."""
-
-    id: int
-    name: str
-    kind: str
-    required: bool
-    max_age_days: int | None
-    source: str
-    states: str
-    created_at: int
-    version: int
-    chain: bytes
-    floor: int
-    horizon: int
-    head: State
-
-    @property
-    def columns(self) -> tuple[Any, ...]:
-        """The row as stored."""
-        return (
-            self.id, self.name, self.kind, int(self.required), self.max_age_days, self.source,
-            self.states, self.created_at, self.version, self.chain, self.floor, self.horizon,
-            to_manifest(self.head),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Version:
-    """One row of `version` without its manifest."""
-
-    list: int
-    number: int
-    kind: str
-    as_of: int
-    recorded_at: int
-    files: str
-    inputs: bytes
-    lines: int
-    malformed: int
-    added: int
-    removed: int
-    numbers: int
-    requests: int
-    bytes: int
-    allowed: str
-    manifest_digest: bytes
-
-    @property
-    def columns(self) -> tuple[Any, ...]:
-        """The row as stored, without the manifest itself."""
-        return tuple(self.__dict__.values())
-
 
 _LIST_COLUMNS: Final = (
     "id, name, kind, required, max_age_days, source, states, created_at, version, chain, floor,"
@@ -106,23 +33,6 @@ _VERSION_COLUMNS: Final = (
     "list, number, kind, as_of, recorded_at, files, inputs, lines, malformed, added, removed,"
     " numbers, requests, bytes, allowed, manifest_digest"
 )
-
-
-def empty_state() -> State:
-    """Return the state of a list without versions: it covers nothing."""
-    state = np.zeros(AREAS, dtype=ENTRY)
-    state["listed"] = state["absent"] = NOBODY
-    return state
-
-
-def to_manifest(state: State) -> bytes:
-    """Keep the entries of the area codes that are covered."""
-    return state[state["tip"] > 0].tobytes()
-
-
-def tip(entry: np.void) -> Ref:
-    """Read where an entry's numbers are."""
-    return Ref(int(entry["tip"]), int(entry["crc"]))
 
 
 class Catalog:
@@ -144,10 +54,7 @@ class Catalog:
             raise _corrupt("the list of lists")
         self.revision: int = row[0]
         self.seal: tuple[int, bytes] = (row[0], row[1])
-        self.lists: dict[str, ListInfo] = {
-            row[1]: ListInfo(*row[:3], bool(row[3]), *row[4:12], _from_manifest(row[12]))
-            for row in rows
-        }
+        self.lists: dict[str, ListInfo] = {row[1]: from_row(row) for row in rows}
         self._versions: dict[int, list[Version]] = {}
         for info in self.lists.values():
             self._versions[info.id] = self._verified_versions(info, known)
@@ -213,7 +120,11 @@ class Catalog:
             "SELECT manifest FROM version WHERE list = ? AND number = ?",
             (version.list, version.number),
         ).fetchone()
-        if row is None or not isinstance(row[0], bytes) or sha256(row[0]) != version.manifest_digest:
+        if (
+            row is None
+            or not isinstance(row[0], bytes)
+            or sha256(row[0]) != version.manifest_digest
+        ):
             raise _corrupt(f"version {version.number} of a list")
         return np.frombuffer(row[0], dtype=ENTRY)
 
@@ -313,17 +224,8 @@ class Catalog:
 
 def create_catalog(connection: sqlite3.Connection) -> Catalog:
     """Write the row of an empty store."""
-    connection.execute(
-        "INSERT INTO store (id, revision, digest) VALUES (1, 0, ?)", (_digest(0),)
-    )
+    connection.execute("INSERT INTO store (id, revision, digest) VALUES (1, 0, ?)", (_digest(0),))
     return Catalog(connection)
-
-
-def _from_manifest(blob: bytes) -> State:
-    state = empty_state()
-    entries = np.frombuffer(blob, dtype=ENTRY)
-    state[entries["area"]] = entries
-    return state
 
 
 def sha256(blob: bytes) -> bytes:

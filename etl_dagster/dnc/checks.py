@@ -4,15 +4,15 @@ Belongs here: the self-test and `verify`. Does not: repair: a damaged store is r
 """
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from etl_dagster.dnc import pages, requests
-from etl_dagster.dnc.catalog import NOBODY, Catalog, ListInfo, State, tip
+from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncCorruptError
+from etl_dagster.dnc.records import NOBODY, ListInfo, State, tip
 from etl_dagster.dnc.segments import Segments
 
 SAMPLE: Final = 4
@@ -70,7 +70,9 @@ def verify(connection: sqlite3.Connection) -> Verification:
         _segments(info, info.head[info.head["tip"] > 0], segments, seen)
         _, state = catalog.state(info, None, info.version) if history else (0, info.head)
         if state.tobytes() != info.head.tobytes():
-            raise DncCorruptError(f"list {info.name}: its history does not lead to what is in place")
+            raise DncCorruptError(
+                f"list {info.name}: its history does not lead to what is in place"
+            )
         rows += _requests(connection, info, catalog, segments)
     return Verification(
         lists=len(catalog.lists),
@@ -104,12 +106,12 @@ def _requests(
     expected = catalog.versions(info)[-1].requests
     rows = requests.of_list(connection, info.id, info.version, expected)
     phones = requests.in_force(rows, np.iinfo(np.int64).max)
-    held: Iterable[int] = (
+    held = [
         area * pages.AREA_NUMBERS + local
         for area in np.flatnonzero(info.head["tip"] > 0).tolist()
         for local in pages.unpack(segments.bits(tip(info.head[area]), area)).tolist()
-    )
-    if phones.tolist() != list(held):
+    ]
+    if phones.tolist() != held:
         raise DncCorruptError(f"list {info.name}: its requests and its numbers differ")
     return expected
 

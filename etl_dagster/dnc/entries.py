@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyroaring import BitMap
 
-from etl_dagster.dnc import pages
-from etl_dagster.dnc.catalog import ENTRY, NOBODY, tip
+from etl_dagster.dnc import deltas, pages
+from etl_dagster.dnc.records import ENTRY, NOBODY, tip
 from etl_dagster.dnc.segments import REBASE_SHARE, Segments
 
-_BYTES_A_CHANGE = 2
-"""What a Roaring bitmap needs for one of many scattered numbers."""
+_BYTES_A_CHANGE = 4
+"""What a change takes for each number (deltas.py)."""
 
 
 class Changed(NamedTuple):
@@ -56,9 +55,7 @@ def replaced(
     if (added + removed) * _BYTES_A_CHANGE * REBASE_SHARE > pages.size(bits):
         ref = segments.write_base(area, bits)
     else:
-        ref = segments.append(
-            tip(old), area, BitMap(pages.unpack(new)), BitMap(pages.unpack(gone))
-        )
+        ref = segments.append(tip(old), area, deltas.mark(pages.unpack(new), pages.unpack(gone)))
     entry["tip"], entry["crc"] = ref
     return Changed(entry, added, removed)
 
@@ -96,13 +93,11 @@ def changed(  # noqa: PLR0913 - all are needed
     if not len(adds) and not len(deletes):
         return Changed(entry, 0, 0)
     entry["count"] = int(old["count"]) + len(adds) - len(deletes)
-    entry["tip"], entry["crc"] = segments.append(before, area, BitMap(adds), BitMap(deletes))
+    entry["tip"], entry["crc"] = segments.append(before, area, deltas.mark(adds, deletes))
     if old["listed"] in deletes or old["listed"] == NOBODY:
         entry["listed"] = adds[0] if len(adds) else _first(segments.bits(tip(entry), area))
     if old["absent"] in adds:
-        entry["absent"] = (
-            deletes[0] if len(deletes) else _first(~segments.bits(tip(entry), area))
-        )
+        entry["absent"] = deletes[0] if len(deletes) else _first(~segments.bits(tip(entry), area))
     return Changed(entry, len(adds), len(deletes))
 
 

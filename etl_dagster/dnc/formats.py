@@ -1,10 +1,11 @@
-"""List files as text: telling formats apart, and reading full lists and change lists.
+"""List files as text: telling formats apart, and reading full lists.
 
-Belongs here: text to numbers. Does not: opening files (sources.py), XML (xml_lists.py), what is
-done with the numbers. A line that cannot be read is counted and named by its number, never quoted.
+Belongs here: text to numbers. Does not: opening files (sources.py), XML (xml_lists.py), changes
+(change_lists.py), what is done with the numbers. A line that cannot be read is counted and named by
+its number, never quoted.
 
-Sources of the formats: the registry's flat text (`407,5551234`, or ten digits a line) and its
-change lists (`4075551234,2026-08-29T08:00:00,A`).
+Source of the formats: the registry's flat text is `407,5551234`, or ten digits, a line; its change
+lists are `4075551234,2026-08-29T08:00:00,A`.
 """
 
 import csv
@@ -13,14 +14,12 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import IO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc.errors import DncFormatError
-from etl_dagster.dnc.moments import micros
 from etl_dagster.dnc.phones_text import NOT_A_PHONE, digits, read_phones
 from etl_dagster.dnc.sources import Member
 
@@ -34,7 +33,11 @@ LOWEST: Final = 2_000_000_000
 """Ten digits whose area code starts with 0 or 1 are not a phone."""
 PHONE_COLUMNS: Final = ("phone", "phone_number", "phonenumber", "full_phone", "telephone", "number")
 _SNIFF: Final = 64 * 1024
-_CHANGE = re.compile(r'"?\s*([0-9][0-9() .-]*)"?\s*,\s*"?([0-9]{4}-[0-9]{2}-[0-9]{2}[^,"]*)"?\s*,\s*"?([ADad])"?')
+CHANGE = re.compile(
+    r'"?\s*([0-9(+][0-9() .+-]*)"?\s*,\s*"?([0-9]{4}-[0-9]{2}-[0-9]{2}[^,"]*)"?\s*,\s*"?([ADad])"?'
+)
+_HEADER_DIGITS: Final = 6
+"""A column's name has fewer digits than a phone; so no phone ends up in a message."""
 _COMMA, _RETURN, _NEWLINE = 44, 13, 10
 
 
@@ -96,11 +99,11 @@ def sniff(member: Member) -> Format:
             f"{name} is the regulator's daily complaint file (reported calls), not the registry: "
             "its numbers are callers that people complained about; download the registry's list"
         )
-    if _CHANGE.fullmatch(first.strip()) or any(_CHANGE.fullmatch(o.strip()) for o in others):
+    if CHANGE.fullmatch(first.strip()) or any(CHANGE.fullmatch(o.strip()) for o in others):
         return Format.CHANGES
     if any(character.isalpha() for character in first):
         return Format.CSV
-    if read_phones([line.strip() for line in (first, *others)]).max() < LOWEST:
+    if not len(_lines("\n".join([first, *others, ""]).encode(), 1)[0].numbers):
         raise DncFormatError(
             f"{name} is in no known format: expected lines such as `407,5550123` or `4075550123`, "
             "XML, or CSV with a header"
@@ -151,30 +154,13 @@ def read_csv(member: Member, column: str | None) -> Iterator[Batch]:
     yield _checked(read_phones(texts), numbers)
 
 
-def read_changes(member: Member) -> Iterator[Batch]:
-    """Read `phone,timestamp,A|D` lines; times without a zone are UTC."""
-    text = io.TextIOWrapper(member.stream, "utf-8-sig", "replace")
-    batch: list[tuple[str, int, bool]] = []
-    bad: list[int] = []
-    for number, raw in enumerate(text, 1):
-        line = raw.strip()
-        match = _CHANGE.fullmatch(line)
-        time = _time(match[2]) if match else None
-        if match and time is not None:
-            batch.append((match[1].strip(), time, match[3] in "Aa"))
-        elif line and not (number == 1 and not line[0].isdigit()):
-            bad.append(number)
-        if len(batch) + len(bad) == BATCH:
-            yield _changes(batch, bad)
-            batch, bad = [], []
-    yield _changes(batch, bad)
-
-
 def phone_column(name: str, header: list[str], column: str | None) -> int:
     """Find the column that holds the phones in a CSV header."""
     names = [cell.strip().strip('"').lower() for cell in header]
     wanted = PHONE_COLUMNS if column is None else (column.strip().lower(),)
     found = [index for index, cell in enumerate(names) if cell in wanted]
+    if any(sum(map(str.isdigit, cell)) > _HEADER_DIGITS for cell in names):
+        raise DncFormatError(f"{name} has no header: its first line must name the columns")
     if len(found) != 1:
         raise DncFormatError(
             f"{name}: {'no' if not found else 'more than one'} column "
@@ -197,10 +183,8 @@ def _lines(text: bytes, first: int) -> tuple[Batch, int]:
     numbers[plain] = digits(buffer[starts[plain, None] + np.arange(10)])
     comma = np.flatnonzero(lengths == 11)  # noqa: PLR2004 - three digits, comma, seven digits
     comma = comma[buffer[starts[comma] + 3] == _COMMA]
-    numbers[comma] = digits(
-        buffer[starts[comma, None] + np.array([0, 1, 2, 4, 5, 6, 7, 8, 9, 10])]
-    )
-    odd = np.flatnonzero(numbers == NOT_A_PHONE)
+    numbers[comma] = digits(buffer[starts[comma, None] + np.array([0, 1, 2, 4, 5, 6, 7, 8, 9, 10])])
+    odd = np.flatnonzero(numbers < LOWEST)
     blank = np.zeros(len(ends), dtype=np.bool_)
     if len(odd):
         bare = [
@@ -221,28 +205,6 @@ def _checked(numbers: NDArray[np.int64], lines: list[int] | None) -> Batch:
     bad = np.flatnonzero(~good).tolist()
     named = [lines[index] if lines else index + 1 for index in bad[:NAMED_MOST]]
     return Batch(numbers[good], len(numbers), len(bad), named)
-
-
-def _changes(rows: list[tuple[str, int, bool]], bad: list[int]) -> Batch:
-    numbers = read_phones([row[0] for row in rows])
-    good = numbers >= LOWEST
-    malformed = len(bad) + int(np.count_nonzero(~good))
-    return Batch(
-        numbers[good],
-        len(rows) + len(bad),
-        malformed,
-        bad[:NAMED_MOST],
-        np.array([row[1] for row in rows], dtype=np.int64)[good],
-        np.array([row[2] for row in rows], dtype=np.bool_)[good],
-    )
-
-
-def _time(text: str) -> int | None:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _rows(name: str, rows: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -83,20 +83,19 @@ def _rows(path: Path, read: Read, progress: Progress | None) -> Iterator[NDArray
                     size = read.files[0].size
                     progress(min(size * count // max(last or 1, 1), size), size, count)
     except sqlite3.DatabaseError as error:
-        raise DncFormatError(
-            f"{path.name} is not a readable SQLite database: {error}"
-        ) from error
+        raise DncFormatError(f"{path.name} is not a readable SQLite database: {error}") from error
 
 
 def _numbers(rows: list[tuple[object]], read: Read, name: str) -> NDArray[np.int64]:
     try:
-        numbers = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))  # type: ignore[misc]
+        numbers = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
     except (TypeError, ValueError, OverflowError):
         numbers = np.array([_number(row[0]) for row in rows], dtype=np.int64)
     good = (numbers >= LOWEST) & (numbers <= 9_999_999_999)  # noqa: PLR2004 - ten digits
     bad = np.flatnonzero(~good)
     read.named += [
-        f"{name}:row {read.lines + 1 + index}" for index in bad[: NAMED_MOST - len(read.named)].tolist()
+        f"{name}:row {read.lines + 1 + index}"
+        for index in bad[: NAMED_MOST - len(read.named)].tolist()
     ]
     read.malformed += len(bad)
     read.lines += len(rows)

@@ -5,10 +5,11 @@ Belongs here: names, kinds and their rules. Does not: rows (catalog.py), numbers
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
-from etl_dagster.dnc.catalog import KINDS, Catalog, ListInfo, empty_state
+from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncUsageError
+from etl_dagster.dnc.records import KINDS, ListInfo, empty_state
 
 if TYPE_CHECKING:
     from etl_dagster.dnc.writer import Write
@@ -19,14 +20,30 @@ MAX_AGE_DAYS: Final = 31
 """How old a list may be at the time of the call (16 CFR 310.4(b)(3)(iv))."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 _STATES = frozenset(
-    "al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm "
-    "ny nc nd oh ok or pa ri sc sd tn tx ut vt va wa wv wi wy dc alabama alaska arizona arkansas "
-    "california colorado connecticut delaware florida georgia hawaii idaho illinois indiana iowa "
-    "kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri "
-    "montana nebraska nevada new-hampshire new-jersey new-mexico new-york north-carolina "
-    "north-dakota ohio oklahoma oregon pennsylvania rhode-island south-carolina south-dakota "
-    "tennessee texas utah vermont virginia washington west-virginia wisconsin wyoming".split()
+    re.findall(
+        "[a-z-]+",
+        """
+        al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh
+        nj nm ny nc nd oh ok or pa ri sc sd tn tx ut vt va wa wv wi wy dc alabama alaska arizona
+        arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois
+        indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota
+        mississippi missouri montana nebraska nevada new-hampshire new-jersey new-mexico new-
+        york north-carolina north-dakota ohio oklahoma oregon pennsylvania rhode-island south-
+        carolina south-dakota tennessee texas utah vermont virginia washington west-virginia
+        wisconsin wyoming
+        """,
+    )
 )
+
+
+class About(TypedDict, total=False):
+    """What a caller may say of a list; see `ListSpec`."""
+
+    kind: str | None
+    max_age_days: int | None
+    source: str | None
+    states: str | None
+    required: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
 """Loading lists: full lists and change lists.
 
 Belongs here: reading input into numbers, and the order of the work. Does not: formats, what looks
-like a mistake (refusals.py), transactions (writer.py), storage (entries.py). Input is read before the write lock is taken, and
-one transaction then puts the version in place whole.
+like a mistake (refusals.py), transactions (writer.py), storage (entries.py).
+
+Input is read before the write lock is taken; one transaction then puts the version in place whole.
 """
 
 import sqlite3
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import entries, formats, refusals, schema, sources
+from etl_dagster.dnc.change_lists import read_changes
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import Batch, Format
 from etl_dagster.dnc.lists import ListSpec, find_or_add
@@ -38,6 +40,7 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     progress: Progress | None = None,
 ) -> LoadResult:
     """Load full list files; see `DncStore.add_list`."""
+    micros(as_of)  # a date without a time zone is refused before anything is read
     read = Read(sources.identify(list(paths)))
     read.inputs = sources.inputs_digest(read.files, sorted(covers), column)
     if known := loaded_before(connection, spec.name, read, clock, allow):
@@ -63,9 +66,7 @@ def put_full(  # noqa: PLR0913 - as above
 ) -> LoadResult:
     """Put what was read as a full list in place, or refuse it."""
     if not spool.areas():
-        raise DncFormatError(
-            f"no phone in {read.names}: an empty list would clear everybody"
-        )
+        raise DncFormatError(f"no phone in {read.names}: an empty list would clear everybody")
     spool.cover(set(covers))
     with write(connection, clock, allow) as work:
         if known := _same(work, spec.name, read):
@@ -78,7 +79,13 @@ def put_full(  # noqa: PLR0913 - as above
             )
         date = work.dated(as_of)
         areas = spool.areas()
-        work.refuse([*refusals.malformed(read), *refusals.older(info, areas, date), *refusals.fewer(info, areas)])
+        work.refuse(
+            [
+                *refusals.malformed(read),
+                *refusals.older(info, areas, date),
+                *refusals.fewer(info, areas),
+            ]
+        )
         changes = [
             entries.replaced(
                 work.segments,
@@ -202,7 +209,7 @@ def _read_changes(member: Member) -> Iterator[Batch]:
             f"{member.name} is {kind.value}, not a change list (`phone,timestamp,A|D` lines): "
             "load a full list with `etl-dagster dnc load`"
         )
-    return formats.read_changes(member)
+    return read_changes(member)
 
 
 def _last_word(
@@ -211,7 +218,7 @@ def _last_word(
     """Keep the last change of each phone; at the same moment, listed wins."""
     order = np.lexsort((adds, times, phones))
     phones, adds = phones[order], adds[order]
-    last = np.append(phones[1:] != phones[:-1], True)  # noqa: FBT003 - the last one counts
+    last = np.append(phones[1:] != phones[:-1], True)
     return phones[last], adds[last]
 
 
@@ -233,5 +240,5 @@ def _same(work: Write, name: str, read: Read) -> LoadResult | None:
         return None
     for version in work.catalog.versions(info):
         if version.inputs == read.inputs:
-            return work.result(info, version, changed=False)
+            return work.result(info, version, read, changed=False)
     return None

@@ -9,16 +9,16 @@ cover its area code. Otherwise CLEAR. Freshness and coverage are per list and ar
 lists come in files per area code, fetched on different days.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc.catalog import AREAS, ListInfo, State, tip
 from etl_dagster.dnc.pages import AREA_NUMBERS
-from etl_dagster.dnc.segments import Segments
+from etl_dagster.dnc.records import AREAS, ListInfo, State, tip
+from etl_dagster.dnc.segments import BATCH_PHONES, Segments
 from etl_dagster.leads.phones import valid_phones
 from etl_dagster.leads.verdicts import Verdict
 
@@ -62,18 +62,22 @@ class Lookup:
         return tuple(name for bit, name in enumerate(self.list_names) if mask >> bit & 1)
 
 
-Contains = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
-"""Tells which of some phones a list has, where that is not read from segments."""
-
-
 @dataclass(frozen=True)
 class Moment:
-    """One list as the look-up sees it: its row, version and state."""
+    """One list as the look-up sees it.
+
+    Attributes:
+        info: its row.
+        version: the newest version that counts.
+        state: its area codes at that version.
+        phones: all its numbers, ascending, where they do not follow from the state: those of an
+            internal list as of the past.
+    """
 
     info: ListInfo
     version: int
     state: State
-    contains: Contains | None = None
+    phones: NDArray[np.int64] | None = None
 
 
 def look_up(
@@ -93,19 +97,20 @@ def look_up(
         now: the moment that freshness is judged at, microseconds.
         max_age_days: lists older than this are stale even if their own limit is higher.
     """
-    area = phones // AREA_NUMBERS
-    askable = (phones >= 0) & (area < AREAS)
-    area = np.where(askable, area, 0).astype(np.int16)
-    mask = _hits(phones, area, askable, lists, segments)
+    area, local, valid = _split(phones)
+    mask = _hits(phones, area, local, lists, segments)
     area_reason, area_until = _areas(list(lists.values()), now, max_age_days)
-    listed = mask != 0
-    reasons = area_reason[area]
-    reasons[~(askable & valid_phones(phones))] = _INVALID
-    reasons[listed] = 0
-    verdicts = np.where(reasons == 0, np.int8(Verdict.CLEAR), np.int8(Verdict.UNKNOWN))
-    verdicts[listed] = Verdict.LISTED
-    until = area_until[area]
-    until[reasons != 0] = _NAT
+    verdicts = np.empty(len(phones), dtype=np.int8)
+    reasons = np.empty(len(phones), dtype=np.int8)
+    until = np.empty(len(phones), dtype=np.int64)
+    for here in _blocks(len(phones)):
+        listed = mask[here] != 0
+        reason = np.where(valid[here], area_reason[area[here]], np.int8(_INVALID))
+        reason[listed] = 0
+        reasons[here] = reason
+        verdicts[here] = np.where(reason == 0, np.int8(Verdict.CLEAR), np.int8(Verdict.UNKNOWN))
+        verdicts[here][listed] = Verdict.LISTED
+        until[here] = np.where(reason == 0, area_until[area[here]], _NAT)
     return Lookup(
         verdicts=verdicts,
         lists=mask,
@@ -117,21 +122,47 @@ def look_up(
     )
 
 
+def _blocks(count: int) -> Iterator[slice]:
+    """Split many phones so that numpy's temporary arrays stay in the processor's cache."""
+    for start in range(0, count, BATCH_PHONES):
+        yield slice(start, start + BATCH_PHONES)
+
+
+def _split(
+    phones: NDArray[np.int64],
+) -> tuple[NDArray[np.int16], NDArray[np.uint32], NDArray[np.bool_]]:
+    """Split phones into area code and 7 digits, and tell which are valid.
+
+    What is not ten digits gets area code 0, which no list has.
+    """
+    area = np.empty(len(phones), dtype=np.int16)
+    local = np.empty(len(phones), dtype=np.uint32)
+    valid = np.empty(len(phones), dtype=np.bool_)
+    for here in _blocks(len(phones)):
+        block = phones[here]
+        code = block // AREA_NUMBERS
+        code[(code < 0) | (code >= AREAS)] = 0
+        area[here] = code
+        local[here] = np.where(code > 0, block - code * AREA_NUMBERS, 0)
+        valid[here] = valid_phones(block)
+    return area, local, valid
+
+
 def _hits(
     phones: NDArray[np.int64],
     area: NDArray[np.int16],
-    askable: NDArray[np.bool_],
+    local: NDArray[np.uint32],
     lists: Mapping[str, Moment],
     segments: Segments,
 ) -> NDArray[np.uint64]:
     """Set bit i for each phone that the i-th list has."""
     mask = np.zeros(len(phones), dtype=np.uint64)
     order = np.argsort(area, kind="stable")
-    local = (phones[order] - area[order].astype(np.int64) * AREA_NUMBERS).astype(np.uint32)
-    starts = np.searchsorted(area[order], np.arange(AREAS + 1))
+    local = local[order]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(area, minlength=AREAS))])
     for bit, moment in enumerate(lists.values()):
-        if moment.contains:
-            mask |= moment.contains(phones).astype(np.uint64) << np.uint64(bit)
+        if moment.phones is not None:
+            mask |= np.isin(phones, moment.phones).astype(np.uint64) << np.uint64(bit)
             continue
         hit = np.zeros(len(phones), dtype=np.bool_)
         codes = np.flatnonzero((np.diff(starts) > 0) & (moment.state["tip"] > 0)).tolist()
@@ -143,7 +174,6 @@ def _hits(
         for here, part in zip(slices, segments.contains_each(parts), strict=True):
             hit[here] = part
         mask[order[hit]] |= np.uint64(1 << bit)
-    mask[~askable] = 0
     return mask
 
 

@@ -47,7 +47,7 @@ def parse_moment(text: str, *, end_of_day: bool = False) -> datetime:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise DncUsageError(
-            f"{text!r} is neither a date (2026-08-29) nor an ISO 8601 time (2026-08-29T08:00:00)"
+            "expected a date (2026-08-29) or an ISO 8601 time (2026-08-29T08:00:00)"
         ) from None
     if end_of_day and len(text.strip()) <= len("2026-08-29"):
         moment = datetime.combine(date(moment.year, moment.month, moment.day), time.max)

@@ -11,16 +11,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from etl_dagster.dnc import entries, refusals, requests, sources
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, phone_column
 from etl_dagster.dnc.lists import ListSpec, find_or_add
 from etl_dagster.dnc.moments import from_micros, micros, parse_moment
-from etl_dagster.dnc.phones_text import read_phones
+from etl_dagster.dnc.phones_text import NOT_A_PHONE, read_phones
+from etl_dagster.dnc.records import tip
 from etl_dagster.dnc.requests import OPT_OUT, REMOVAL, Request
 from etl_dagster.dnc.spool import by_area
 from etl_dagster.dnc.writer import FUTURE_MOST, LoadResult, Read, Write, write
@@ -28,17 +29,18 @@ from etl_dagster.dnc.writer import FUTURE_MOST, LoadResult, Read, Write, write
 _NOTHING = np.empty(0, dtype=np.uint32)
 
 
+class Record(TypedDict, total=False):
+    """What is known of a request besides the phone."""
+
+    received: datetime | None
+    source: str
+    by: str
+    note: str
+
+
 @dataclass(frozen=True)
 class Asked:
-    """One request as it comes in.
-
-    Attributes:
-        phone: ten digits.
-        received: when it was received; None: now.
-        source: by which way (letter, call, web form).
-        by: who wrote it down.
-        note: anything else.
-    """
+    """One request as it comes in: the phone, and when, by which way and to whom it came."""
 
     phone: int
     received: datetime | None = None
@@ -47,7 +49,7 @@ class Asked:
     note: str = ""
 
 
-def record(
+def record(  # noqa: PLR0913 - what a request is, and the store's own
     connection: sqlite3.Connection,
     name: str,
     asked: Sequence[Asked],
@@ -77,10 +79,10 @@ def record(
         if read.inputs and "same" not in work.allow:
             for version in work.catalog.versions(info):
                 if version.inputs == read.inputs:
-                    return work.result(info, version, changed=False)
+                    return work.result(info, version, read, changed=False)
+        work.refuse(refusals.malformed(read))
         if not asked:
             raise DncUsageError("no phone given: nothing was recorded")
-        work.refuse(refusals.malformed(read))
         number = info.version + 1
         rows = [_row(work, info.id, number, action, one) for one in asked]
         phones = by_area(np.unique(np.array([one.phone for one in asked], dtype=np.int64)))
@@ -89,29 +91,22 @@ def record(
             adds, deletes = (local, _NOTHING) if action == OPT_OUT else (_NOTHING, local)
             entry = work.entry(info, area)
             if action == REMOVAL and not (
-                entry["tip"]
-                and work.segments.contains(entries.tip(entry), area, local).all()
+                entry["tip"] and work.segments.contains(tip(entry), area, local).all()
             ):
-                raise DncUsageError(
-                    f"not every phone given is on list {name}: nothing was removed"
-                )
+                raise DncUsageError(f"not every phone given is on list {name}: nothing was removed")
             changes.append(
-                entries.changed(
-                    work.segments, entry, adds, deletes, version=number, as_of=work.now
-                )
+                entries.changed(work.segments, entry, adds, deletes, version=number, as_of=work.now)
             )
         requests.insert(connection, rows)
         dated = max(row.effective for row in rows)
         return work.commit_version(info, action, dated, read, changes, requests=len(rows))
 
 
-def read_file(
-    path: Path, *, column: str | None, received: datetime | None, source: str, by: str, note: str
-) -> tuple[Read, list[Asked]]:
+def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, list[Asked]]:
     """Read opt-outs from a file: one phone a line, or CSV with a header.
 
-    A CSV file may have columns `received`, `source`, `by` and `note`; the arguments fill in where
-    a column or a value is missing.
+    A CSV file may have columns `received`, `source`, `by` and `note`; `record` fills in where a
+    column or a value is missing.
 
     Raises:
         DncFormatError: not such a file; a line that cannot be read is counted, not dropped
@@ -135,38 +130,43 @@ def read_file(
         read.lines += 1
         values = {name: row[at].strip() for name, at in names.items() if at < len(row)}
         number = int(read_phones([values.get("phone", "")])[0])
+        try:
+            told: Record = {**record, **_told(values)}
+        except DncUsageError:
+            number = NOT_A_PHONE
         if number < LOWEST:
             read.malformed += 1
             if len(read.named) < NAMED_MOST:
                 read.named.append(f"{path.name}:{rows.line_num}")
-            continue
-        asked.append(
-            Asked(
-                number,
-                parse_moment(values["received"]) if values.get("received") else received,
-                values.get("source") or source,
-                values.get("by") or by,
-                values.get("note") or note,
-            )
-        )
-    if not asked:
+        else:
+            asked.append(Asked(number, **told))
+    if not read.lines:
         raise DncFormatError(f"no phone in {path.name}")
     return read, asked
 
 
-def ask(
-    phones: Iterable[str | int], received: datetime | None, source: str, by: str, note: str
-) -> list[Asked]:
+def ask(phones: Iterable[str | int], record: Record) -> list[Asked]:
     """Make requests of phones as people write them.
 
     Raises:
         DncUsageError: one is not a phone; which one is told by its place, not by its digits.
     """
-    numbers: NDArray[np.int64] = read_phones([str(phone) for phone in phones])
+    numbers = read_phones([str(phone) for phone in phones])
     for place, number in enumerate(numbers.tolist(), 1):
         if number < LOWEST:
             raise DncUsageError(f"number {place} of {len(numbers)} is not a phone: none recorded")
-    return [Asked(number, received, source, by, note) for number in numbers.tolist()]
+    return [Asked(number, **record) for number in numbers.tolist()]
+
+
+def _told(values: dict[str, str]) -> Record:
+    """Read what a row says itself."""
+    told: Record = {}
+    if values.get("received"):
+        told["received"] = parse_moment(values["received"])
+    for key in ("source", "by", "note"):
+        if values.get(key):
+            told[key] = values[key]
+    return told
 
 
 def _row(work: Write, list_id: int, version: int, action: str, one: Asked) -> Request:

@@ -28,7 +28,6 @@ SPARSE_MOST: Final = EXCHANGE_BYTES // 2
 _FEW: Final = 50_000
 """Below so many numbers, setting bits singly beats going through the whole area code."""
 _HEADER: Final = 2 * PAGE_EXCHANGES
-_SEARCH_STEPS: Final = SPARSE_MOST.bit_length()
 
 Bits = NDArray[np.uint8]
 """The whole area code, one bit a number, lowest bit first: 1,250,000 bytes."""
@@ -51,7 +50,8 @@ def unpack(bits: Bits) -> NDArray[np.uint32]:
     words = bits.view("<u8")
     held = np.flatnonzero(words)
     at = np.flatnonzero(np.unpackbits(words[held].view(np.uint8), bitorder="little").view(np.bool_))
-    return (held[at >> 6] * 64 + (at & 63)).astype(np.uint32)
+    numbers: NDArray[np.uint32] = (held[at >> 6] * 64 + (at & 63)).astype(np.uint32)
+    return numbers
 
 
 def count(bits: Bits) -> int:
@@ -105,7 +105,7 @@ def decode(pages: Sequence[tuple[int, bytes]]) -> Bits:
 
 
 def contains(
-    blobs: Sequence[bytes], blob_of: NDArray[np.int64], local: NDArray[np.uint32]
+    blobs: Sequence[bytes], blob_of: NDArray[np.int32], local: NDArray[np.uint32]
 ) -> NDArray[np.bool_]:
     """Tell which 7-digit numbers are set, in pages of any number of area codes at once.
 
@@ -117,37 +117,40 @@ def contains(
     hit = np.zeros(len(local), dtype=np.bool_)
     if not blobs:
         return hit
-    buffer, counts, starts = _directory(blobs)
+    # An empty page in front stands for those that are not there.
+    buffer, counts, starts = _directory([bytes(_HEADER), *blobs])
     exchange = local // np.uint32(EXCHANGE_NUMBERS)
     last_four = local - exchange * np.uint32(EXCHANGE_NUMBERS)
-    place = blob_of * PAGE_EXCHANGES + exchange % np.uint32(PAGE_EXCHANGES)
-    place[blob_of < 0] = 0
-    held, start = counts.reshape(-1)[place], starts.reshape(-1)[place]
-    held[blob_of < 0] = 0
+    place = (blob_of + 1) * PAGE_EXCHANGES + (exchange % np.uint32(PAGE_EXCHANGES)).view(np.int32)
+    held = counts.astype(np.int32).reshape(-1)[place]
+    start = starts.astype(np.int32).reshape(-1)[place]
     dense = np.flatnonzero(held > SPARSE_MOST)
     number = last_four[dense]
-    byte = buffer[start[dense] + (number >> np.uint32(3))]
+    byte = buffer[start[dense] + (number >> np.uint32(3)).view(np.int32)]
     hit[dense] = (byte >> (number & np.uint32(7)).astype(np.uint8)) & np.uint8(1)
     sparse = np.flatnonzero((held > 0) & (held <= SPARSE_MOST))
     if len(sparse):
-        first = start[sparse] // 2
-        hit[sparse] = _search(buffer.view("<u2"), first, first + held[sparse], last_four[sparse])
+        first = start[sparse] >> 1
+        hit[sparse] = _search(buffer.view("<u2"), first, held[sparse], last_four[sparse])
     return hit
 
 
 def _search(
     words: NDArray[np.uint16],
-    first: NDArray[np.int64],
-    end: NDArray[np.int64],
+    first: NDArray[np.int32],
+    count: NDArray[np.int32],
     wanted: NDArray[np.uint32],
 ) -> NDArray[np.bool_]:
-    """Search `words[first:end]` for each wanted number, all at once, by halving."""
-    low, high = first, end
-    for _ in range(_SEARCH_STEPS):
-        middle = (low + high) >> 1
-        below = (words[middle] < wanted) & (low < high)
-        low, high = np.where(below, middle + 1, low), np.where(below, high, middle)
-    found: NDArray[np.bool_] = (low < end) & (words[low] == wanted)
+    """Search the `count` words from `first` on for each wanted number, all at once, by halving.
+
+    Invariant: if the number is there, it is among the `left` words from `low` on.
+    """
+    low, left = first.copy(), count.copy()
+    for _ in range(int(count.max()).bit_length()):
+        half = left >> 1
+        low += half * (words[low + half] <= wanted)
+        left -= half
+    found: NDArray[np.bool_] = words[low] == wanted
     return found
 
 
@@ -165,7 +168,9 @@ def _directory(blobs: Sequence[bytes]) -> tuple[Bits, NDArray[np.int64], NDArray
 
 
 def _counts(bits: Bits) -> NDArray[np.int64]:
-    return np.bitwise_count(bits.reshape(EXCHANGES, EXCHANGE_BYTES)).sum(axis=1, dtype=np.int64)
+    rows = np.bitwise_count(bits.reshape(EXCHANGES, EXCHANGE_BYTES))
+    counts: NDArray[np.int64] = rows.sum(axis=1, dtype=np.int64)
+    return counts
 
 
 def _sizes(counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ class Readers:
         self._path = path
         self._lock = threading.Lock()
         self._idle: list[tuple[sqlite3.Connection, Catalog | None]] = []
+        self._inherited: list[tuple[sqlite3.Connection, Catalog | None]] = []
         self._process = os.getpid()
         self._closed = False
 
@@ -56,8 +57,9 @@ class Readers:
             if self._closed:
                 raise DncUsageError(f"{self._path} was closed: open it again")
             if self._process != os.getpid():
-                # A connection must not cross a fork; the parent closes its own.
-                self._idle, self._process = [], os.getpid()
+                # A connection must not cross a fork, not even to be closed there.
+                self._inherited, self._idle = self._idle, []
+                self._process = os.getpid()
             if self._idle:
                 return self._idle.pop()
         return schema.connect(self._path, read_only=True), None

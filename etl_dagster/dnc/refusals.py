@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from etl_dagster.dnc.catalog import ListInfo
 from etl_dagster.dnc.entries import Changed
 from etl_dagster.dnc.moments import from_micros
+from etl_dagster.dnc.records import ListInfo
 from etl_dagster.dnc.writer import Read
 
 SHRINK_MOST: Final = 0.10
@@ -29,13 +29,11 @@ def malformed(read: Read) -> Problems:
     """Too many lines that cannot be read: perhaps another format, or a damaged file."""
     if read.malformed <= MALFORMED_MOST * read.lines:
         return []
-    return [
-        (
-            "malformed",
-            f"{read.malformed:,} of {read.lines:,} lines cannot be read, more than "
-            f"{MALFORMED_MOST:.1%}; the first: {', '.join(read.named)}",
-        )
-    ]
+    text = (
+        f"{read.malformed:,} of {read.lines:,} lines cannot be read, more than "
+        f"{MALFORMED_MOST:.1%}; the first: {', '.join(read.named)}"
+    )
+    return [("malformed", text)]
 
 
 def older(info: ListInfo, areas: Sequence[int], as_of: int) -> Problems:
@@ -44,20 +42,18 @@ def older(info: ListInfo, areas: Sequence[int], as_of: int) -> Problems:
     newer = place[(place["tip"] > 0) & (place["as_of"] > as_of)]
     if not len(newer):
         return []
-    return [
-        (
-            "older",
-            f"the input is of {_day(as_of)}, but list {info.name} has {len(newer):,} of its area "
-            f"codes as of {_day(int(newer['as_of'].max()))}",
-        )
-    ]
+    text = (
+        f"the input is of {_day(as_of)}, but list {info.name} has {len(newer):,} of its area "
+        f"codes as of {_day(int(newer['as_of'].max()))}"
+    )
+    return [("older", text)]
 
 
 def fewer(info: ListInfo, areas: Sequence[int]) -> Problems:
     """Part of what used to come together: a national file that was cut off, say.
 
-    Area codes that came in one load are expected to come together again; those that came in loads of
-    their own are not missed. What is left out stays in place and grows old.
+    Area codes that came in one load are expected to come together again; those that came in
+    loads of their own are not missed. What is left out stays in place and grows old.
     """
     loaded = np.zeros(len(info.head), dtype=np.bool_)
     loaded[list(areas)] = True
@@ -66,14 +62,12 @@ def fewer(info: ListInfo, areas: Sequence[int]) -> Problems:
     missing = np.flatnonzero(covered & together & ~loaded & (info.head["full"] > 0))
     if not len(missing):
         return []
-    return [
-        (
-            "fewer-areas",
-            f"the input covers {np.count_nonzero(loaded):,} area codes and lacks {len(missing):,} "
-            f"that list {info.name} got together with them ({_some(missing.tolist())}), which "
-            "would stay as they are",
-        )
-    ]
+    text = (
+        f"the input covers {np.count_nonzero(loaded):,} area codes and lacks {len(missing):,} "
+        f"that list {info.name} got together with them ({_some(missing.tolist())}), which "
+        "would stay as they are"
+    )
+    return [("fewer-areas", text)]
 
 
 def shrunk(info: ListInfo, changes: Sequence[Changed]) -> Problems:
@@ -100,31 +94,29 @@ def gap(info: ListInfo, areas: Sequence[int], first: int) -> Problems:
         return []
     place = info.head[list(areas)]
     stale = place[
-        (place["tip"] > 0) & (place["as_of"] > 0) & (place["as_of"] + info.max_age_days * _DAY < first)
+        (place["tip"] > 0)
+        & (place["as_of"] > 0)
+        & (place["as_of"] + info.max_age_days * _DAY < first)
     ]
     if not len(stale):
         return []
-    return [
-        (
-            "gap",
-            f"the changes begin {_day(first)}, when {len(stale):,} of their area codes "
-            f"(as of {_day(int(stale['as_of'].min()))}) were over {info.max_age_days} days old: "
-            "changes in between seem to be missing; load the full list",
-        )
-    ]
+    text = (
+        f"the changes begin {_day(first)}, when {len(stale):,} of their area codes "
+        f"(as of {_day(int(stale['as_of'].min()))}) were over {info.max_age_days} days old: "
+        "changes in between seem to be missing; load the full list"
+    )
+    return [("gap", text)]
 
 
 def uncovered(info: ListInfo, areas: Sequence[int]) -> Problems:
     """Changes to area codes of which no full list was ever loaded."""
     if not areas:
         return []
-    return [
-        (
-            "uncovered",
-            f"list {info.name} has no full list of {len(areas):,} area codes ({_some(areas)}): load "
-            "it first; otherwise only what the changes add there is known and the rest is UNKNOWN",
-        )
-    ]
+    text = (
+        f"list {info.name} has no full list of {len(areas):,} area codes ({_some(areas)}): load "
+        "it first; otherwise only what the changes add there is known and the rest is UNKNOWN"
+    )
+    return [("uncovered", text)]
 
 
 def _some(areas: Sequence[int]) -> str:

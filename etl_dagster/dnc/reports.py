@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc import pages, requests
-from etl_dagster.dnc.catalog import Catalog, Version, tip
-from etl_dagster.dnc.lookup import Lookup, Moment, fresh_until
+from etl_dagster.dnc import pages
+from etl_dagster.dnc.catalog import Catalog
+from etl_dagster.dnc.lookup import Moment, fresh_until
 from etl_dagster.dnc.moments import from_micros
+from etl_dagster.dnc.records import tip
 from etl_dagster.dnc.segments import Segments
 
 _NEVER: Final = np.iinfo(np.int64).max
@@ -66,63 +67,57 @@ class ListStats:
 
 
 @dataclass(frozen=True)
-class ListEvidence:
-    """What one list says of one phone, and what that rests on.
+class VersionRecord:
+    """One version of a list, for the record: what was loaded, when, from what.
 
     Attributes:
-        list: its name.
-        kind: its kind.
-        listed: whether it has the phone.
-        covered: whether it covers the area code.
-        version: the version that last changed the area code; 0: none.
-        since_version: the version since which the phone is listed without a break.
-        since: the date of that version.
-        full_version: the version of its last full list.
-        files: name and SHA-256 of the files of both.
-        as_of: date of what is known of the area code.
-        recorded_at: when that was recorded.
-        fresh_until: when it grows too old; None: never, or not covered.
-        requests: of an internal list, each request about the phone: action, received, source,
-            by, note.
+        number: counts from 1.
+        kind: `full`, `changes`, `opt-out` or `removal`.
+        as_of: the date of what was loaded.
+        recorded_at: when it was loaded.
+        files: name, sha256 and size of each file.
+        lines: lines or rows read.
+        malformed: how many of them were left out.
+        added: numbers that came.
+        removed: numbers that went.
+        numbers: numbers on the list afterwards.
+        allowed: refusals that were overridden.
     """
 
-    list: str
+    number: int
     kind: str
-    listed: bool
-    covered: bool
-    version: int
-    since_version: int | None
-    since: datetime | None
-    full_version: int
-    files: tuple[tuple[str, str], ...]
-    as_of: datetime | None
-    recorded_at: datetime | None
-    fresh_until: datetime | None
-    requests: tuple[Mapping[str, str], ...]
+    as_of: datetime
+    recorded_at: datetime
+    files: tuple[Mapping[str, str | int], ...]
+    lines: int
+    malformed: int
+    added: int
+    removed: int
+    numbers: int
+    allowed: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """Why a phone is answered as it is.
+def history(catalog: Catalog, name: str) -> list[VersionRecord]:
+    """Tell every version of a list, oldest first."""
+    return [
+        VersionRecord(
+            number=version.number,
+            kind=version.kind,
+            as_of=from_micros(version.as_of),
+            recorded_at=from_micros(version.recorded_at),
+            files=tuple(json.loads(version.files)),
+            lines=version.lines,
+            malformed=version.malformed,
+            added=version.added,
+            removed=version.removed,
+            numbers=version.numbers,
+            allowed=tuple(filter(None, version.allowed.split(","))),
+        )
+        for version in catalog.versions(catalog.get(name))
+    ]
 
-    Attributes:
-        verdict: `clear`, `listed` or `unknown`.
-        reason: why it is unknown.
-        valid_until: until when the verdict holds.
-        list_versions: the versions asked.
-        lists: what each list says.
-    """
 
-    verdict: str
-    reason: str
-    valid_until: datetime | None
-    list_versions: str
-    lists: tuple[ListEvidence, ...]
-
-
-def stats(
-    catalog: Catalog, now: int, max_age_days: int | None
-) -> list[ListStats]:
+def stats(catalog: Catalog, now: int, max_age_days: int | None) -> list[ListStats]:
     """Describe every list, in bit order."""
     out = []
     for info in catalog.lists.values():
@@ -155,108 +150,12 @@ def stats(
     return out
 
 
-def explain(  # noqa: PLR0913 - all are needed
-    connection: sqlite3.Connection,
-    catalog: Catalog,
-    moments: Mapping[str, Moment],
-    phone: int,
-    answer: Lookup,
-    *,
-    as_of: int | None,
-    max_age_days: int | None,
-    verdict: str,
-) -> Explanation:
-    """Say what each list's answer for a phone rests on; `answer` is the look-up of that phone."""
-    area, segments = phone // pages.AREA_NUMBERS, Segments(connection)
-    listed = answer.names(0)
-    evidence = []
-    for name, moment in moments.items():
-        entry = moment.state[area]
-        covered, until = fresh_until(moment, max_age_days)
-        versions = {version.number: version for version in catalog.versions(moment.info)}
-        last = versions.get(int(entry["version"]))
-        since = (
-            _since(catalog, moment, segments, phone, as_of)
-            if name in listed and moment.contains is None
-            else None
-        )
-        files = [versions[n] for n in sorted({int(entry["full"]), int(entry["version"])} - {0})]
-        limited = bool(covered[area]) and until[area] != _NEVER
-        evidence.append(
-            ListEvidence(
-                list=name,
-                kind=moment.info.kind,
-                listed=name in listed,
-                covered=bool(covered[area]) or moment.info.kind in {"internal", "other"},
-                version=int(entry["version"]),
-                since_version=since.number if since else None,
-                since=from_micros(since.as_of) if since else None,
-                full_version=int(entry["full"]),
-                files=tuple(
-                    (file["name"], file["sha256"])
-                    for version in files
-                    for file in json.loads(version.files)
-                ),
-                as_of=from_micros(int(entry["as_of"])) if entry["tip"] else None,
-                recorded_at=from_micros(last.recorded_at) if last else None,
-                fresh_until=from_micros(int(until[area])) if limited else None,
-                requests=tuple(_told(connection, moment, phone, as_of)),
-            )
-        )
-    end = answer.valid_until.view(np.int64)[0]
-    return Explanation(
-        verdict=verdict,
-        reason=answer.reason_names[answer.reasons[0]],
-        valid_until=None if np.isnat(answer.valid_until[0]) else from_micros(int(end)),
-        list_versions=answer.list_versions,
-        lists=tuple(evidence),
-    )
-
-
-def export(
-    connection: sqlite3.Connection, moment: Moment, areas: NDArray[np.int64] | None = None
-) -> Iterator[NDArray[np.int64]]:
-    """Yield a list's numbers, ascending, one array an area code."""
+def export(connection: sqlite3.Connection, moment: Moment) -> Iterator[NDArray[np.int64]]:
+    """Yield a list's numbers, ascending, in a few arrays."""
+    if moment.phones is not None:
+        yield moment.phones
+        return
     segments = Segments(connection)
     for area in np.flatnonzero(moment.state["tip"] > 0).tolist():
-        if areas is None or area in areas:
-            local = pages.unpack(segments.bits(tip(moment.state[area]), area))
-            yield local.astype(np.int64) + area * pages.AREA_NUMBERS
-
-
-def _since(
-    catalog: Catalog, moment: Moment, segments: Segments, phone: int, as_of: int | None
-) -> Version | None:
-    """Find the version since which a phone is on a list without a break."""
-    area = phone // pages.AREA_NUMBERS
-    local = np.array([phone % pages.AREA_NUMBERS], dtype=np.uint32)
-    since = None
-    for version in catalog.versions(moment.info):
-        if version.number > moment.version or (as_of is not None and version.as_of > as_of):
-            continue
-        entries = catalog.manifest(version)
-        for entry in entries[entries["area"] == area]:
-            if not segments.contains(tip(entry), area, local)[0]:
-                since = None
-            elif since is None:
-                since = version
-    return since
-
-
-def _told(
-    connection: sqlite3.Connection, moment: Moment, phone: int, as_of: int | None
-) -> Iterator[Mapping[str, str]]:
-    if moment.info.kind != "internal":
-        return
-    for row in requests.of_phone(connection, phone):
-        if row.list == moment.info.id and row.version <= moment.version and (
-            as_of is None or row.effective <= as_of
-        ):  # fmt: skip
-            yield {
-                "action": row.action,
-                "received": from_micros(row.effective).isoformat(),
-                "source": row.source,
-                "by": row.by,
-                "note": row.note,
-                "recorded_at": from_micros(row.recorded_at).isoformat(),
-            }
+        local = pages.unpack(segments.bits(tip(moment.state[area]), area))
+        yield local.astype(np.int64) + area * pages.AREA_NUMBERS

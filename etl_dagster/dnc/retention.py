@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 
 from etl_dagster.dnc import schema
-from etl_dagster.dnc.catalog import Catalog, ListInfo, State, tip
+from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.moments import micros
 from etl_dagster.dnc.pages import PAGES
+from etl_dagster.dnc.records import ListInfo, State, tip
 from etl_dagster.dnc.segments import Segments
 
 DAYS: Final = 5 * 366
@@ -98,9 +99,7 @@ def _drop_states(catalog: Catalog, info: ListInfo, horizon: int) -> None:
         if past:
             settled[entries["area"]] = True
     if manifests:
-        catalog.replace_manifests(
-            info, manifests, floor=floor, horizon=max(info.horizon, horizon)
-        )
+        catalog.replace_manifests(info, manifests, floor=floor, horizon=max(info.horizon, horizon))
 
 
 def _size(connection: sqlite3.Connection) -> int:

@@ -32,6 +32,8 @@ BUSY_SECONDS: Final = 60.0
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER_BYTES: Final = 100
 _CACHE_KIB: Final = 8_192
+_LOG_BYTES: Final = 16 * 1024**2
+"""What SQLite's log keeps of the disk once a large load is over."""
 
 
 def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
@@ -114,12 +116,22 @@ def translated(path: Path) -> Iterator[None]:
                 "need to write the -wal and -shm files beside it), with space left on the disk"
             ) from error
         raise DncCorruptError(f"{path} is damaged ({error}): restore it from a backup") from error
+    except OSError as error:
+        raise DncError(f"{error.filename or path}: {error.strerror or error}") from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise DncCorruptError(f"{path} is damaged ({error}): restore it from a backup") from error
 
 
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    """Open a connection; a read-only one cannot change the store whatever is sent to it."""
+    """Open a connection to a store of this schema version.
+
+    A read-only connection cannot change the store whatever is sent to it; one for writing first
+    brings an older store forward.
+
+    Raises:
+        DncSchemaError: an older store opened read-only, or a newer one.
+        DncCorruptError: the file was cut off.
+    """
     mode = "ro" if read_only else "rw"
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode={mode}",
@@ -135,6 +147,11 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA query_only = " + ("ON" if read_only else "OFF"))
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+        if not read_only:
+            migrate(connection)
+        with reading(connection):
+            _check_schema(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -164,13 +181,8 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def check_schema(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse another schema version, and a file shorter than SQLite knows it to be.
-
-    Raises:
-        DncSchemaError: an older store opened read-only, or a newer one.
-        DncCorruptError: the file was cut off.
-    """
+def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse another schema version, and a file shorter than SQLite knows it to be."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version != SCHEMA_VERSION:
         hint = (
@@ -197,5 +209,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     for step in migrations[max(version - 1, 0) :] if version else ():
         version += 1
-        connection.executescript(f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {version}; COMMIT")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {version}; COMMIT"
+        )
     return int(version)

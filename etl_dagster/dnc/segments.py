@@ -14,27 +14,27 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pyroaring import BitMap
 
-from etl_dagster.dnc import pages
+from etl_dagster.dnc import deltas, pages
 from etl_dagster.dnc.errors import DncCorruptError
+from etl_dagster.dnc.page_rows import DIRECTORY, read_pages, write_pages
 
 RADIX: Final = 8
 """Links a chain grows by before they are merged into one."""
 REBASE_SHARE: Final = 4
 """A change larger than a quarter of its base becomes a base."""
-RANGE_READ: Final = 20
-"""From so many pages of an area code on, one range read is faster than single ones."""
 BATCH_BYTES: Final = 8 * 1024**2
 """Pages held in memory at once."""
+BATCH_PHONES: Final = 65_536
+"""Phones looked up at once: as many as keep numpy's temporary arrays in the processor's cache."""
+MERGE_FROM: Final = 200
+"""From so many phones of an area code on, its changes are merged before they are searched."""
 
 _KEY: Final = struct.Struct("<qqqqI")
-_PAGE: Final = np.dtype([("page", "u1"), ("size", "<u2"), ("crc", "<u4")])
-_LENGTH: Final = struct.Struct("<I")
 
 
 class Ref(NamedTuple):
@@ -46,12 +46,11 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True)
 class Chain:
-    """A segment resolved to its base: which pages to read, and what changed since."""
+    """A segment resolved to its base: which pages to read, and what changed since, newest first."""
 
     base: int
     directory: NDArray[np.void]
-    adds: BitMap
-    deletes: BitMap
+    changes: list[deltas.Marks]
 
 
 class _Part(NamedTuple):
@@ -83,60 +82,50 @@ class Segments:
     def write_base(self, area: int, bits: pages.Bits) -> Ref:
         """Store an area code whole and return where it is."""
         segment = self._next_id()
-        rows = list(pages.encode(bits))
-        self._connection.executemany(
-            "INSERT INTO page (id, bits) VALUES (?, ?)",
-            ((segment * pages.PAGES + page, blob) for page, blob in rows),
-        )
-        directory = np.array(
-            [
-                (page, len(blob), zlib.crc32(blob, segment * pages.PAGES + page))
-                for page, blob in rows
-            ],
-            dtype=_PAGE,
-        )
+        directory = write_pages(self._connection, segment, bits)
         return self._insert(segment, area, 0, Ref(0, 0), directory.tobytes())
 
-    def append(self, tip: Ref, area: int, adds: BitMap, deletes: BitMap) -> Ref:
+    def append(self, tip: Ref, area: int, change: deltas.Marks) -> Ref:
         """Store what changed since `tip` and return where it is.
 
         Args:
             tip: the segment that the change applies to.
             area: its area code.
-            adds: numbers that are not yet in it.
-            deletes: numbers that are in it, none of them in `adds`.
+            change: what came that was not there, and what went that was.
         """
         row = self._read(tip, area)
         link = row.link + 1
         span = 1
         while link % (span * RADIX) == 0:
             span *= RADIX
+        changes = [change]
         while row.link > link - span:
-            adds, deletes = _merge(*_unpack_change(row.body), adds, deletes)
+            changes.append(_marks(row.body))
             row = self._read(row.parent, area)
-        body = _pack_change(adds, deletes)
+        change = deltas.merge(changes)
         base = self.resolve(row.ref, area)
-        if len(body) * REBASE_SHARE > int(base.directory["size"].sum(dtype=np.int64)):
+        if change.nbytes * REBASE_SHARE > int(base.directory["size"].sum(dtype=np.int64)):
             bits = self.bits(row.ref, area)
-            _apply(bits, adds, deletes)
+            deltas.apply(bits, change)
             return self.write_base(area, bits)
-        return self._insert(self._next_id(), area, link, row.ref, body)
+        return self._insert(self._next_id(), area, link, row.ref, change.tobytes())
 
     def resolve(self, tip: Ref, area: int) -> Chain:
         """Follow a segment back to its base, checking each link."""
-        adds, deletes = BitMap(), BitMap()
+        changes = []
         row = self._read(tip, area)
         while row.link:
-            adds, deletes = _merge(*_unpack_change(row.body), adds, deletes)
+            changes.append(_marks(row.body))
             row = self._read(row.parent, area)
-        return Chain(row.ref.id, np.frombuffer(row.body, dtype=_PAGE), adds, deletes)
+        return Chain(row.ref.id, np.frombuffer(row.body, dtype=DIRECTORY), changes)
 
     def bits(self, tip: Ref, area: int) -> pages.Bits:
         """Read an area code whole, as bits; the array is the caller's own."""
         chain = self.resolve(tip, area)
-        blobs = self._pages(chain.base, chain.directory)
+        blobs = read_pages(self._connection, chain.base, chain.directory)
         bits = pages.decode(list(zip(chain.directory["page"].tolist(), blobs, strict=True)))
-        _apply(bits, chain.adds, chain.deletes)
+        if chain.changes:
+            deltas.apply(bits, deltas.merge(chain.changes))
         return bits
 
     def contains(self, tip: Ref, area: int, local: NDArray[np.uint32]) -> NDArray[np.bool_]:
@@ -150,14 +139,15 @@ class Segments:
 
         Only the pages that are needed are read; numpy then works on many area codes at once.
         """
-        batch, size = list[_Part](), 0
+        batch, size, phones = list[_Part](), 0, 0
         for tip, area, local in parts:
             part = self._part(tip, area, local)
             batch.append(part)
             size += int(part.held["size"].sum(dtype=np.int64))
-            if size > BATCH_BYTES:
+            phones += len(local)
+            if size > BATCH_BYTES or phones > BATCH_PHONES:
                 yield from self._contains(batch)
-                batch, size = [], 0
+                batch, size, phones = [], 0, 0
         yield from self._contains(batch)
 
     def _part(self, tip: Ref, area: int, local: NDArray[np.uint32]) -> "_Part":
@@ -170,12 +160,12 @@ class Segments:
     def _contains(self, batch: Sequence["_Part"]) -> Iterator[NDArray[np.bool_]]:
         if not batch:
             return
-        blobs, index = list[bytes](), list[NDArray[np.int64]]()
+        blobs, index = list[bytes](), list[NDArray[np.int32]]()
         for part in batch:
-            blob_of = np.full(pages.PAGES, -1, dtype=np.int64)
+            blob_of = np.full(pages.PAGES, -1, dtype=np.int32)
             blob_of[part.held["page"]] = len(blobs) + np.arange(len(part.held))
             index.append(blob_of[part.page])
-            blobs += self._pages(part.chain.base, part.held)
+            blobs += read_pages(self._connection, part.chain.base, part.held)
         hits = pages.contains(
             blobs, np.concatenate(index), np.concatenate([part.local for part in batch])
         )
@@ -183,10 +173,11 @@ class Segments:
         for part in batch:
             hit = hits[start : start + len(part.local)]
             start += len(part.local)
-            if part.chain.deletes:
-                hit &= ~_in_bitmap(part.chain.deletes, part.local)
-            if part.chain.adds:
-                hit |= _in_bitmap(part.chain.adds, part.local)
+            changes = part.chain.changes
+            if len(changes) > 1 and len(part.local) > MERGE_FROM:
+                changes = [deltas.merge(changes)]
+            for change in reversed(changes):
+                deltas.overlay(hit, change, part.local)
             yield hit
 
     def lineage(self, tip: Ref, area: int) -> Iterator[Ref]:
@@ -197,42 +188,11 @@ class Segments:
             row = self._read(row.parent, area)
             yield row.ref
 
-    def _pages(self, base: int, held: NDArray[np.void]) -> list[bytes]:
-        """Read pages of a base; each must be there and match its checksum."""
-        first = base * pages.PAGES
-        if len(held) >= RANGE_READ:
-            rows = self._connection.execute(
-                "SELECT id, bits FROM page WHERE id BETWEEN ? AND ?",
-                (first + int(held["page"][0]), first + int(held["page"][-1])),
-            ).fetchall()
-        else:
-            rows = [
-                row
-                for page in held["page"].tolist()
-                for row in self._connection.execute(
-                    "SELECT id, bits FROM page WHERE id = ?", (first + page,)
-                )
-            ]
-        found, out = dict(rows), list[bytes]()
-        for page, size, crc in held.tolist():
-            blob = found.get(first + page)
-            if (
-                not isinstance(blob, bytes)
-                or len(blob) != size
-                or zlib.crc32(blob, first + page) != crc
-            ):
-                raise DncCorruptError(
-                    f"page {page} of segment {base} is damaged or missing: restore the store from "
-                    "a backup, or rebuild it from the list files"
-                )
-            out.append(blob)
-        return out
-
     def _read(self, ref: Ref, area: int) -> _Row:
         row = self._connection.execute(
             "SELECT area, link, parent, parent_crc, body FROM segment WHERE id = ?", (ref.id,)
         ).fetchone()
-        if row is None or row[0] != area or _segment_crc(ref.id, *row[:5]) != ref.crc:
+        if row is None or row[0] != area or _segment_crc(ref.id, row) != ref.crc:
             raise DncCorruptError(
                 f"segment {ref.id} of area code {area} is damaged or missing: restore the store "
                 "from a backup, or rebuild it from the list files"
@@ -242,7 +202,8 @@ class Segments:
     def _insert(self, segment: int, area: int, link: int, parent: Ref, body: bytes) -> Ref:
         crc = zlib.crc32(body, zlib.crc32(_KEY.pack(segment, area, link, parent.id, parent.crc)))
         self._connection.execute(
-            "INSERT INTO segment (id, area, link, parent, parent_crc, body) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO segment (id, area, link, parent, parent_crc, body)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             (segment, area, link, parent.id, parent.crc, body),
         )
         return Ref(segment, crc)
@@ -252,49 +213,14 @@ class Segments:
         return int(last) + 1
 
 
-def _merge(
-    old_adds: BitMap, old_deletes: BitMap, adds: BitMap, deletes: BitMap
-) -> tuple[BitMap, BitMap]:
-    """Make one change of two, the older one first: the newer one has the last word."""
-    return adds | (old_adds - deletes), deletes | (old_deletes - adds)
+def _marks(body: bytes) -> deltas.Marks:
+    return np.frombuffer(body, dtype="<u4")
 
 
-def _apply(bits: pages.Bits, adds: BitMap, deletes: BitMap) -> None:
-    if deletes:
-        bits &= ~pages.pack(to_array(deletes))
-    if adds:
-        bits |= pages.pack(to_array(adds))
-
-
-def to_array(bitmap: BitMap) -> NDArray[np.uint32]:
-    """List the numbers of a Roaring bitmap, ascending."""
-    return np.frombuffer(bitmap.to_array(), dtype=np.uint32)
-
-
-def _in_bitmap(bitmap: BitMap, local: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    held = to_array(bitmap)
-    at = np.searchsorted(held, local)
-    at[at == len(held)] = 0
-    found: NDArray[np.bool_] = held[at] == local
-    return found
-
-
-def _pack_change(adds: BitMap, deletes: BitMap) -> bytes:
-    first = bytes(adds.serialize())
-    return _LENGTH.pack(len(first)) + first + bytes(deletes.serialize())
-
-
-def _unpack_change(body: bytes) -> tuple[BitMap, BitMap]:
-    end = _LENGTH.size + _LENGTH.unpack_from(body)[0]
-    return BitMap.deserialize(body[_LENGTH.size : end]), BitMap.deserialize(body[end:])
-
-
-def _segment_crc(  # noqa: PLR0913 - the columns of the row
-    segment: int, area: int, link: int, parent: int, parent_crc: int, body: bytes
-) -> int | None:
-    """Compute the checksum of a row, or None where damage changed the type of a column."""
-    if not isinstance(body, bytes) or not all(
-        isinstance(part, int) for part in (area, link, parent, parent_crc)
-    ):
+def _segment_crc(segment: int, columns: tuple[Any, ...]) -> int | None:
+    """Compute the checksum of a row, or None where damage left a column that it never has."""
+    *numbers, body = columns
+    try:
+        return zlib.crc32(body, zlib.crc32(_KEY.pack(segment, *numbers)))
+    except (TypeError, struct.error):
         return None
-    return zlib.crc32(body, zlib.crc32(_KEY.pack(segment, area, link, parent, parent_crc)))

@@ -24,6 +24,8 @@ RATIO_FROM: Final = 64 * 1024**2
 """Unpacked bytes from which the ratio is judged."""
 _BLOCK: Final = 4 * 1024**2
 _ENCRYPTED: Final = 0x1
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+"""What reading a damaged archive raises."""
 
 
 class Progress(Protocol):
@@ -87,7 +89,9 @@ def unchanged(paths: Sequence[Path]) -> Iterator[None]:
     yield
     for path, stamp in zip(paths, before, strict=True):
         if _stamp(path) != stamp:
-            raise DncFormatError(f"{path.name} changed while it was read: wait until it is complete")
+            raise DncFormatError(
+                f"{path.name} changed while it was read: wait until it is complete"
+            )
 
 
 def members(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Member]:
@@ -108,7 +112,7 @@ def members(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Member]:
         try:
             with zipfile.ZipFile(raw) as archive:
                 yield from _unzipped(path.name, archive)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except _DAMAGE as error:
             raise DncFormatError(f"{path.name} is a damaged zip archive: {error}") from error
 
 
@@ -139,7 +143,7 @@ class _Metered(io.FileIO):
         self._on_bytes(count)
         return count
 
-    def read(self, size: int | None = -1, /) -> bytes:  # type: ignore[override]
+    def read(self, size: int | None = -1, /) -> bytes:
         data = super().read(-1 if size is None else size) or b""
         self._on_bytes(len(data))
         return data
@@ -164,13 +168,16 @@ class _Guarded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
-        data = self._stream.read(min(len(buffer), _BLOCK))
+        try:
+            data = self._stream.read(min(len(buffer), _BLOCK))
+        except _DAMAGE as error:
+            raise DncFormatError(
+                f"{self._budget.name} is a damaged zip archive: {error}"
+            ) from error
         self._read += len(data)
         self._budget.unpacked += len(data)
         ratio = self._read / max(self._packed, 1)
-        if self._budget.unpacked > MOST_BYTES or (
-            self._read > RATIO_FROM and ratio > MOST_RATIO
-        ):
+        if self._budget.unpacked > MOST_BYTES or (self._read > RATIO_FROM and ratio > MOST_RATIO):
             raise DncFormatError(
                 f"{self._budget.name} unpacks to far more than a list can be "
                 f"({self._budget.unpacked:,} bytes, {ratio:.0f} times its size): not loaded"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import pages
-from etl_dagster.dnc.catalog import AREAS
+from etl_dagster.dnc.records import AREAS
 
 WAITING_MOST: Final = 8_000_000
 """Numbers kept in memory, four bytes each."""
@@ -40,7 +40,10 @@ class Spool:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._file:
             self._file.close()

@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,14 +15,23 @@ from typing import Final
 import numpy as np
 
 from etl_dagster.dnc import schema
-from etl_dagster.dnc.catalog import ENTRY, Catalog, ListInfo, Version
+from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.entries import Changed, blank
 from etl_dagster.dnc.errors import DncRefusedError, DncUsageError
 from etl_dagster.dnc.moments import from_micros, micros
+from etl_dagster.dnc.records import ENTRY, ListInfo, Version
 from etl_dagster.dnc.segments import Segments
 from etl_dagster.dnc.sources import SourceFile
 
-ALLOWANCES: Final = ("fewer-areas", "gap", "malformed", "older", "same", "shrink", "uncovered")
+ALLOWANCES: Final = {
+    "fewer-areas": "though area codes are missing that came together with these before",
+    "gap": "though the changes begin after the list went stale",
+    "malformed": "though more than 0.1% of its lines cannot be read",
+    "older": "though it is older than what is in place",
+    "same": "though the same input was loaded before",
+    "shrink": "though the list loses more than 10% of its numbers",
+    "uncovered": "though there is no full list of some of its area codes",
+}
 """What a load may be told to let pass; each is a flag `--allow-...` of the command line."""
 FUTURE_MOST: Final = 86_400_000_000
 """A list dated up to a day ahead is taken as dated now: time zones; beyond, it is a mistake."""
@@ -71,6 +80,7 @@ class Read:
         lines: lines or rows, blank ones left out.
         malformed: how many were not understood.
         named: where the first of those are, as `file:line`.
+        started: when reading began, on the performance counter.
     """
 
     files: Sequence[SourceFile] = ()
@@ -78,6 +88,7 @@ class Read:
     lines: int = 0
     malformed: int = 0
     named: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
 
     @property
     def names(self) -> str:
@@ -104,7 +115,6 @@ class Write:
         self.now = now
         self.allow = frozenset(allow)
         self._overridden: list[str] = []
-        self._started = time.perf_counter()
         self._bytes = self._allocated()
 
     def dated(self, as_of: datetime) -> int:
@@ -126,7 +136,9 @@ class Write:
         if refused:
             raise DncRefusedError(
                 "refused, nothing was changed: "
-                + "; ".join(f"{text} (--allow-{flag} to load it all the same)" for flag, text in refused),
+                + "; ".join(
+                    f"{text} (--allow-{flag} to load it all the same)" for flag, text in refused
+                ),
                 [flag for flag, _ in refused],
             )
         self._overridden += [flag for flag, _ in problems]
@@ -136,7 +148,7 @@ class Write:
         row: np.void = info.head[area]
         return row if row["tip"] else blank(area)
 
-    def commit_version(
+    def commit_version(  # noqa: PLR0913 - the columns of a version
         self, info: ListInfo, kind: str, as_of: int, read: Read, changes: Sequence[Changed],
         *, requests: int = 0,
     ) -> LoadResult:  # fmt: skip
@@ -163,9 +175,11 @@ class Write:
             allowed=",".join(sorted(set(self._overridden))),
             manifest_digest=b"",
         )
-        return self.result(self.catalog.add_version(info, version, entries), version, changed=True)
+        return self.result(
+            self.catalog.add_version(info, version, entries), version, read, changed=True
+        )
 
-    def result(self, info: ListInfo, version: Version, *, changed: bool) -> LoadResult:
+    def result(self, info: ListInfo, version: Version, read: Read, *, changed: bool) -> LoadResult:
         """Report a version that this write made or found."""
         return LoadResult(
             list=info.name,
@@ -179,7 +193,7 @@ class Write:
             removed=version.removed if changed else 0,
             area_codes=int(np.count_nonzero(info.head["tip"])),
             bytes=version.bytes if changed else 0,
-            seconds=time.perf_counter() - self._started,
+            seconds=time.perf_counter() - read.started,
         )
 
     def _allocated(self) -> int:
@@ -197,4 +211,7 @@ def write(
     """Run one write as one transaction; readers see all of it or nothing."""
     with schema.writing(connection):
         yield Write(connection, micros(clock()), allow)
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    # Committed. Moving the log into the file is housekeeping: where it fails (a full disk), readers
+    # see the new version all the same and the next writer moves it.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

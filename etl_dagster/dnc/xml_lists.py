@@ -22,14 +22,13 @@ def read_xml(member: Member) -> Iterator[Batch]:
     Raises:
         DncFormatError: not well-formed, a document type declaration, or no list at all.
     """
-    reader = _Reader(member.name)
     parser = expat.ParserCreate()
+    reader = _Reader(member.name, parser)
     parser.StartElementHandler = reader.start
     parser.StartDoctypeDeclHandler = reader.doctype
     try:
         while data := member.stream.read(_BLOCK):
             parser.Parse(data, False)  # noqa: FBT003 - expat's own signature
-            reader.position = parser.CurrentLineNumber
             if len(reader.numbers) >= BATCH:
                 yield reader.take()
         parser.Parse(b"", True)  # noqa: FBT003
@@ -41,10 +40,10 @@ def read_xml(member: Member) -> Iterator[Batch]:
 class _Reader:
     """Gathers numbers as elements start."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, parser: expat.XMLParserType) -> None:
         self.numbers: list[int] = []
-        self.position = 1
         self._name = name
+        self._parser = parser
         self._area = 0
         self._malformed = 0
         self._named: list[int] = []
@@ -79,4 +78,4 @@ class _Reader:
     def _bad(self) -> None:
         self._malformed += 1
         if len(self._named) < NAMED_MOST:
-            self._named.append(self.position)
+            self._named.append(self._parser.CurrentLineNumber)

@@ -1,0 +1,111 @@
+"""Arguments that commands of `etl-dagster dnc` share.
+
+Belongs here: their types and defaults. Does not: commands.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from etl_dagster.dnc.errors import DncUsageError
+from etl_dagster.dnc.moments import parse_moment
+from etl_dagster.dnc.records import KINDS
+from etl_dagster.dnc.store import DncStore
+from etl_dagster.dnc.writer import ALLOWANCES
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """Read the date of a list: a mere date is its first moment."""
+    return _moment(ctx, param, value, end_of_day=False)
+
+
+def _last_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    return _moment(ctx, param, value, end_of_day=True)
+
+
+def _moment(
+    ctx: click.Context, param: click.Parameter, value: str | None, *, end_of_day: bool
+) -> datetime | None:
+    try:
+        return None if value is None else parse_moment(value, end_of_day=end_of_day)
+    except DncUsageError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+def _store_path() -> Path:
+    return Path(os.environ.get("ETL_HOME") or ".etl") / "dnc.sqlite"
+
+
+def area_codes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
+    """Read area codes separated by commas, or `all`."""
+    if value == "all":
+        return [area for area in range(200, 1000) if area % 100 != 11]  # noqa: PLR2004 - N11 codes
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not all(len(part) == 3 and part.isdigit() and part >= "200" for part in parts):  # noqa: PLR2004
+        raise click.BadParameter("expected area codes such as 407,321, or all", ctx, param)
+    return [int(part) for part in parts]
+
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    envvar="DNC_DB_PATH",
+    default=_store_path,
+    help="The store [default: DNC_DB_PATH, else dnc.sqlite in ETL_HOME or .etl].",
+)
+list_option = click.option(
+    "--list", "name", required=True, help="The list, such as national or fl."
+)
+as_of_option = click.option(
+    "--as-of", metavar="DATE", callback=moment, help="Date of the list: its age counts from it."
+)
+past_option = click.option(
+    "--as-of", metavar="DATE", callback=_last_moment, help="Answer as of then (end of that day)."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+covers_option = click.option(
+    "--covers",
+    default="",
+    callback=area_codes,
+    help="Area codes that the files speak for even without a number there (407,321 or all).",
+)
+max_age_option = click.option(
+    "--max-age-days",
+    type=click.IntRange(min=1),
+    envvar="DNC_MAX_AGE_DAYS",
+    help="Take lists older than this as stale, even if their own limit is higher.",
+)
+kind_option = click.option(
+    "--kind", type=click.Choice(KINDS), help="What the list is, when it is new."
+)
+files_argument = click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+
+
+def allow_options(*names: str) -> Callable[[Command], Command]:
+    """Add a flag for each refusal that a command can be told to override."""
+
+    def add(command: Command) -> Command:
+        for name in names:
+            option = click.option(f"--allow-{name}", is_flag=True, help=f"Load {ALLOWANCES[name]}.")
+            command = option(command)
+        return command
+
+    return add
+
+
+def allowed(flags: dict[str, Any]) -> list[str]:
+    """List the refusals that the flags override."""
+    return [name for name in ALLOWANCES if flags.get("allow_" + name.replace("-", "_"))]
+
+
+def writable(path: Path) -> DncStore:
+    """Open a store for writing; the first load makes it."""
+    return DncStore.open(path, read_only=False) if path.exists() else DncStore.create(path)

@@ -1,0 +1,196 @@
+"""Asking the store: the half of `DncStore` that never writes.
+
+Belongs here: look-ups and reports, each inside one read transaction. Does not: loading (store.py),
+the rule of a verdict (lookup.py).
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.dnc import checks, explanation, reports, requests
+from etl_dagster.dnc.catalog import Catalog
+from etl_dagster.dnc.errors import DncHistoryError, DncUsageError
+from etl_dagster.dnc.lookup import Lookup, Moment, look_up
+from etl_dagster.dnc.moments import micros, parse_versions
+from etl_dagster.dnc.phones_text import read_phones
+from etl_dagster.dnc.readers import Readers
+from etl_dagster.dnc.records import ListInfo
+from etl_dagster.dnc.segments import Segments
+from etl_dagster.leads.verdicts import Verdict
+
+
+class DncReader:
+    """What can be asked of a store; see `DncStore`, which adds opening and writing."""
+
+    def __init__(
+        self, path: Path, *, max_age_days: int | None, clock: Callable[[], datetime]
+    ) -> None:
+        self.path = path
+        self._max_age_days = max_age_days
+        self._clock = clock
+        self._readers = Readers(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection; the store cannot be asked afterwards."""
+        self._readers.close()
+
+    def lookup(
+        self,
+        phones: NDArray[np.int64],
+        as_of: datetime | None = None,
+        *,
+        versions: str | Mapping[str, int] | None = None,
+    ) -> Lookup:
+        """Ask every list about many phones at once.
+
+        Args:
+            phones: int64, 10 digits each; any order, duplicates allowed. What is no phone is
+                answered UNKNOWN with the reason `invalid`.
+            as_of: answer as of this moment: lists by their date, opt-outs by when they were
+                received, freshness as it was then. None: now.
+            versions: use no version above these (`Lookup.list_versions`): with the moment of an
+                earlier look-up as `as_of`, that look-up is repeated, whatever was loaded since.
+
+        Raises:
+            DncCorruptError: what the answer rests on is damaged.
+            DncHistoryError: the moment or a version is not in the store any more, or never was.
+        """
+        numbers = np.asarray(phones)
+        if numbers.ndim != 1 or (numbers.size and numbers.dtype != np.int64):
+            raise DncUsageError("phones must be a one-dimensional int64 array")
+        with self._readers.take() as (connection, catalog):
+            return self._look_up(connection, catalog, numbers, as_of, versions)
+
+    def check_phones_batch(self, phones: Iterable[str]) -> set[str]:
+        """Return the phones that must not be called: LISTED or UNKNOWN, as they were given.
+
+        A set cannot say UNKNOWN, and its callers dial what is not in it; so what is left out is
+        exactly what is CLEAR. Ask `lookup` to tell the listed from the unknown.
+
+        Args:
+            phones: text, as people and exports write phones.
+        """
+        texts = phones if isinstance(phones, list) else list(phones)
+        verdicts = self.lookup(read_phones(texts)).verdicts
+        return {texts[index] for index in np.flatnonzero(verdicts != Verdict.CLEAR).tolist()}
+
+    def explain(
+        self,
+        phone: int,
+        as_of: datetime | None = None,
+        *,
+        versions: str | Mapping[str, int] | None = None,
+    ) -> explanation.Explanation:
+        """Say why a phone is answered as it is: lists, versions, files, dates, requests.
+
+        Args:
+            phone: 10 digits.
+            as_of: as in `lookup`.
+            versions: as in `lookup`.
+        """
+        asked = np.array([phone], dtype=np.int64)
+        with self._readers.take() as (connection, catalog):
+            answer = self._look_up(connection, catalog, asked, as_of, versions)
+            moment = None if as_of is None else micros(as_of)
+            return explanation.explain(
+                connection,
+                catalog,
+                self._moments(connection, catalog, moment, versions),
+                phone,
+                answer,
+                as_of=moment,
+                max_age_days=self._max_age_days,
+                verdict=Verdict(int(answer.verdicts[0])).name.lower(),
+            )
+
+    def stats(self) -> list[reports.ListStats]:
+        """Describe every list: numbers, area codes, age, freshness left, size, versions."""
+        with self._readers.take() as (_, catalog):
+            return reports.stats(catalog, micros(self._clock()), self._max_age_days)
+
+    def history(self, name: str) -> list[reports.VersionRecord]:
+        """Tell every version of a list: what was loaded, when, from which files."""
+        with self._readers.take() as (_, catalog):
+            return reports.history(catalog, name)
+
+    def verify(self) -> checks.Verification:
+        """Read and check everything that any look-up could rest on; minutes on a large store.
+
+        Raises:
+            DncCorruptError: anything at all does not match.
+        """
+        with self._readers.take() as (connection, _):
+            return checks.verify(connection)
+
+    def export(self, name: str, as_of: datetime | None = None) -> Iterator[NDArray[np.int64]]:
+        """Yield a list's numbers, ascending, one int64 array an area code."""
+        with self._readers.take() as (connection, catalog):
+            info = catalog.get(name)
+            moment = None if as_of is None else micros(as_of)
+            moments = self._moments(connection, catalog, moment, None)
+            yield from reports.export(connection, moments[info.name])
+
+    def _look_up(
+        self,
+        connection: sqlite3.Connection,
+        catalog: Catalog,
+        phones: NDArray[np.int64],
+        as_of: datetime | None,
+        versions: str | Mapping[str, int] | None,
+    ) -> Lookup:
+        moment = None if as_of is None else micros(as_of)
+        return look_up(
+            phones,
+            lists=self._moments(connection, catalog, moment, versions),
+            segments=Segments(connection),
+            now=micros(self._clock()) if moment is None else moment,
+            max_age_days=self._max_age_days,
+        )
+
+    def _moments(
+        self,
+        connection: sqlite3.Connection,
+        catalog: Catalog,
+        as_of: int | None,
+        versions: str | Mapping[str, int] | None,
+    ) -> dict[str, Moment]:
+        """Work out every list as the look-up shall see it."""
+        pinned = None if versions is None else parse_versions(versions)
+        out = {}
+        for name, info in catalog.lists.items():
+            newest = None if pinned is None else pinned.pop(name, 0)
+            if info.kind == "internal" and as_of is not None:
+                number, state = catalog.state(info, None, newest)
+                phones = _opted_out(connection, catalog, info, number, as_of)
+                out[name] = Moment(info, number, state, phones)
+            else:
+                out[name] = Moment(info, *catalog.state(info, as_of, newest))
+        if pinned:
+            raise DncHistoryError(f"no list named {', '.join(pinned)} in the store")
+        return out
+
+
+def _opted_out(
+    connection: sqlite3.Connection, catalog: Catalog, info: ListInfo, version: int, as_of: int
+) -> NDArray[np.int64]:
+    """List the phones that an internal list's dated requests name at a moment."""
+    expected = catalog.versions(info)[version - 1].requests if version else 0
+    return requests.in_force(requests.of_list(connection, info.id, version, expected), as_of)

@@ -1,0 +1,112 @@
+"""Recording in the store: its connection for writing, and opt-outs.
+
+Belongs here: what `DncStore` writes without reading list files. Does not: rows and bitmaps of a
+request (opt_outs.py), loading lists (store.py).
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Unpack
+
+from etl_dagster.dnc import opt_outs, requests, schema
+from etl_dagster.dnc.errors import DncUsageError
+from etl_dagster.dnc.lists import INTERNAL
+from etl_dagster.dnc.reader import DncReader
+from etl_dagster.dnc.writer import LoadResult
+
+
+class DncRecorder(DncReader):
+    """What can be recorded; see `DncStore`, which adds opening and loading."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool,
+        max_age_days: int | None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__(path, max_age_days=max_age_days, clock=clock)
+        self.read_only = read_only
+        self._write_lock = threading.Lock()
+
+    def opt_out(
+        self,
+        phones: Iterable[str | int],
+        *,
+        name: str = INTERNAL,
+        **record: Unpack[opt_outs.Record],
+    ) -> LoadResult:
+        """Record requests to be left alone; they act on the next look-up.
+
+        Args:
+            phones: text or 10-digit numbers.
+            name: the internal list.
+            record: received (when the request came in; now if left out), source (by which way),
+                by (who writes it down), note.
+
+        Raises:
+            DncUsageError: one of them is not a phone, or none is given; nothing was recorded.
+        """
+        asked = opt_outs.ask(phones, record)
+        with self._writer() as connection:
+            return opt_outs.record(
+                connection, name, asked, action=requests.OPT_OUT, clock=self._clock
+            )
+
+    def opt_out_file(
+        self,
+        file: str | Path,
+        *,
+        column: str | None = None,
+        name: str = INTERNAL,
+        allow: Collection[str] = (),
+        **record: Unpack[opt_outs.Record],
+    ) -> LoadResult:
+        """Record the requests in a file: a phone a line, or CSV; the same file only once.
+
+        CSV columns `received`, `source`, `by` and `note` win over what `record` says.
+        """
+        read, asked = opt_outs.read_file(Path(file), column, record)
+        with self._writer() as connection:
+            return opt_outs.record(
+                connection,
+                name,
+                asked,
+                action=requests.OPT_OUT,
+                clock=self._clock,
+                read=read,
+                allow=allow,
+            )
+
+    def remove_opt_out(
+        self, phones: Iterable[str | int], *, reason: str, by: str, name: str = INTERNAL
+    ) -> LoadResult:
+        """Lift opt-outs; the requests stay on record beside the removal and its reason.
+
+        Raises:
+            DncUsageError: no reason, or a phone that is not on the list; nothing was removed.
+        """
+        if not reason.strip() or not by.strip():
+            raise DncUsageError("the removal of an opt-out needs a reason and who decided it")
+        asked = opt_outs.ask(phones, {"by": by, "note": reason})
+        with self._writer() as connection:
+            return opt_outs.record(
+                connection, name, asked, action=requests.REMOVAL, clock=self._clock
+            )
+
+    @contextmanager
+    def _writer(self) -> Iterator[sqlite3.Connection]:
+        """Lend the connection for writing; one writer at a time in this process."""
+        if self.read_only:
+            raise DncUsageError(f"{self.path} was opened read-only: pass read_only=False")
+        with (
+            self._write_lock,
+            schema.translated(self.path),
+            closing(schema.connect(self.path, read_only=False)) as connection,
+        ):
+            yield connection

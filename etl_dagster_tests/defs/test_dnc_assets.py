@@ -1,0 +1,139 @@
+"""List and opt-out files from the inboxes into the store, through Dagster."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from etl_dagster.defs.dnc import LISTS
+from etl_dagster.dnc import DncStore
+from etl_dagster_tests.defs.line import AREA, CLEAN, DAY, EARLIER, TODAY, Line, person
+from etl_dagster_tests.defs.test_reruns import assert_chains_are_whole
+
+
+def put(folder: Path, name: str, phones: list[int | str]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text("".join(f"{phone}\n" for phone in phones), encoding="utf-8")
+    os.utime(path, (1, 1))  # it arrived long ago
+    return path
+
+
+def requested(line: Line, sensor: str) -> list[dg.RunRequest]:
+    defs = line.defs()
+    store = {"dnc_store": (defs.resources or {})["dnc_store"]}
+    context = dg.build_sensor_context(instance=line.instance, resources=store)
+    answer = defs.resolve_sensor_def(sensor)(context)
+    if isinstance(answer, dg.SensorResult):
+        return list(answer.run_requests or [])
+    return [answer] if isinstance(answer, dg.RunRequest) else []
+
+
+def load(line: Line, name: str) -> bool:
+    line.instance.add_dynamic_partitions(str(LISTS.name), [name])
+    return line.run(job="load_dnc_lists", partition_key=name).success
+
+
+def test_a_list_that_arrives_is_loaded_and_blocks(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[2])])
+    inbox = line.settings.dnc_inbox_dir
+    assert requested(line, "dnc_inbox") == []
+    put(inbox, f"partner@{TODAY}.txt", [CLEAN[1]])
+    (request,) = requested(line, "dnc_inbox")
+    assert request.partition_key == "partner"
+    assert load(line, "partner")
+    assert (inbox / "done" / f"partner@{TODAY}.txt").exists()
+    assert requested(line, "dnc_inbox") == []
+    assert line.run().success
+    rows = line.rows("SELECT phone_1_lists, lead_verdict FROM DNC_FILTERED ORDER BY 2")
+    assert [tuple(row.values()) for row in rows] == [("partner", "BLOCKED"), ("", "CALLABLE")]
+
+
+def test_a_list_that_cannot_be_used_is_set_aside_and_the_run_fails(line: Line) -> None:
+    inbox = line.settings.dnc_inbox_dir
+    put(inbox, f"national@{TODAY}.txt", ["<html>", "not", "a list"])
+    before = line.settings.dnc_store.stat().st_size
+    assert not load(line, "national")
+    rejected = inbox / "rejected" / f"national@{TODAY}.txt"
+    assert rejected.exists()
+    assert rejected.with_name(f"{rejected.name}.reason.txt").read_text()
+    with DncStore.open(line.settings.dnc_store) as store:
+        assert {stats.list: stats.version for stats in store.stats()}["national"] == 1
+    assert line.settings.dnc_store.stat().st_size == before
+
+
+def test_changes_follow_the_full_list_of_their_day(line: Line) -> None:
+    inbox = line.settings.dnc_inbox_dir
+    full = [str(AREA * 10_000_000 + 5_559_000 + number) for number in range(600)]
+    put(inbox, f"national@{TODAY}.changes.csv", [f"{CLEAN[3]},{TODAY}T00:00:01,A"])
+    put(inbox, f"national@{TODAY}.txt", list(full))
+    assert load(line, "national")
+    with DncStore.open(line.settings.dnc_store) as store:
+        assert store.check_phones_batch([str(CLEAN[3]), str(CLEAN[4])]) == {str(CLEAN[3])}
+
+
+def test_a_list_that_nobody_has_fails(line: Line) -> None:
+    assert not load(line, "state_fl")
+
+
+def test_opt_outs_that_wait_are_heard_before_anybody_is_scrubbed(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[2])])
+    put(line.settings.opt_out_inbox_dir, "letters.txt", [CLEAN[1]])
+    assert line.run().success
+    assert line.callable_phones() == {CLEAN[2]}
+
+
+def test_opt_outs_that_cannot_be_read_stop_the_line_until_somebody_deals_with_them(
+    one_chunk: Line,
+) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1])])
+    put(line.settings.opt_out_inbox_dir, "letters.txt", ["<html>", "nothing of use"])
+    for _ in range(2):
+        result = line.run()
+        assert result.steps["dnc_filtered"] == "failure"
+        assert "letters.txt" in result.error
+        assert line.count("DNC_FILTERED") == line.count("CALLABLE_LEADS") == 0
+    for path in (line.settings.opt_out_inbox_dir / "rejected").iterdir():
+        path.unlink()
+    assert line.run().success
+    assert line.callable_phones() == {CLEAN[1]}
+
+
+def test_what_is_listed_after_publication_is_taken_back_in_every_day(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people(
+        [person(1, CLEAN[1], day=EARLIER), person(2, CLEAN[1], CLEAN[2]), person(3, CLEAN[3])]
+    )
+    for day in (EARLIER, DAY):
+        assert line.run(day).success
+    assert len(requested(line, "dnc_changes")) == 1
+    assert line.run(job="retract_listed", tags={}).success
+    assert line.count("CALLABLE_LEADS") == 3
+    assert requested(line, "dnc_changes") == []
+
+    line.opt_out(CLEAN[1])
+    assert len(requested(line, "dnc_changes")) == 1
+    assert line.run(job="retract_listed", tags={}).success
+    assert line.callable_phones() == {CLEAN[2], CLEAN[3]}
+    assert line.count("CALLABLE_NOW") == 2
+    listed = line.rows("SELECT lead_date FROM PHONE_VERDICTS WHERE verdict = 'LISTED' ORDER BY 1")
+    assert [row["LEAD_DATE"] for row in listed] == [EARLIER, DAY]
+    assert_chains_are_whole(line)
+    assert requested(line, "dnc_changes") == []
+
+
+def test_opt_outs_that_arrive_act_on_the_next_run(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1])])
+    assert line.run().success
+    assert line.callable_phones() == {CLEAN[1]}
+    put(line.settings.opt_out_inbox_dir, "letters.txt", [CLEAN[1]])
+    assert len(requested(line, "opt_out_inbox")) == 1
+    assert line.run(job="load_opt_outs", tags={}).success
+    assert requested(line, "opt_out_inbox") == []
+    assert line.run().success
+    assert line.callable_phones() == set()
+    assert line.count("CALLABLE_NOW") == 0

@@ -1,0 +1,105 @@
+"""The Do-Not-Call store missing or damaged: the run fails before any verdict of that source."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from etl_dagster_tests.defs.line import CLEAN, TODAY, Line, crowd, person
+
+
+def directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE dnc_list (area_code TEXT, full_phone TEXT)")
+    connection.close()
+
+
+def damaged(path: Path) -> None:
+    """The numbers of the lists are overwritten where they lie."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(byte ^ 0x5A for byte in data[4096:])
+    path.write_bytes(data)
+
+
+FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (Path.unlink, "no Do-Not-Call store at"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "directory": (directory, "is not a file"),
+    "no database": (lambda path: path.write_text("407,5550100\n" * 50), "not a Do-Not-Call store"),
+    "foreign": (foreign, "not a Do-Not-Call store"),
+    "damaged": (damaged, "damaged"),
+}
+
+
+def without_sample_lists(line: Line) -> Line:
+    """The line with a store that is named in the settings, and so never made of sample lists."""
+    line.environment.setdefault("DNC_DB_PATH", str(line.settings.dnc_store))
+    return line
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_broken_store_fails_the_run_before_any_dnc_verdict(one_chunk: Line, fault: str) -> None:
+    line = without_sample_lists(one_chunk)
+    line.people(crowd(8))
+    path = line.settings.dnc_store
+    break_it, expected = FAULTS[fault]
+    break_it(path)
+    result = line.run()
+    assert result.steps == {
+        "leads": "success",
+        "ccc_enriched": "success",
+        "dnc_filtered": "failure",
+    }
+    assert expected in result.error
+    assert line.count("PHONE_VERDICTS", "source = 'dnc'") == 0
+    assert line.count("DNC_FILTERED") == line.count("CALLABLE_LEADS") == 0
+
+
+def test_a_store_broken_later_publishes_nothing_new_and_mended_completes(one_chunk: Line) -> None:
+    line = without_sample_lists(one_chunk)
+    line.people([person(1, CLEAN[1])])
+    assert line.run().success
+    before = line.tables()
+    path = line.settings.dnc_store
+    away = path.rename(path.with_name("away"))
+    line.people([person(2, CLEAN[2])])
+    assert not line.run().success
+    assert line.table("CALLABLE_LEADS") == before["CALLABLE_LEADS"]
+    assert line.count("CALLABLE_NOW") == 0  # of a lead that is no longer there
+    away.rename(path)
+    assert line.run().success
+    assert line.callable_phones() == {CLEAN[2]}
+
+
+@pytest.mark.parametrize("fault", ["empty", "directory", "foreign", "damaged"])
+def test_a_broken_store_is_not_replaced_by_sample_lists(one_chunk: Line, fault: str) -> None:
+    path = one_chunk.settings.dnc_store
+    FAULTS[fault][0](path)
+    one_chunk.people(crowd(8))
+    result = one_chunk.run()
+    assert result.steps["dnc_filtered"] == "failure"
+    assert FAULTS[fault][1] in result.error
+    assert one_chunk.count("DNC_FILTERED") == one_chunk.count("CALLABLE_LEADS") == 0
+
+
+def test_lists_that_are_too_old_clear_nobody(one_chunk: Line) -> None:
+    one_chunk.environment["DNC_DB_PATH"] = str(one_chunk.settings.home / "old.sqlite")
+    line = without_sample_lists(one_chunk)
+    line.lists(as_of=TODAY - timedelta(days=40))
+    line.people(crowd(8))
+    assert line.run().success
+    assert line.count("CALLABLE_LEADS") == 0
+    verdicts = line.rows("SELECT DISTINCT verdict FROM PHONE_VERDICTS WHERE source = 'dnc'")
+    assert {row["VERDICT"] for row in verdicts} == {"UNKNOWN", "LISTED"}
+    assert line.count("DNC_FILTERED", "lead_reason = 'dnc:stale'") > 0

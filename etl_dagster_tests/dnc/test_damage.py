@@ -1,0 +1,260 @@
+"""What is not a sound store gives a clear error, never an answer."""
+
+import random
+import shutil
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from etl_dagster.dnc import (
+    DncCorruptError,
+    DncError,
+    DncForeignError,
+    DncHistoryError,
+    DncMissingError,
+    DncSchemaError,
+    DncStore,
+    DncUsageError,
+    schema,
+)
+from etl_dagster.dnc.catalog import Catalog
+from etl_dagster.dnc.records import NOBODY
+from etl_dagster_tests.dnc.support import (
+    PHONES,
+    Clock,
+    ago,
+    ask,
+    numbers,
+    write_changes,
+    write_list,
+)
+
+
+def damaged(path: Path, statement: str, *values: object) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+@pytest.fixture
+def closed(store: DncStore, tmp_path: Path) -> Path:
+    """The path of a store with some history, with nothing left in its log."""
+    many = [*PHONES, *range(4075560000, 4075569999, 20)]
+    store.add_list("national", [write_list(tmp_path / "many.txt", many)], as_of=ago(days=4))
+    path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=1), "A")])
+    store.apply_changes("national", [path])
+    store.opt_out([4075550151])
+    store.close()
+    damaged(store.path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return store.path
+
+
+def test_what_is_no_store_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.sqlite"
+    with pytest.raises(DncMissingError, match="no Do-Not-Call store at"):
+        DncStore.open(path)
+    with pytest.raises(DncMissingError, match="folder"):
+        DncStore.open(tmp_path)
+    path.touch()
+    with pytest.raises(DncForeignError, match="empty"):
+        DncStore.open(path)
+    path.write_text("4075550100\n" * 100)
+    with pytest.raises(DncForeignError, match="not an SQLite"):
+        DncStore.open(path)
+    path.unlink()
+    damaged(path, "CREATE TABLE dnc_list (full_phone TEXT)")
+    with pytest.raises(DncForeignError, match="import-legacy"):
+        DncStore.open(path)
+    assert not list(tmp_path.glob("x.sqlite?*"))
+
+
+def test_create_never_overwrites(closed: Path) -> None:
+    with pytest.raises(DncUsageError, match="exists already"):
+        DncStore.create(closed)
+    assert [path.name for path in closed.parent.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE page SET bits = zeroblob(length(bits))",
+        "DELETE FROM page",
+        "UPDATE page SET bits = substr(bits, 1, length(bits) - 2)",
+        "DELETE FROM segment WHERE link = 1",
+        "UPDATE segment SET area = 321",
+        "UPDATE segment SET parent = parent + 1 WHERE link = 1",
+        "UPDATE segment SET body = x'00000000'",
+        "UPDATE list SET max_age_days = 3650 WHERE name = 'national'",
+        "UPDATE list SET kind = 'other' WHERE name = 'national'",
+        "UPDATE list SET version = 1 WHERE name = 'national'",
+        "UPDATE list SET head = x''",
+        "DELETE FROM list WHERE name = 'national'",
+        "DELETE FROM version WHERE number = 2",
+        "UPDATE version SET as_of = as_of + 1",
+        "DELETE FROM store",
+        "UPDATE store SET revision = revision + 1",
+        "DROP TABLE segment",
+        "DROP TABLE list",
+    ],
+)
+def test_a_changed_row_is_found_at_open(closed: Path, statement: str) -> None:
+    damaged(closed, statement)
+    with pytest.raises(DncCorruptError):
+        DncStore.open(closed, clock=Clock())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM request",
+        "UPDATE request SET phone = 4075550152",
+        "UPDATE request SET effective = effective + 1",
+        "UPDATE version SET manifest = x''",
+    ],
+)
+def test_damage_to_the_past_is_found_when_it_is_asked(closed: Path, statement: str) -> None:
+    damaged(closed, statement)
+    with DncStore.open(closed, clock=Clock()) as store:
+        with pytest.raises(DncCorruptError):
+            ask(store, PHONES, ago(days=-1))
+        with pytest.raises(DncCorruptError):
+            store.verify()
+
+
+def test_damage_to_an_index_is_found_by_verify(closed: Path) -> None:
+    with sqlite3.connect(closed) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = replace(sql, '(phone)', '(version)')")
+    connection.close()
+    with DncStore.open(closed, clock=Clock()) as store, pytest.raises(DncCorruptError, match="SQL"):
+        store.verify()
+
+
+def test_a_wrong_canary_stops_the_opening(closed: Path) -> None:
+    """Bits and their checksum are sound, yet not those of the list that was loaded."""
+    connection = schema.connect(closed, read_only=False)
+    with schema.writing(connection):
+        catalog = Catalog(connection)
+        info = catalog.get("national")
+        head = info.head.copy()
+        assert head["listed"][407] != NOBODY
+        head["listed"][407], head["absent"][407] = head["absent"][407], head["listed"][407]
+        catalog.replace_list(replace(info, head=head))
+    connection.close()
+    with pytest.raises(DncCorruptError, match="known to be listed"):
+        DncStore.open(closed, clock=Clock())
+
+
+def test_a_file_cut_off_anywhere_is_refused(closed: Path, tmp_path: Path) -> None:
+    data = closed.read_bytes()
+    path = tmp_path / "cut.sqlite"
+    for size in range(0, len(data), 1021):
+        path.write_bytes(data[:size])
+        with pytest.raises(DncError):
+            DncStore.open(path, clock=Clock())
+
+
+def test_a_byte_changed_anywhere_is_an_error_or_does_not_matter(
+    closed: Path, tmp_path: Path
+) -> None:
+    asked = [*PHONES, *range(4075550140, 4075550160), 3215550100]
+
+    def answers(path: Path) -> list[object]:
+        with DncStore.open(path, clock=Clock()) as store:
+            out: list[object] = []
+            for moment in (None, ago(days=2)):
+                answer = ask(store, asked, moment)
+                out += [answer.verdicts.tolist(), answer.list_versions, answer.lists.tolist()]
+                out.append(answer.valid_until.view(np.int64).tolist())
+            return out
+
+    expected, data = answers(closed), closed.read_bytes()
+    rng, path, errors = random.Random(4), tmp_path / "flipped.sqlite", 0
+    for turn in range(400):
+        place = rng.randrange(len(data)) if turn % 4 else rng.randrange(4096)
+        flipped = bytearray(data)
+        flipped[place] ^= rng.randrange(1, 256)
+        path.write_bytes(flipped)
+        try:
+            assert answers(path) == expected
+        except DncError:
+            errors += 1
+        for leftover in tmp_path.glob("flipped.sqlite-*"):
+            leftover.unlink()
+    assert errors > 50
+
+
+def test_every_flipped_byte_of_the_numbers_is_found(store: DncStore) -> None:
+    store.close()
+    connection = sqlite3.connect(store.path)
+    ((page, blob),) = connection.execute("SELECT id, bits FROM page").fetchall()
+    for place in range(len(blob)):
+        flipped = bytearray(blob)
+        flipped[place] ^= 1 << place % 8
+        with connection:
+            connection.execute("UPDATE page SET bits = ? WHERE id = ?", (bytes(flipped), page))
+        with pytest.raises(DncCorruptError, match="page 55 of segment 1"):
+            DncStore.open(store.path, clock=Clock())
+    connection.close()
+
+
+def test_other_schema_versions_are_refused(closed: Path) -> None:
+    damaged(closed, f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+    for read_only in (True, False):
+        with pytest.raises(DncSchemaError, match="newer"):
+            DncStore.open(closed, read_only, clock=Clock())
+
+
+def test_an_older_store_is_migrated_only_for_writing(closed: Path) -> None:
+    damaged(closed, "PRAGMA user_version = 0")
+    for read_only in (True, False):
+        with pytest.raises(DncSchemaError):
+            DncStore.open(closed, read_only, clock=Clock())
+
+
+def test_migrations_run_forward_once_each(closed: Path) -> None:
+    steps = ("CREATE TABLE extra (x)", "INSERT INTO extra VALUES (1)")
+    connection = schema.connect(closed, read_only=False)
+    assert schema.migrate(connection, steps[:1]) == 2
+    assert schema.migrate(connection, steps) == 3
+    assert schema.migrate(connection, steps) == 3
+    assert connection.execute("SELECT count(*) FROM extra").fetchone() == (1,)
+    with pytest.raises(sqlite3.OperationalError):
+        schema.migrate(connection, (*steps, "CREATE TABLE extra (x)"))
+    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    connection.close()
+
+
+def test_history_past_the_retention_is_an_error_not_an_answer(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    for _ in range(3):
+        day = clock.forward(days=20)
+        lines = [(4075550150, day, "A"), *((phone, day, "D") for phone in PHONES[:10])]
+        path = write_changes(tmp_path / "c.txt", lines)
+        store.apply_changes("national", [path], as_of=day, allow=["same", "shrink"])
+    done = store.compact(retention_days=30)
+    assert done.segments > 0
+    assert numbers(store) == {*PHONES[10:], 4075550150}
+    with pytest.raises(DncHistoryError, match="past its retention"):
+        ask(store, PHONES, ago(days=5))
+    with pytest.raises(DncHistoryError, match="past its retention"):
+        store.lookup(np.array(PHONES, dtype=np.int64), versions="national@1")
+    assert ask(store, PHONES, clock.now).verdicts.tolist()[0] == 1
+    store.verify()
+    with pytest.raises(DncUsageError, match="at least one day"):
+        store.compact(retention_days=0)
+
+
+def test_a_restored_backup_answers(closed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sqlite"
+    shutil.copy(closed, copy)
+    with DncStore.open(copy, clock=Clock()) as store:
+        assert ask(store, [4075550150]).verdicts.tolist() == [2]
+        assert store.verify().numbers == 522
+        write_list(copy, PHONES)
+        with pytest.raises(DncCorruptError):
+            ask(store, PHONES)

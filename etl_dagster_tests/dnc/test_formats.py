@@ -1,0 +1,297 @@
+"""Every format that lists come in, and everything that only looks like one."""
+
+import io
+import sqlite3
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, formats
+from etl_dagster.dnc.sources import Member
+from etl_dagster_tests.dnc.support import NOW, PHONES, numbers, write_list
+
+COMMA = "".join(f"{p // 10**7},{p % 10**7:07d}\n" for p in PHONES)
+DIGITS = "".join(f"{p}\n" for p in PHONES)
+XML = (
+    "<?xml version='1.0'?><list type='full'><ac val='407'>"
+    + "".join(f"<ph val='{p % 10**7:07d}'/>" for p in PHONES)
+    + "</ac></list>"
+)
+CSV = "id,Phone,name\n" + "".join(f'{i},"{p}","a, b"\n' for i, p in enumerate(PHONES))
+LOADABLE = {
+    "comma": COMMA,
+    "digits": DIGITS,
+    "mixed": COMMA[: 12 * 10] + DIGITS[11 * 10 :],
+    "crlf": COMMA.replace("\n", "\r\n"),
+    "no-newline-at-the-end": COMMA.rstrip(),
+    "blank-lines": "\n\n" + COMMA.replace("\n", "\n\n"),
+    "byte-order-mark": "\ufeff" + DIGITS,
+    "people": "".join(f"({p // 10**7}) {p // 10**4 % 1000}-{p % 10**4:04d}\n" for p in PHONES),
+    "xml": XML,
+    "csv": CSV,
+    "csv-one-column": "phone\n" + DIGITS,
+}
+
+
+@pytest.mark.parametrize("form", LOADABLE)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_every_format_gives_the_same_list(
+    empty: DncStore, tmp_path: Path, form: str, *, zipped: bool
+) -> None:
+    path = tmp_path / f"list.{form}"
+    if zipped:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("list.txt", LOADABLE[form])
+    else:
+        path.write_text(LOADABLE[form])
+    result = empty.add_list("national", [path], as_of=NOW)
+    assert (result.numbers, result.lines, result.malformed) == (20, 20, 0)
+    assert numbers(empty) == set(PHONES)
+
+
+def test_several_files_and_several_members_are_one_version(empty: DncStore, tmp_path: Path) -> None:
+    archive = tmp_path / "two.zip"
+    with zipfile.ZipFile(archive, "w") as two:
+        two.writestr("407.txt", COMMA)
+        two.writestr("folder/321.xml", XML.replace("407", "321"))
+    other = write_list(tmp_path / "212.txt", [2125550100])
+    result = empty.add_list("national", [archive, other], as_of=NOW)
+    assert (result.version, result.numbers, result.area_codes) == (1, 41, 3)
+
+
+def test_a_named_csv_column_is_read(empty: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("phone,Blocked Number\n4075550198,4075550111\n4075550199,(407) 555-0112\n")
+    empty.add_list("partner", [path], as_of=NOW, column="blocked number")
+    assert numbers(empty, "partner") == {4075550111, 4075550112}
+
+
+REFUSED = {
+    "complaint": (
+        '"Company_Phone_Number","Created_Date","Violation_Date"\n"4075550100","2026-09-01",""\n',
+        "complaint file",
+    ),
+    "changes": ("4075550100,2026-08-29T08:00:00,A\n", "change list"),
+    "unknown": ("----\n====\n", "no known format"),
+    "html": ("<html><body>Login</body></html>", "no phone|not well-formed"),
+    "binary": ("407\x00555", "not text"),
+    "empty": ("", "empty"),
+    "blank": ("  \n\n", "empty"),
+    "no-header": ("ann,4075550100\nbob,4075550101\n", "no header"),
+    "no-column": ("id,name\n1,x\n", "no column"),
+    "two-columns": ("phone,telephone\n4075550100,4075550101\n", "more than one column"),
+    "broken-xml": (XML[:-20], "not well-formed"),
+    "entities": (
+        "<!DOCTYPE list [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]>" + XML.split("?>")[1],
+        "document type",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_what_only_looks_like_a_list_is_refused_by_name(
+    empty: DncStore, tmp_path: Path, form: str
+) -> None:
+    text, expected = REFUSED[form]
+    path = tmp_path / "list.txt"
+    path.write_text(text)
+    with pytest.raises(DncFormatError, match=f"list.txt.*({expected})|({expected}).*list.txt"):
+        empty.add_list("national", [path], as_of=NOW)
+    assert "national" not in [one.list for one in empty.stats()]
+
+
+def test_an_sqlite_database_is_sent_to_the_import(empty: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    sqlite3.connect(path).execute("CREATE TABLE dnc_list (full_phone TEXT)").connection.close()
+    with pytest.raises(DncFormatError, match="import-legacy"):
+        empty.add_list("national", [path], as_of=NOW)
+
+
+def test_archives_that_are_traps_are_refused(empty: DncStore, tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("list.txt", b"4075550100\n" * 7_000_000)
+    with pytest.raises(DncFormatError, match="unpacks to far more"):
+        empty.add_list("national", [bomb], as_of=NOW)
+    nested = tmp_path / "nested.zip"
+    with zipfile.ZipFile(nested, "w") as archive:
+        archive.write(bomb, "bomb.zip")
+    with pytest.raises(DncFormatError, match="inside a zip"):
+        empty.add_list("national", [nested], as_of=NOW)
+    hollow = tmp_path / "hollow.zip"
+    zipfile.ZipFile(hollow, "w").close()
+    with pytest.raises(DncFormatError, match="0 files"):
+        empty.add_list("national", [hollow], as_of=NOW)
+
+
+def test_damaged_and_encrypted_archives_are_refused(empty: DncStore, tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("list.txt", DIGITS)
+    data = bytearray(whole.getvalue())
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(data[:45] + bytes([data[45] ^ 0xFF]) + data[46:])
+    with pytest.raises(DncFormatError, match="damaged zip"):
+        empty.add_list("national", [damaged], as_of=NOW)
+    central = data.rindex(b"PK\1\2")
+    data[6] |= 1
+    data[central + 8] |= 1
+    locked = tmp_path / "locked.zip"
+    locked.write_bytes(data)
+    with pytest.raises(DncFormatError, match="encrypted"):
+        empty.add_list("national", [locked], as_of=NOW)
+
+
+def test_malformed_lines_are_counted_and_named_without_their_content(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(COMMA + "407,555O123\n" + COMMA + "12345\n")
+    with pytest.raises(
+        DncRefusedError, match=r"2 of 42 lines.*list.txt:21, list.txt:42"
+    ) as refusal:
+        empty.add_list("national", [path], as_of=NOW)
+    assert "555" not in str(refusal.value)
+    result = empty.add_list("national", [path], as_of=NOW, allow=["malformed"])
+    assert (result.numbers, result.malformed) == (20, 2)
+
+
+@pytest.mark.parametrize(
+    ("form", "line"), [("csv", "x.csv:3"), ("xml", "x.xml:2"), ("changes", "x.changes:2")]
+)
+def test_malformed_rows_of_other_formats_are_named_too(
+    store: DncStore, tmp_path: Path, form: str, line: str
+) -> None:
+    text = {
+        "csv": "phone\n4075550100\nnobody\n",
+        "xml": "<list><ac val='407'><ph val='5550100'/>\n<ph val='55501'/></ac></list>",
+        "changes": "4075550100,2026-09-10T08:00:00,D\n4075550101,yesterday,A\n",
+    }[form]
+    path = tmp_path / f"x.{form}"
+    path.write_text(text)
+    load = store.apply_changes if form == "changes" else partial(store.add_list, as_of=NOW)
+    with pytest.raises(DncRefusedError, match=f"1 of 2 lines.*{line}"):
+        load("national", [path])
+
+
+lines = st.one_of(
+    st.integers(2_000_000_000, 9_999_999_999).map(str),
+    st.integers(2_000_000_000, 9_999_999_999).map(lambda p: f"{p // 10**7},{p % 10**7:07d}"),
+    st.sampled_from(["", " ", "x", "123", "0123456789", "407,55512345", "4" * 11]),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(lines), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.integers(1, 40))
+def test_flat_text_is_read_line_by_line_wherever_the_chunks_end(
+    texts: list[str],
+    newline: str,
+    last: bool,  # noqa: FBT001 - drawn by name
+    chunk: int,
+) -> None:
+    data = newline.join(texts) + (newline if last else "")
+    stream = _Slices(data.encode())
+    stream.piece = chunk
+    batches = list(formats.read_flat(Member("list.txt", stream)))
+    expected = [int(text.replace(",", "")) for text in texts if _plain(text)]
+    assert [p for batch in batches for p in batch.numbers.tolist()] == expected
+    filled = [text for text in texts if text.strip()]
+    assert sum(batch.lines for batch in batches) == len(filled)
+    bad = [number for number, text in enumerate(texts, 1) if text.strip() and not _plain(text)]
+    named = [line for batch in batches for line in batch.named]
+    assert set(named) <= set(bad)
+    assert sum(batch.malformed for batch in batches) == len(bad)
+
+
+def _plain(text: str) -> bool:
+    digits = text.replace(",", "", 1) if text[3:4] == "," else text
+    return len(digits) == 10 and digits.isdigit() and digits >= "2"
+
+
+class _Slices(io.BytesIO):
+    """Bytes that come in small pieces."""
+
+    piece = 1
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(self.piece, size or 1))
+
+
+@pytest.mark.parametrize("kind", ["TEXT", "INTEGER", "mixed"])
+def test_an_older_database_imports(empty: DncStore, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        declared = "" if kind == "mixed" else kind
+        old.execute(
+            f"CREATE TABLE dnc_list (area_code TEXT, phone_number TEXT, full_phone {declared})"
+        )
+        for index, p in enumerate(PHONES):
+            text = f"({p // 10**7}) {p // 10**4 % 1000}-{p % 10**4:04d}"
+            full = [p, str(p), text, None][index % 4] if kind == "mixed" else p
+            old.execute(
+                "INSERT INTO dnc_list VALUES (?, ?, ?)", (str(p // 10**7), f"{p % 10**7:07d}", full)
+            )
+    old.close()
+    result = empty.import_legacy("national", path, as_of=NOW)
+    assert (result.numbers, result.malformed) == (20, 0)
+    assert numbers(empty) == set(PHONES)
+    assert not empty.import_legacy("national", path, as_of=NOW).changed
+
+
+def test_what_is_no_older_database_is_refused(empty: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    path.write_text(DIGITS)
+    with pytest.raises(DncFormatError, match="not a readable SQLite"):
+        empty.import_legacy("national", path, as_of=NOW)
+    path.unlink()
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE people (phone TEXT)")
+    old.close()
+    with pytest.raises(DncFormatError, match="no table dnc_list"):
+        empty.import_legacy("national", path, as_of=NOW)
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE dnc_list (full_phone TEXT)")
+    old.close()
+    with pytest.raises(DncFormatError, match="no phone"):
+        empty.import_legacy("national", path, as_of=NOW)
+    with sqlite3.connect(path) as old:
+        old.executemany("INSERT INTO dnc_list VALUES (?)", [("4075550100",), ("12",), (b"x",)])
+    old.close()
+    with pytest.raises(DncRefusedError, match=r"2 of 3 lines.*row 2, .*row 3"):
+        empty.import_legacy("national", path, as_of=NOW)
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(empty: DncStore, tmp_path: Path) -> None:
+    path = write_list(tmp_path / "list.txt", PHONES)
+
+    def grow(done: int, total: int, _: int) -> None:
+        if done == total:
+            write_list(path, [*PHONES, 4075550199])
+
+    with pytest.raises(DncFormatError, match="changed while"):
+        empty.add_list("national", [path], as_of=NOW, progress=grow)
+
+
+def test_progress_tells_bytes_and_numbers(empty: DncStore, tmp_path: Path) -> None:
+    told: list[tuple[int, int, int]] = []
+    path = write_list(tmp_path / "list.txt", PHONES)
+    empty.add_list("national", [path], as_of=NOW, progress=lambda *seen: told.append(seen))
+    assert told[-1] == (path.stat().st_size, path.stat().st_size, 20)
+
+
+@pytest.mark.parametrize(
+    ("first", "lines"),
+    [("phone,timestamp,action", 1), ("(407) 555-0150,2026-09-10T08:00:00,A", 2), ("x1,y,z", 2)],
+)
+def test_a_change_lists_first_line_is_a_header_only_without_digits(
+    store: DncStore, tmp_path: Path, first: str, lines: int
+) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text(f"{first}\n4075550151,2026-09-10T08:00:00,A\n")
+    result = store.apply_changes("national", [path], allow=["malformed"])
+    assert result.lines == lines
+    assert result.added == lines - result.malformed

@@ -1,0 +1,141 @@
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from etl_dagster.dnc import DncFormatError, inbox
+
+Put = Callable[..., Path]
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Put:
+    """Put a file into the inbox, so many seconds ago."""
+
+    def make(name: str, *, ago: float = 60.0, text: str = "4075550100\n") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        moment = time.time() - ago
+        os.utime(path, (moment, moment))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "list_name", "changes"),
+    [
+        ("national@2026-11-20.zip", "national", False),
+        ("national@2026-11-20", "national", False),
+        ("national@2026-11-20.changes.csv", "national", True),
+        ("national@2026-11-20-part2.CHANGES.txt", "national", True),
+        ("state_fl@2026-11-20_407.xml", "state_fl", False),
+        ("partner2@2026-11-20.txt", "partner2", False),
+    ],
+)
+def test_a_name_says_list_and_date(
+    put: Put, tmp_path: Path, name: str, list_name: str, *, changes: bool
+) -> None:
+    path = put(name)
+    (file,) = inbox.pending(tmp_path)
+    assert (file.list, file.changes, file.path) == (list_name, changes, path)
+    assert file.as_of == datetime(2026, 11, 20, tzinfo=UTC)
+    assert inbox.nameless(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "national.zip",
+        "national@2026-13-01.zip",
+        "national@2026-11-31.zip",
+        "National@2026-11-20.zip",
+        "@2026-11-20.zip",
+        "national@20261120.zip",
+        "national@2026-11-20zip",
+        "national@\u0662\u0660\u0662\u0666-11-20.zip",
+    ],
+)
+def test_other_names_wait_for_somebody_to_name_them(put: Put, tmp_path: Path, name: str) -> None:
+    path = put(name)
+    assert inbox.pending(tmp_path) == []
+    assert inbox.nameless(tmp_path) == [path]
+    assert inbox.waiting(tmp_path) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "ago"),
+    [
+        (".national@2026-11-20.zip", 60),
+        ("national@2026-11-20.zip.part", 60),
+        ("national@2026-11-20.zip.TMP", 60),
+        ("national@2026-11-20.crdownload", 60),
+        ("national@2026-11-20.zip", 0),  # written to a moment ago
+    ],
+)
+def test_a_file_that_is_still_being_copied_is_left_alone(
+    put: Put, tmp_path: Path, name: str, ago: float
+) -> None:
+    put(name, ago=ago)
+    assert inbox.pending(tmp_path) == inbox.nameless(tmp_path) == inbox.waiting(tmp_path) == []
+
+
+def test_a_file_counts_as_whole_once_it_has_rested(put: Put, tmp_path: Path) -> None:
+    path = put("national@2026-11-20.zip", ago=0)
+    written = path.stat().st_mtime
+    assert inbox.pending(tmp_path, now=written + inbox.SETTLED_SECONDS - 0.1) == []
+    assert len(inbox.pending(tmp_path, now=written + inbox.SETTLED_SECONDS)) == 1
+
+
+def test_files_come_in_the_order_of_their_dates_full_lists_before_changes(
+    put: Put, tmp_path: Path
+) -> None:
+    names = [
+        "zeta@2026-11-19.txt",
+        "national@2026-11-20.zip",
+        "national@2026-11-20.changes.csv",
+        "alpha@2026-11-21.txt",
+    ]
+    for name in reversed(names):
+        put(name)
+    assert [file.path.name for file in inbox.pending(tmp_path)] == names
+
+
+def test_no_folder_is_an_empty_inbox_and_folders_in_it_are_no_files(tmp_path: Path) -> None:
+    assert inbox.pending(tmp_path / "none") == []
+    (tmp_path / "national@2026-11-20.zip").mkdir()
+    assert inbox.waiting(tmp_path) == []
+
+
+def test_files_that_were_dealt_with_move_and_never_replace_one_another(
+    put: Put, tmp_path: Path
+) -> None:
+    first = inbox.set_done(put("national@2026-11-20.zip", text="1"))
+    second = inbox.set_done(put("national@2026-11-20.zip", text="2"))
+    assert (first.name, second.name) == ("national@2026-11-20.zip", "1-national@2026-11-20.zip")
+    assert first.parent == second.parent == tmp_path / inbox.DONE
+    assert [first.read_text(), second.read_text()] == ["1", "2"]
+    assert inbox.waiting(tmp_path) == []
+
+
+def test_a_file_set_aside_has_its_reason_beside_it(put: Put, tmp_path: Path) -> None:
+    moved = inbox.set_aside(put("national@2026-11-20.zip"), DncFormatError("no list"))
+    assert moved.parent == tmp_path / inbox.REJECTED
+    assert moved.with_name(moved.name + inbox.REASON).read_text() == "no list\n"
+    assert inbox.rejected(tmp_path) == [moved]
+
+
+def test_nothing_is_rejected_where_nothing_was(tmp_path: Path) -> None:
+    assert inbox.rejected(tmp_path) == []
+
+
+def test_a_fingerprint_changes_with_the_files_and_not_with_their_order(put: Put) -> None:
+    one, two = put("a@2026-11-20", ago=60), put("b@2026-11-20", ago=61)
+    before = inbox.fingerprint([one, two])
+    assert inbox.fingerprint([two, one]) == before
+    assert inbox.fingerprint([one]) != before
+    os.utime(two, (1, 1))
+    assert inbox.fingerprint([one, two]) != before

@@ -1,0 +1,206 @@
+"""The rule of a verdict, and the shape of an answer."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster_tests.dnc.support import (
+    NOW,
+    PHONES,
+    Clock,
+    ago,
+    ask,
+    reason,
+    verdict,
+    write_changes,
+    write_list,
+)
+
+LISTED, CLEAR, ELSEWHERE = PHONES[0], 4075550199, 2125550100
+
+
+def test_an_empty_store_clears_nobody(empty: DncStore) -> None:
+    assert reason(empty, CLEAR) == "no_list"
+    assert empty.check_phones_batch(["4075550199"]) == {"4075550199"}
+    empty.opt_out([LISTED])
+    assert verdict(empty, LISTED) == "LISTED"
+    assert verdict(empty, CLEAR) == "UNKNOWN"
+
+
+def test_a_state_list_alone_clears_nobody(empty: DncStore, tmp_path: Path) -> None:
+    empty.add_list("fl", [write_list(tmp_path / "fl.txt", PHONES)], as_of=NOW)
+    assert empty.stats()[1].kind == "state"
+    assert (verdict(empty, LISTED), reason(empty, CLEAR)) == ("LISTED", "no_list")
+
+
+def test_each_verdict_and_its_reason(store: DncStore, clock: Clock) -> None:
+    answer = ask(store, [LISTED, CLEAR, ELSEWHERE, 123, -1, 10**12, 4071110100])
+    assert answer.verdicts.tolist() == [2, 1, 0, 0, 0, 0, 0]
+    reasons = [answer.reason_names[code] for code in answer.reasons.tolist()]
+    assert reasons == ["", "", "not_covered", *["invalid"] * 4]
+    until = np.datetime64("2026-10-06T12:00:00", "us")
+    assert answer.valid_until[:2].tolist() == [until.item()] * 2
+    assert np.isnat(answer.valid_until[2:]).all()
+    assert answer.list_names == ("internal", "national")
+    assert answer.list_versions == "internal@0;national@1"
+    assert answer.names(0) == ("national",)
+    assert answer.verdicts.dtype == np.int8
+    assert answer.lists.dtype == np.uint64
+    clock.forward(days=21)
+    assert verdict(store, CLEAR) == "CLEAR"
+    clock.forward(microseconds=1)
+    assert (verdict(store, LISTED), reason(store, CLEAR)) == ("LISTED", "stale")
+
+
+def test_a_stale_state_list_blocks_only_where_it_speaks(store: DncStore, tmp_path: Path) -> None:
+    both = [*PHONES, 3215550100]
+    store.add_list("national", [write_list(tmp_path / "n.txt", both)], as_of=ago(days=2))
+    store.add_list("fl", [write_list(tmp_path / "fl.txt", [4075550150])], as_of=ago(days=40))
+    assert (verdict(store, 4075550150), reason(store, CLEAR)) == ("LISTED", "stale")
+    assert verdict(store, 3215550199) == "CLEAR"
+
+
+def test_another_list_speaks_everywhere_unless_optional(store: DncStore, tmp_path: Path) -> None:
+    path = write_list(tmp_path / "x.txt", [ELSEWHERE])
+    store.add_list("partner", [path], as_of=ago(days=40))
+    assert (verdict(store, ELSEWHERE), reason(store, CLEAR)) == ("LISTED", "stale")
+    store.add_list("partner", [path], as_of=ago(days=40), allow=["same"], required=False)
+    assert (verdict(store, ELSEWHERE), verdict(store, CLEAR)) == ("LISTED", "CLEAR")
+
+
+def test_covered_area_codes_without_a_number_are_clear(empty: DncStore, tmp_path: Path) -> None:
+    path = write_list(tmp_path / "n.txt", PHONES)
+    empty.add_list("national", [path], as_of=NOW, covers=[212])
+    assert verdict(empty, ELSEWHERE) == "CLEAR"
+
+
+def test_the_store_may_be_stricter_than_the_list(store: DncStore, clock: Clock) -> None:
+    with DncStore.open(store.path, max_age_days=10, clock=clock) as strict:
+        assert verdict(strict, CLEAR) == "CLEAR"
+        clock.forward(seconds=1)
+        assert reason(strict, CLEAR) == "stale"
+    with DncStore.open(store.path, max_age_days=90, clock=clock) as lax:
+        clock.forward(days=25)
+        assert reason(lax, CLEAR) == "stale"
+
+
+def test_as_of_a_moment_judges_lists_and_ages_of_that_moment(
+    store: DncStore, tmp_path: Path
+) -> None:
+    other = [*PHONES[1:], 4075550150]
+    store.add_list("national", [write_list(tmp_path / "b.txt", other)], as_of=ago(days=3))
+    assert verdict(store, LISTED) == "CLEAR"
+    assert verdict(store, LISTED, ago(days=3, seconds=1)) == "LISTED"
+    assert reason(store, LISTED, ago(days=11)) == "no_list"
+    assert verdict(store, 4075550150, ago(days=4)) == "CLEAR"
+    assert reason(store, CLEAR, ago(days=-40)) == "stale"
+
+
+def test_a_look_up_is_repeated_from_its_versions(store: DncStore, tmp_path: Path) -> None:
+    before = ask(store, [LISTED, CLEAR])
+    path = write_changes(tmp_path / "c.txt", [(LISTED, ago(days=1), "D"), (CLEAR, NOW, "A")])
+    store.apply_changes("national", [path])
+    store.opt_out([CLEAR], received=ago(days=9))
+    assert ask(store, [LISTED, CLEAR]).verdicts.tolist() == [1, 2]
+    numbers = np.array([LISTED, CLEAR], dtype=np.int64)
+    again = store.lookup(numbers, NOW, versions=before.list_versions)
+    assert again.verdicts.tolist() == before.verdicts.tolist() == [2, 1]
+    assert again.list_versions == before.list_versions
+    with pytest.raises(DncHistoryError, match="never recorded"):
+        store.lookup(numbers, versions="national@7")
+    with pytest.raises(DncHistoryError, match="no list named"):
+        store.lookup(numbers, versions="ga@1")
+    with pytest.raises(DncUsageError, match="not of the form"):
+        store.lookup(numbers, versions="national")
+
+
+def test_phones_as_people_write_them_come_back_as_given(store: DncStore) -> None:
+    given = ["(407) 555-0100", "4075550101", "+1 407 555 0199", "4075550199", "nobody", ""]
+    assert store.check_phones_batch(given) == {"(407) 555-0100", "4075550101", "nobody", ""}
+    assert store.check_phones_batch([]) == set()
+
+
+def test_an_array_of_something_else_is_refused(store: DncStore) -> None:
+    with pytest.raises(DncUsageError, match="int64"):
+        store.lookup(np.array([4075550100.0]))
+    with pytest.raises(DncUsageError, match="one-dimensional"):
+        store.lookup(np.array([[4075550100]]))
+    assert len(store.lookup(np.array([], dtype=np.int64)).verdicts) == 0
+
+
+def test_explain_names_list_version_file_and_dates(store: DncStore, tmp_path: Path) -> None:
+    path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=1), "A")])
+    store.apply_changes("national", [path])
+    store.opt_out([4075550150], received=ago(days=5), source="letter", by="tests")
+    told = store.explain(4075550150)
+    internal, national = told.lists
+    assert (told.verdict, told.list_versions) == ("listed", "internal@1;national@2")
+    assert (national.version, national.since_version, national.full_version) == (2, 2, 1)
+    assert [name for name, _ in national.files] == ["n.txt", "c.txt"]
+    assert (national.as_of, national.recorded_at) == (ago(days=1), NOW)
+    assert internal.requests[0]["source"] == "letter"
+    earlier = store.explain(4075550150, ago(days=4))
+    assert earlier.lists[1].listed is False
+    assert earlier.lists[0].listed is True
+    assert store.explain(ELSEWHERE).reason == "not_covered"
+
+
+def test_threads_share_a_store_while_lists_change(store: DncStore, tmp_path: Path) -> None:
+    path = store.path
+    failures: list[object] = []
+    done = threading.Event()
+    even, odd = [*PHONES, 4075550150], [*PHONES, 4075550151]
+
+    def read(reader: DncStore) -> None:
+        while not done.is_set():
+            answer = ask(reader, [4075550150, 4075550151, LISTED]).verdicts.tolist()
+            if answer not in ([1, 1, 2], [2, 1, 2], [1, 2, 2]):
+                failures.append(answer)
+
+    with DncStore.open(path, clock=Clock()) as reader:
+        threads = [threading.Thread(target=read, args=(reader,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for turn in range(10):
+            file = write_list(tmp_path / "t.txt", odd if turn % 2 else even)
+            store.add_list("national", [file], as_of=NOW, allow=["same"])
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    with pytest.raises(DncUsageError, match="closed"):
+        ask(reader, [LISTED])
+
+
+def test_verdict_codes_are_the_projects(store: DncStore) -> None:
+    assert ask(store, [LISTED]).verdicts[0] == Verdict.LISTED
+
+
+def test_many_phones_are_answered_in_batches(empty: DncStore, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    areas = np.array([321, 407, 727], dtype=np.int64) * 10**7
+    listed = np.unique(rng.choice(areas, 150_000) + rng.integers(2_000_000, 2_200_000, 150_000))
+    empty.add_list("national", [write_list(tmp_path / "n.txt", listed.tolist())], as_of=NOW)
+    gone = listed[::1000]
+    changes = write_changes(tmp_path / "c.txt", [(p, NOW, "D") for p in gone.tolist()])
+    empty.apply_changes("national", [changes], as_of=NOW)
+    asked = rng.choice(areas, 200_000) + rng.integers(2_000_000, 2_200_000, 200_000)
+    answer = empty.lookup(asked)
+    expected = np.isin(asked, np.setdiff1d(listed, gone))
+    assert np.array_equal(answer.verdicts == Verdict.LISTED, expected)
+
+
+def test_a_store_holds_at_most_64_lists(store: DncStore, tmp_path: Path) -> None:
+    path = write_list(tmp_path / "x.txt", PHONES[:1])
+    for index in range(62):
+        store.add_list(f"list-{index}", [path], as_of=NOW)
+    with pytest.raises(DncUsageError, match="at most 64"):
+        store.add_list("one-more", [path], as_of=NOW)
+    mask = int(ask(store, PHONES[:1]).lists[0])
+    assert mask == (1 << 64) - 1 - 1
+    with pytest.raises(DncUsageError, match="no list named 'ga'"):
+        list(store.export("ga"))

@@ -1,0 +1,151 @@
+"""Readers and loaders in processes of their own, and loaders that are killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from etl_dagster.dnc import DncStore
+from etl_dagster_tests.dnc.support import numbers, write_list
+
+AREAS = range(220, 260)
+EVEN = [area * 10**7 + 5550000 + i for area in AREAS for i in range(0, 2000, 2)]
+ODD = [phone + 1 for phone in EVEN]
+
+LOAD = """
+import sys
+from datetime import UTC, datetime, timedelta
+from etl_dagster.dnc import DncStore
+store, *files = sys.argv[1:]
+with DncStore.open(store, read_only=False) as dnc:
+    print("open", flush=True)
+    for file in files:
+        result = dnc.add_list(
+            "national", [file], as_of=datetime.now(UTC), allow=["same", "shrink", "older"]
+        )
+        print("loaded", result.version, flush=True)
+"""
+
+READ = """
+import sys, time
+import numpy as np
+from etl_dagster.dnc import DncStore
+store, seconds, files = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
+even, odd = (
+    np.array([int(x.replace(",", "")) for x in open(file)], dtype=np.int64) for file in files
+)
+seen, deadline = set(), time.monotonic() + seconds
+with DncStore.open(store) as dnc:
+    while time.monotonic() < deadline:
+        listed = dnc.lookup(np.concatenate([even, odd])).verdicts == 2
+        first, second = listed[: len(even)], listed[len(even) :]
+        assert (first.all() and not second.any()) or (second.all() and not first.any())
+        seen.add(bool(first.all()))
+print(len(seen))
+"""
+
+
+def python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    return write_list(tmp_path / "even.txt", EVEN), write_list(tmp_path / "odd.txt", ODD)
+
+
+@pytest.fixture
+def path(tmp_path: Path, files: tuple[Path, Path]) -> Path:
+    path = tmp_path / "dnc.sqlite"
+    with DncStore.create(path) as store:
+        store.add_list("national", [files[0]], as_of=datetime.now(UTC))
+    return path
+
+
+def test_readers_see_one_version_whole_while_lists_are_loaded(
+    path: Path, files: tuple[Path, Path]
+) -> None:
+    readers = [python(READ, path, 3, *files) for _ in range(2)]
+    loader = python(LOAD, path, *(files[turn % 2] for turn in range(1, 7)))
+    assert loader.communicate()[0].count("loaded") == 6
+    assert [reader.communicate()[0].strip() for reader in readers] == ["2", "2"]
+    assert [reader.returncode for reader in readers] == [0, 0]
+
+
+def test_two_loaders_wait_for_each_other(path: Path, files: tuple[Path, Path]) -> None:
+    loaders = [python(LOAD, path, *files) for _ in range(2)]
+    versions = "".join(loader.communicate()[0] for loader in loaders).split()
+    assert sorted(v for v in versions if v.isdigit()) == ["2", "3", "4", "5"]
+    with DncStore.open(path) as store:
+        store.verify()
+
+
+def test_a_killed_load_leaves_the_old_version(path: Path, files: tuple[Path, Path]) -> None:
+    loader = python(LOAD, path, files[1])
+    start = time.monotonic()
+    assert loader.communicate()[0].count("loaded") == 1
+    whole = time.monotonic() - start
+    with DncStore.open(path, read_only=False) as store:
+        store.add_list(
+            "national", [files[0]], as_of=datetime.now(UTC), allow=["same", "older", "shrink"]
+        )
+    interrupted = 0
+    for turn in range(8):
+        with DncStore.open(path) as store:
+            before = store.stats()[1].version
+        loader = python(LOAD, path, files[1])
+        assert loader.stdout
+        assert loader.stdout.readline() == "open\n"
+        time.sleep(whole * turn / 16)
+        os.kill(loader.pid, signal.SIGKILL)
+        loader.communicate()
+        with DncStore.open(path) as store:
+            version, listed = store.stats()[1].version, numbers(store)
+            store.verify()
+        assert version in {before, before + 1}
+        assert listed == set(EVEN if version == before else ODD)
+        if version == before:
+            interrupted += 1
+        else:
+            break
+    assert interrupted
+    leftovers = {entry.name for entry in path.parent.iterdir()}
+    assert leftovers <= {path.name, *(path.name + end for end in ("-wal", "-shm"))} | {
+        file.name for file in files
+    }
+
+
+def test_a_process_may_fork_with_a_store_open(path: Path) -> None:
+    with DncStore.open(path) as store:
+        assert len(store.check_phones_batch(["2205550000"])) == 1
+        child = os.fork()
+        if not child:
+            os._exit(len(store.check_phones_batch(["2205550000", "2205550001"])))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+        assert len(store.check_phones_batch(["2205550001"])) == 0
+
+
+def test_a_full_disk_is_a_clear_error_and_changes_nothing(
+    path: Path, files: tuple[Path, Path]
+) -> None:
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code + LOAD, str(path), str(files[1])],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "etl_dagster.dnc.errors.Dnc" in done.stderr.splitlines()[-1]
+    with DncStore.open(path) as store:
+        assert numbers(store) == set(EVEN)
+        store.verify()

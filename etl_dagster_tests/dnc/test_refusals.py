@@ -1,0 +1,210 @@
+"""Loads that look like a mistake: refused with counts and the flag that lets them pass."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, DncUsageError
+from etl_dagster_tests.dnc.support import (
+    NOW,
+    PHONES,
+    Clock,
+    ago,
+    ask,
+    numbers,
+    reason,
+    verdict,
+    write_changes,
+    write_list,
+)
+
+
+def refused(store: DncStore, path: Path, as_of: datetime, flag: str, text: str) -> None:
+    before = store.stats()
+    with pytest.raises(DncRefusedError, match=text) as refusal:
+        store.add_list("national", [path], as_of=as_of)
+    assert refusal.value.flags == (flag,)
+    assert f"--allow-{flag}" in str(refusal.value)
+    assert store.stats() == before
+    assert store.add_list("national", [path], as_of=as_of, allow=[flag]).changed
+    assert store.history("national")[-1].allowed == (flag,)
+
+
+def test_a_list_that_shrinks_is_refused(store: DncStore, tmp_path: Path) -> None:
+    enough = write_list(tmp_path / "a.txt", PHONES[:18])
+    assert store.add_list("national", [enough], as_of=ago(days=9)).removed == 2
+    refused(store, write_list(tmp_path / "b.txt", PHONES[:16]), ago(days=8), "shrink", "18 to 16")
+    assert numbers(store) == set(PHONES[:16])
+
+
+def test_one_area_code_that_shrinks_in_a_large_list_is_refused(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    large = [4070000000 + i for i in range(200_000)]
+    small = [3210000000 + i for i in range(10_000)]
+    empty.add_list("national", [write_list(tmp_path / "a.txt", large + small)], as_of=ago(days=2))
+    with pytest.raises(DncRefusedError, match=r"1 area codes by more than 10%: 321"):
+        empty.add_list(
+            "national", [write_list(tmp_path / "b.txt", large + small[:5000])], as_of=ago(days=1)
+        )
+
+
+def test_a_list_older_than_the_one_in_place_is_refused(store: DncStore, tmp_path: Path) -> None:
+    path = write_list(tmp_path / "a.txt", [*PHONES, 4075550150])
+    refused(
+        store, path, ago(days=11), "older", "2026-09-04 .* 1 of its area codes as of 2026-09-05"
+    )
+    assert verdict(store, 4075550150) == "LISTED"
+
+
+def test_part_of_what_came_together_is_refused_and_the_rest_keeps_its_age(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    both = [*PHONES, 3215550100]
+    empty.add_list("national", [write_list(tmp_path / "a.txt", both)], as_of=ago(days=30))
+    part = write_list(tmp_path / "b.txt", PHONES)
+    refused(empty, part, ago(days=1), "fewer-areas", r"lacks 1 .*\(321\)")
+    assert verdict(empty, 3215550100) == "LISTED"
+    assert verdict(empty, 3215550101) == "CLEAR"
+    until = ask(empty, [3215550101, 4075550199]).valid_until
+    assert until[0] < until[1]
+
+
+def test_area_codes_in_files_of_their_own_are_not_missed(empty: DncStore, tmp_path: Path) -> None:
+    for area in (407, 321, 407):
+        phones = [area * 10**7 + 5550100 + i for i in range(30)]
+        path = write_list(tmp_path / f"{area}.txt", phones)
+        empty.add_list("national", [path], as_of=ago(days=3), allow=["same"])
+    assert empty.stats()[1].area_codes == 2
+
+
+def test_the_same_file_twice_changes_nothing(store: DncStore, tmp_path: Path) -> None:
+    before = store.stats()
+    copy = write_list(tmp_path / "another name.txt", PHONES)
+    result = store.add_list("national", [copy], as_of=ago(days=1))
+    assert (result.changed, result.version, result.as_of) == (False, 1, ago(days=10))
+    assert store.stats() == before
+    again = store.add_list("national", [copy], as_of=ago(days=1), allow=["same"])
+    assert (again.changed, again.version, again.added, again.bytes) == (True, 2, 0, 0)
+
+
+def test_a_date_in_the_future_is_refused_and_a_day_ahead_is_now(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = write_list(tmp_path / "a.txt", PHONES)
+    with pytest.raises(DncUsageError, match="future"):
+        empty.add_list("national", [path], as_of=ago(days=-2))
+    assert empty.add_list("national", [path], as_of=ago(hours=-12)).as_of == NOW
+    with pytest.raises(DncUsageError, match="time zone"):
+        empty.add_list("national", [path], as_of=datetime(2026, 9, 1))  # noqa: DTZ001
+
+
+def test_changes_that_leave_a_gap_are_refused(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    clock.forward(days=60)
+    path = write_changes(tmp_path / "c.txt", [(PHONES[0], clock.now, "D")])
+    with pytest.raises(DncRefusedError, match="over 31 days old") as refusal:
+        store.apply_changes("national", [path], allow=["shrink"])
+    assert refusal.value.flags == ("gap",)
+    assert reason(store, 4075550199) == "stale"
+
+
+def test_changes_older_than_the_list_are_refused(store: DncStore, tmp_path: Path) -> None:
+    path = write_changes(tmp_path / "c.txt", [(PHONES[0], ago(days=11), "D")])
+    with pytest.raises(DncRefusedError, match="allow-older"):
+        store.apply_changes("national", [path])
+
+
+def test_changes_to_an_area_code_without_a_full_list_never_make_it_clear(
+    store: DncStore, tmp_path: Path
+) -> None:
+    path = write_changes(tmp_path / "c.txt", [(2125550100, ago(days=1), "A")])
+    with pytest.raises(DncRefusedError, match=r"no full list of 1 area codes \(212\)"):
+        store.apply_changes("national", [path])
+    store.apply_changes("national", [path], allow=["uncovered"])
+    assert verdict(store, 2125550100) == "LISTED"
+    assert reason(store, 2125550101) == "stale"
+
+
+def test_changes_that_delete_too_much_are_refused(store: DncStore, tmp_path: Path) -> None:
+    path = write_changes(tmp_path / "c.txt", [(p, ago(days=1), "D") for p in PHONES[:5]])
+    with pytest.raises(DncRefusedError, match="20 to 15"):
+        store.apply_changes("national", [path])
+    assert numbers(store) == set(PHONES)
+
+
+def test_changes_act_in_the_order_of_their_times(store: DncStore, tmp_path: Path) -> None:
+    late, early = ago(days=1), ago(days=2)
+    path = write_changes(
+        tmp_path / "c.txt",
+        [
+            (PHONES[0], late, "A"),
+            (PHONES[0], early, "D"),
+            (PHONES[1], late, "D"),
+            (PHONES[1], early, "A"),
+            (PHONES[2], late, "A"),
+            (PHONES[2], late, "D"),
+        ],
+    )
+    result = store.apply_changes("national", [path])
+    assert (result.as_of, result.added, result.removed) == (late, 0, 1)
+    assert numbers(store) == set(PHONES) - {PHONES[1]}
+    assert verdict(store, PHONES[1], ago(days=3)) == "LISTED"
+    assert not store.apply_changes("national", [path]).changed
+
+
+def test_a_full_list_is_no_change_list(store: DncStore, tmp_path: Path) -> None:
+    with pytest.raises(DncFormatError, match="dnc load"):
+        store.apply_changes("national", [write_list(tmp_path / "a.txt", PHONES)])
+
+
+def test_several_problems_are_told_at_once(store: DncStore, tmp_path: Path) -> None:
+    path = write_list(tmp_path / "a.txt", PHONES)
+    path.write_text(path.read_text() + "x\n")
+    with pytest.raises(DncRefusedError) as refusal:
+        store.add_list("national", [path], as_of=ago(days=20))
+    assert refusal.value.flags == ("malformed", "older")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"name": "National"}, "lower-case"),
+        ({"name": "x", "kind": "federal"}, "no kind"),
+        ({"name": "national", "kind": "state"}, "is national, not state"),
+        ({"name": "national", "required": False}, "cannot be optional"),
+        ({"name": "x", "max_age_days": 0}, "at least one day"),
+        ({"name": "internal"}, "opt-outs are added"),
+        ({"name": "x", "allow": ["everything"]}, "unknown allowance"),
+    ],
+)
+def test_calls_that_make_no_sense_are_refused(
+    store: DncStore, tmp_path: Path, arguments: dict, text: str
+) -> None:
+    path = write_list(tmp_path / "a.txt", [*PHONES, 4075550177])
+    with pytest.raises(DncUsageError, match=text):
+        store.add_list(files=[path], as_of=ago(days=1), **arguments)
+
+
+def test_canaries_follow_the_changes(store: DncStore, tmp_path: Path, clock: Clock) -> None:
+    """Whatever is added and deleted, each area code keeps a listed and an absent number."""
+    for turn in range(6):
+        day = clock.forward(days=1)
+        what = "DA"[turn % 2]
+        path = write_changes(tmp_path / "c.txt", [(phone, day, what) for phone in PHONES])
+        store.apply_changes("national", [path], as_of=day, allow=["shrink", "same"])
+        assert numbers(store) == (set(PHONES) if what == "A" else set())
+        DncStore.open(store.path, clock=clock).close()
+        store.verify()
+
+
+def test_input_that_is_no_file_is_named(store: DncStore, tmp_path: Path) -> None:
+    for paths, text in (([tmp_path], "not a file"), ([], "no list file")):
+        with pytest.raises(DncFormatError, match=text):
+            store.add_list("national", paths, as_of=NOW)
+    with pytest.raises(DncUsageError, match="use `dnc opt-out`"):
+        store.apply_changes(
+            "internal", [write_changes(tmp_path / "c.txt", [(PHONES[0], NOW, "D")])]
+        )

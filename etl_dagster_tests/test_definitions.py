@@ -1,0 +1,150 @@
+"""The asset graph as a reviewed text: what is served under which name does not change by accident.
+
+To renew it after a change that is meant: `python -m etl_dagster_tests.test_definitions`, then read
+the difference of `asset_graph.txt` before it is committed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from etl_dagster.definitions import STAGES, build_defs
+from etl_dagster.settings import Settings
+
+SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
+SETTINGS = Settings.from_environment({"ETL_START_DATE": "2026-11-01"})
+
+
+def graph_text() -> str:
+    """Everything that is served, a line a fact."""
+    repository = build_defs(SETTINGS).get_repository_def()
+    lines = [*_assets(repository), *_jobs(repository), *_triggers(repository)]
+    return "\n".join([*lines, ""])
+
+
+def _assets(repository: dg.RepositoryDefinition) -> Iterator[str]:
+    graph = repository.asset_graph
+    for node in sorted(graph.asset_nodes, key=lambda node: node.key.to_user_string()):
+        partitions = node.partitions_def
+        facts = {
+            "group": node.group_name,
+            "depends on": ", ".join(sorted(key.to_user_string() for key in node.parent_keys)),
+            "kinds": ", ".join(sorted(node.kinds)),
+            "owners": ", ".join(node.owners),
+            "code version": node.code_version,
+            "partitions": _partitions(partitions),
+            "backfill": node.backfill_policy and node.backfill_policy.policy_type.value,
+            "pools": ", ".join(sorted(node.pools or ())),
+            "table": node.metadata.get("dagster/table_name"),
+            "checks": ", ".join(
+                f"{key.name} ({'blocking' if graph.get_check_spec(key).blocking else 'not blocking'})"
+                for key in sorted(node.check_keys, key=lambda key: key.name)
+            ),
+        }
+        yield f"asset {node.key.to_user_string()}"
+        yield from (f"    {name}: {fact}" for name, fact in facts.items() if fact)
+
+
+def _partitions(partitions: dg.PartitionsDefinition[str] | None) -> str:
+    if isinstance(partitions, dg.MultiPartitionsDefinition):
+        return " x ".join(
+            f"{one.name} ({_partitions(one.partitions_def)})"
+            for one in partitions.partitions_defs
+        )
+    if isinstance(partitions, dg.StaticPartitionsDefinition):
+        return ", ".join(partitions.get_partition_keys())
+    if isinstance(partitions, dg.DynamicPartitionsDefinition):
+        return f"dynamic {partitions.name}"
+    if isinstance(partitions, dg.DailyPartitionsDefinition):
+        return f"daily from {partitions.start:%Y-%m-%d}"
+    return "" if partitions is None else type(partitions).__name__
+
+
+def _jobs(repository: dg.RepositoryDefinition) -> Iterator[str]:
+    for job in sorted(repository.get_all_jobs(), key=lambda job: job.name):
+        if not job.name.startswith("__"):
+            steps = ", ".join(sorted(job.graph.node_dict))
+            yield f"job {job.name}: {steps}, executor {job.executor_def.name}"
+
+
+def _triggers(repository: dg.RepositoryDefinition) -> Iterator[str]:
+    for schedule in sorted(repository.schedule_defs, key=lambda one: one.name):
+        yield (
+            f"schedule {schedule.name}: {schedule.cron_schedule} {schedule.execution_timezone},"
+            f" job {schedule.job_name}, {schedule.default_status.value}"
+        )
+    for sensor in sorted(repository.sensor_defs, key=lambda one: one.name):
+        jobs = ", ".join(sorted(job.name for job in sensor.jobs)) if sensor.has_jobs else ""
+        yield f"sensor {sensor.name}: {sensor.sensor_type.value}, {jobs}, {sensor.default_status.value}"
+
+
+def test_the_graph_is_the_one_that_was_reviewed() -> None:
+    assert graph_text() == SNAPSHOT.read_text(encoding="utf-8"), (
+        "what Dagster serves has changed; if that is meant, run"
+        " `python -m etl_dagster_tests.test_definitions` and review the difference of"
+        f" {SNAPSHOT.name}"
+    )
+
+
+def test_every_asset_of_ours_says_what_it_is_and_whose() -> None:
+    for node in build_defs(SETTINGS).get_repository_def().asset_graph.asset_nodes:
+        assert node.description, node.key
+        assert node.code_version, node.key
+        assert node.kinds, node.key
+        if node.is_materializable:
+            assert node.owners, node.key
+
+
+def test_the_stages_flow_from_one_to_the_next() -> None:
+    graph = build_defs(SETTINGS).get_repository_def().asset_graph
+    before = None
+    for group, name in STAGES:
+        node = graph.get(dg.AssetKey(name))
+        assert node.group_name == group
+        assert before is None or before in node.parent_keys
+        before = node.key
+
+
+def test_campaigns_show_their_sql_and_version() -> None:
+    graph = build_defs(SETTINGS).get_repository_def().asset_graph
+    campaigns = [node for node in graph.asset_nodes if node.key.path[0] == "campaigns"]
+    assert len(campaigns) == 3
+    for node in campaigns:
+        assert node.description
+        assert "```sql" in node.description
+        assert "SELECT" in node.description
+
+
+def test_secrets_are_references_and_never_values() -> None:
+    production = {
+        "ETL_DEPLOYMENT": "production",
+        "ETL_HOME": "/srv/etl",
+        "ETL_CHUNKS": "8",
+        "ETL_CAMPAIGNS_DIR": str(SETTINGS.campaigns_dir),
+        "ETL_START_DATE": "2026-01-01",
+        "ETL_CONTACTS_TABLE": "CRM.CONTACTS",
+        "SNOWFLAKE_ACCOUNT": "acme-sales",
+        "SNOWFLAKE_USER": "ETL",
+        "SNOWFLAKE_PASSWORD": "hush-hush",
+        "SNOWFLAKE_ROLE": "ETL",
+        "SNOWFLAKE_WAREHOUSE": "ETL_XS",
+        "SNOWFLAKE_DATABASE": "SALES",
+        "SNOWFLAKE_SCHEMA": "LEAD_SCRUB",
+        "CCC_API_URL": "https://dataapi.dncscrub.com",
+        "CCC_API_KEY": "k3y-k3y",
+        "DNC_DB_PATH": "/srv/dnc.sqlite",
+        "DNC_INBOX": "/srv/inbox",
+    }
+    resources = build_defs(Settings.from_environment(production)).resources or {}
+    shown = repr({name: repr(resource) for name, resource in resources.items()})
+    assert "hush-hush" not in shown
+    assert "k3y-k3y" not in shown
+    assert "SNOWFLAKE_PASSWORD" in shown
+    assert "CCC_API_KEY" in shown
+    assert resources["local"].enabled is False
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text(graph_text(), encoding="utf-8")
+    print(f"wrote {SNAPSHOT}")  # noqa: T201

@@ -1,0 +1,175 @@
+"""The project's tables, empty for each test, with shorthands to fill and read them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.sandbox import sidecar
+from etl_dagster.warehouse import ledger
+from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
+from etl_dagster.warehouse.session import Session, Warehouse, WarehouseConfig
+from etl_dagster.warehouse.tables import TABLES, create_tables
+
+CHUNKS = 1
+DAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
+CHUNK = Chunk(DAY, 0)
+NEXT = Chunk(DAY + timedelta(days=1), 0)
+FRESH = NOW + timedelta(days=7)
+POLICY = Policy(required_sources=("ccc", "dnc"), ccc_ttl_days=40_000, dnc_max_age_days=31)
+"""Lets answers be valid for as long as a test says."""
+
+
+class Tables:
+    """The tables of a session, filled row by row."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.session.arrow_table(query).to_pylist()
+        return found
+
+    def count(self, table: str, where: str = "TRUE") -> int:
+        return int(self.session.scalar(f"SELECT COUNT(*) FROM {table} WHERE {where}"))
+
+    def lead(
+        self, name: str, *phones: int | None, chunk: Chunk = CHUNK, campaign: str = "walk_in"
+    ) -> None:
+        """Add a lead; its id is its name."""
+        self._load(
+            "LEADS",
+            {
+                **_place(chunk, name, campaign),
+                **dict(zip(("PHONE_1", "PHONE_2", "PHONE_3"), phones, strict=False)),
+                "FIRST_NAME": name,
+                "EXTRACTED_AT": NOW.replace(tzinfo=None),
+                "RUN_ID": "r",
+            },
+        )
+
+    def judged(
+        self,
+        name: str,
+        *verdicts: str | None,
+        chunk: Chunk = CHUNK,
+        campaign: str = "walk_in",
+        lead: str | None = None,
+        reason: str = "",
+    ) -> None:
+        """Add a lead's decision."""
+        known = [verdict for verdict in verdicts if verdict]
+        kinds = ("CALLABLE", "UNKNOWN", "BLOCKED")
+        self._load(
+            "DNC_FILTERED",
+            {
+                **_place(chunk, name, campaign),
+                **{f"PHONE_{at}_VERDICT": one for at, one in enumerate(verdicts, 1)},
+                "LEAD_VERDICT": lead or next((k for k in kinds if k in known), "INVALID"),
+                "LEAD_REASON": reason,
+                "POLICY_HASH": "p",
+                "RUN_ID": "r",
+            },
+        )
+
+    def said(
+        self,
+        source: str,
+        verdict: Verdict,
+        *phones: int,
+        at: datetime = NOW,
+        until: datetime | None = FRESH,
+        chunk: Chunk = CHUNK,
+        reason: str | None = None,
+    ) -> str:
+        """Append what a source said of phones to the ledger; return the batch's id."""
+        batch = batch_of(phones, verdict, at=at, until=until, reason=reason)
+        ledger.append(self.session, [batch], origin=origin(source, chunk))
+        return batch.batch_id
+
+    def cleared(self, *phones: int, **when: Any) -> None:
+        """Both sources say CLEAR."""
+        for source in ("ccc", "dnc"):
+            self.said(source, Verdict.CLEAR, *phones, **when)
+
+    def _load(self, table: str, *rows: dict[str, Any]) -> None:
+        self.session.load(table, pa.Table.from_pylist(list(rows)))
+
+
+def _place(chunk: Chunk, name: str, campaign: str) -> dict[str, Any]:
+    return {
+        "LEAD_DATE": chunk.lead_date,
+        "CHUNK": chunk.number,
+        "LEAD_ID": name,
+        "CAMPAIGN": campaign,
+    }
+
+
+_ids = iter(range(1_000_000))
+
+
+def batch_of(
+    phones: Sequence[int],
+    verdict: Verdict,
+    *,
+    at: datetime = NOW,
+    until: datetime | None = FRESH,
+    reason: str | None = None,
+) -> LedgerBatch:
+    size = len(phones)
+    text = reason if reason is not None else "" if verdict is Verdict.CLEAR else verdict.name
+    end = np.datetime64("NaT") if until is None else np.datetime64(until.replace(tzinfo=None))
+    return LedgerBatch(
+        batch_id=f"batch-{next(_ids)}",
+        phones=np.array(phones, dtype=np.int64),
+        verdicts=np.full(size, verdict, np.int8),
+        reasons=[text] * size,
+        valid_until=np.full(size, end.astype("datetime64[us]")),
+        list_versions="",
+        checked_at=at,
+        evidence_hash="e",
+        endpoint="nowhere",
+    )
+
+
+def origin(source: str, chunk: Chunk = CHUNK) -> Provenance:
+    return Provenance(chunk=chunk, source=source, policy_hash="p", run_id="r", deployment="local")
+
+
+@pytest.fixture(scope="session")
+def tables_warehouse(snowflake_server: sidecar.Sidecar) -> Iterator[Warehouse]:
+    """A warehouse whose schema has the project's tables."""
+    config = WarehouseConfig(
+        account="embedded",
+        user="embedded",
+        password="embedded",
+        database="ETL_TEST",
+        schema="TABLES",
+        connection_args={
+            "host": snowflake_server.host,
+            "port": snowflake_server.port,
+            "protocol": "http",
+        },
+    )
+    warehouse = Warehouse(config)
+    warehouse.ensure_schema()
+    with warehouse.session() as session:
+        create_tables(session, chunks=CHUNKS)
+    yield warehouse
+    warehouse.close()
+
+
+@pytest.fixture
+def tables(tables_warehouse: Warehouse) -> Iterator[Tables]:
+    """The project's tables, empty."""
+    with tables_warehouse.session() as session:
+        for name in TABLES:
+            session.execute(f"DELETE FROM {name}")
+        yield Tables(session)

@@ -1,0 +1,328 @@
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.warehouse import publication, retraction
+from etl_dagster.warehouse.publication import NotProvenError
+from etl_dagster_tests.warehouse.conftest import CHUNK, FRESH, NEXT, NOW, POLICY, Tables
+
+SOURCES = ("ccc", "dnc")
+A, B, C, D = (4075550100 + n for n in range(4))
+LATER = NOW + timedelta(hours=1)
+
+
+def publish(tables: Tables, chunk: Chunk = CHUNK, *, policy: Policy = POLICY, **when: Any) -> int:
+    return publication.publish(
+        tables.session, chunk, policy, moment=when.get("moment", NOW), run_id="r"
+    )
+
+
+def published(tables: Tables, view: str = "CALLABLE_LEADS") -> dict[str, tuple[Any, ...]]:
+    """Lead to its date and phones."""
+    rows = tables.rows(f"SELECT * FROM {view}")
+    assert len({(row["LEAD_ID"], row["CAMPAIGN"]) for row in rows}) == len(rows)
+    return {
+        row["LEAD_ID"]: (row["LEAD_DATE"], row["PHONE_1"], row["PHONE_2"], row["PHONE_3"])
+        for row in rows
+    }
+
+
+def callable_lead(tables: Tables, name: str, *phones: int, chunk: Chunk = CHUNK) -> None:
+    tables.lead(name, *phones, chunk=chunk)
+    tables.judged(name, *["CALLABLE" for _ in phones], chunk=chunk)
+
+
+def test_phones_that_are_not_callable_are_masked(tables: Tables) -> None:
+    tables.lead("mixed", A, B, C)
+    tables.judged("mixed", "BLOCKED", "CALLABLE", "UNKNOWN")
+    tables.lead("blocked", A)
+    tables.judged("blocked", "BLOCKED")
+    tables.lead("none")
+    tables.judged("none")
+    tables.cleared(B)
+    tables.said("dnc", Verdict.LISTED, A)
+    assert publish(tables) == 1
+    assert published(tables) == {"mixed": (CHUNK.lead_date, None, B, None)}
+
+
+def test_a_clear_phone_that_was_not_decided_callable_stays_masked(tables: Tables) -> None:
+    tables.lead("mixed", A, B)
+    tables.judged("mixed", "UNKNOWN", "CALLABLE")
+    tables.cleared(A, B)
+    publish(tables)
+    assert published(tables) == {"mixed": (CHUNK.lead_date, None, B, None)}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("what", ["missing", "no validity", "unknown later", "listed later"])
+def test_the_proof_refuses(tables: Tables, source: str, what: str) -> None:
+    callable_lead(tables, "before", D)
+    tables.cleared(D)
+    publish(tables)
+    callable_lead(tables, "lead", A)
+    other = next(name for name in SOURCES if name != source)
+    tables.said(other, Verdict.CLEAR, A)
+    if what == "no validity":
+        tables.said(source, Verdict.CLEAR, A, until=None)
+    elif what.endswith("later"):
+        tables.said(source, Verdict.CLEAR, A)
+        verdict = Verdict[what.split(maxsplit=1)[0].upper()]
+        tables.said(source, verdict, A, at=NOW + timedelta(seconds=1), chunk=NEXT)
+    assert publication.count_unproven(tables.session, CHUNK, POLICY) == 1
+    with pytest.raises(NotProvenError, match="1 phones were decided CALLABLE without valid CLEAR"):
+        publish(tables)
+    assert published(tables) == {"before": (CHUNK.lead_date, D, None, None)}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("until", [NOW, NOW - timedelta(microseconds=1)])
+def test_a_phone_whose_verdict_ran_out_since_is_left_out_and_the_others_published(
+    tables: Tables, source: str, until: datetime
+) -> None:
+    callable_lead(tables, "both", A, B)
+    callable_lead(tables, "gone", A)
+    tables.cleared(A, B)
+    tables.said(source, Verdict.CLEAR, A, at=NOW + timedelta(seconds=1), until=until)
+    assert publish(tables) == 1
+    assert published(tables) == {"both": (CHUNK.lead_date, None, B, None)}
+
+
+def test_an_answer_is_valid_no_longer_than_the_policy_in_force_allows(tables: Tables) -> None:
+    callable_lead(tables, "lead", A)
+    tables.cleared(A, at=NOW - timedelta(days=2))
+    assert publish(tables, policy=replace(POLICY, ccc_ttl_days=3)) == 1
+    assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [
+        (NOW + timedelta(days=1),)
+    ]
+    assert publish(tables, policy=replace(POLICY, ccc_ttl_days=2)) == 0
+    assert published(tables) == {}
+
+
+def test_every_phone_of_a_lead_is_proved(tables: Tables) -> None:
+    callable_lead(tables, "lead", A, B, C)
+    tables.cleared(A, B)
+    with pytest.raises(NotProvenError, match="chunk 00: 1 phones"):
+        publish(tables)
+    tables.cleared(C)
+    assert publish(tables) == 1
+
+
+def test_a_later_clear_clears_again_and_an_earlier_row_counts_no_more(tables: Tables) -> None:
+    callable_lead(tables, "lead", A)
+    tables.said("ccc", Verdict.UNKNOWN, A, at=NOW - timedelta(days=1), until=None)
+    tables.cleared(A)
+    assert publish(tables) == 1
+
+
+def test_of_two_rows_of_one_moment_the_one_that_blocks_counts(tables: Tables) -> None:
+    callable_lead(tables, "lead", A)
+    tables.cleared(A)
+    tables.said("ccc", Verdict.LISTED, A)
+    with pytest.raises(NotProvenError):
+        publish(tables)
+
+
+def test_a_source_that_is_not_required_blocks_but_need_not_clear(tables: Tables) -> None:
+    callable_lead(tables, "lead", A)
+    tables.said("ccc", Verdict.CLEAR, A)
+    ccc_alone = replace(POLICY, required_sources=("ccc",))
+    assert publish(tables, policy=ccc_alone) == 1
+    tables.said("dnc", Verdict.LISTED, A)
+    with pytest.raises(NotProvenError):
+        publish(tables, policy=ccc_alone)
+
+
+def test_callable_until_is_the_first_end_of_the_published_phones(tables: Tables) -> None:
+    first = FRESH - timedelta(days=3)
+    tables.lead("lead", A, B, C)
+    tables.judged("lead", "CALLABLE", "CALLABLE", "BLOCKED")
+    tables.said("ccc", Verdict.CLEAR, A, B)
+    tables.said("dnc", Verdict.CLEAR, A, C)
+    tables.said("dnc", Verdict.CLEAR, B, until=first)
+    tables.said("ccc", Verdict.CLEAR, C, until=NOW + timedelta(minutes=1))  # masked: no matter
+    tables.said("dnc", Verdict.LISTED, C)
+    publish(tables)
+    assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [(first,)]
+
+
+def test_publishing_again_keeps_the_moment_unless_phones_changed(tables: Tables) -> None:
+    tables.lead("lead", A, B)
+    tables.judged("lead", "CALLABLE", "BLOCKED")
+    tables.cleared(A, B)
+    publish(tables)
+    publish(tables, moment=LATER)
+    assert tables.session.rows("SELECT published_at FROM CALLABLE_LEADS") == [(NOW,)]
+    tables.session.execute("UPDATE DNC_FILTERED SET phone_2_verdict = 'CALLABLE'")
+    publish(tables, moment=LATER)
+    assert tables.session.rows("SELECT published_at FROM CALLABLE_LEADS") == [(LATER,)]
+
+
+def test_who_is_no_longer_callable_or_no_longer_a_lead_is_retracted(tables: Tables) -> None:
+    for name, phone in (("stays", A), ("turns", B), ("leaves", C)):
+        callable_lead(tables, name, phone)
+    tables.cleared(A, B, C)
+    assert publish(tables) == 3
+    tables.session.execute("DELETE FROM LEADS WHERE lead_id = 'leaves'")
+    tables.session.execute("DELETE FROM DNC_FILTERED WHERE lead_id <> 'stays'")
+    tables.judged("turns", "BLOCKED")
+    assert publish(tables) == 1
+    assert set(published(tables)) == {"stays"}
+
+
+def test_the_newest_day_has_a_lead_and_an_older_one_does_not_take_it_back(tables: Tables) -> None:
+    for chunk in (CHUNK, NEXT):
+        callable_lead(tables, "both", A, chunk=chunk)
+    callable_lead(tables, "old", B)
+    tables.cleared(A, B)
+    publish(tables)
+    assert published(tables)["both"][0] == CHUNK.lead_date
+    publish(tables, NEXT)
+    expected = {
+        "both": (NEXT.lead_date, A, None, None),
+        "old": (CHUNK.lead_date, B, None, None),
+    }
+    assert published(tables) == expected
+    publish(tables)
+    assert published(tables) == expected
+
+
+def test_a_newer_day_that_blocks_a_lead_retracts_the_older_row(tables: Tables) -> None:
+    callable_lead(tables, "both", A)
+    callable_lead(tables, "old", B)
+    tables.cleared(A, B)
+    publish(tables)
+    tables.lead("both", A, chunk=NEXT)
+    tables.judged("both", "BLOCKED", chunk=NEXT)
+    publish(tables, NEXT)
+    assert set(published(tables)) == {"old"}
+
+
+def test_a_lead_of_two_campaigns_is_published_for_each(tables: Tables) -> None:
+    for campaign in ("walk_in", "mailing"):
+        tables.lead("lead", A, campaign=campaign)
+        tables.judged("lead", "CALLABLE", campaign=campaign)
+    tables.cleared(A)
+    assert publish(tables) == 2
+
+
+# --- the view to dial from --------------------------------------------------------------------
+
+
+def now_callable(tables: Tables) -> None:
+    """Two leads that may be dialled at the moment of the query."""
+    far = NOW + timedelta(days=36_500)
+    callable_lead(tables, "one", A, B)
+    callable_lead(tables, "two", C)
+    tables.cleared(A, B, C, until=far)
+    publish(tables)
+    assert set(published(tables, "CALLABLE_NOW")) == {"one", "two"}
+
+
+def test_callable_now_drops_what_has_run_out(tables: Tables) -> None:
+    now_callable(tables)
+    tables.session.execute(
+        "UPDATE CALLABLE_LEADS SET callable_until = DATEADD(second, -1, SYSDATE())"
+        " WHERE lead_id = 'one'"
+    )
+    assert set(published(tables, "CALLABLE_NOW")) == {"two"}
+
+
+@pytest.mark.parametrize("chunk", [CHUNK, NEXT, Chunk(NEXT.lead_date, 7)])
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("verdict", [Verdict.LISTED, Verdict.UNKNOWN])
+def test_callable_now_drops_a_phone_that_is_no_longer_clear_by_any_partition(
+    tables: Tables, chunk: Chunk, source: str, verdict: Verdict
+) -> None:
+    now_callable(tables)
+    tables.said(source, verdict, A, C, at=LATER, chunk=chunk)
+    assert published(tables, "CALLABLE_NOW") == {"one": (CHUNK.lead_date, None, B, None)}
+    assert set(published(tables)) == {"one", "two"}
+
+
+def test_an_unknown_after_a_listing_brings_nobody_back(tables: Tables) -> None:
+    now_callable(tables)
+    tables.said("ccc", Verdict.LISTED, C, at=LATER)
+    tables.said("ccc", Verdict.UNKNOWN, C, at=LATER + timedelta(hours=1))
+    assert set(published(tables, "CALLABLE_NOW")) == {"one"}
+
+
+def test_a_lead_that_two_hosts_published_at_once_is_shown_once(tables: Tables) -> None:
+    now_callable(tables)
+    tables.session.execute(
+        "INSERT INTO CALLABLE_LEADS SELECT lead_id, campaign, DATEADD(day, -1, lead_date), chunk,"
+        " phone_1, phone_2, phone_3, callable_until, published_at, policy_hash, run_id"
+        " FROM CALLABLE_LEADS"
+    )
+    assert published(tables, "CALLABLE_NOW")["two"] == (CHUNK.lead_date, C, None, None)
+
+
+# --- retraction -------------------------------------------------------------------------------
+
+
+def test_retraction_takes_out_phones_and_leads_without_any_left(tables: Tables) -> None:
+    now_callable(tables)
+    assert retraction.published_chunks(tables.session, moment=NOW) == [CHUNK]
+    assert set(retraction.published_phones(tables.session, CHUNK, moment=NOW)) == {A, B, C}
+    assert retraction.retract(tables.session, CHUNK, np.array([A, C, D])) == 1
+    assert published(tables) == {"one": (CHUNK.lead_date, None, B, None)}
+    assert set(retraction.published_phones(tables.session, CHUNK, moment=NOW)) == {B}
+
+
+def test_retraction_leaves_other_chunks_and_what_has_run_out_alone(tables: Tables) -> None:
+    callable_lead(tables, "one", A)
+    callable_lead(tables, "two", A, chunk=NEXT)
+    tables.cleared(A)
+    publish(tables)
+    publish(tables, NEXT)
+    assert retraction.published_chunks(tables.session, moment=FRESH) == []
+    assert not len(retraction.published_phones(tables.session, CHUNK, moment=FRESH))
+    assert retraction.retract(tables.session, CHUNK, np.array([A])) == 1
+    assert set(published(tables)) == {"two"}
+
+
+def test_callable_now_has_the_people_and_only_once(tables: Tables) -> None:
+    now_callable(tables)
+    callable_lead(tables, "one", A, chunk=NEXT)  # the same lead in another day's partition
+    rows = tables.rows("SELECT lead_id, first_name FROM CALLABLE_NOW ORDER BY lead_id")
+    assert [row["FIRST_NAME"] for row in rows] == ["one", "two"]
+
+
+# --- conservation -----------------------------------------------------------------------------
+
+
+def test_conservation_holds_where_each_lead_is_judged_once(tables: Tables) -> None:
+    for name in ("a", "b", "c"):
+        tables.lead(name, A)
+        tables.judged(name, "BLOCKED")
+    found = publication.check_conservation(tables.session, CHUNK)
+    assert (found.leads, found.judged, found.violations) == (3, 3, 0)
+    assert publication.check_conservation(tables.session, NEXT).violations == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", ["lost", "twice", "stranger", "no class", "lead twice", "other campaign"]
+)
+def test_conservation_finds(tables: Tables, wrong: str) -> None:
+    for name in ("a", "b"):
+        tables.lead(name, A)
+    tables.judged("a", "BLOCKED")
+    if wrong == "lead twice":
+        tables.lead("b", B)
+    if wrong not in {"lost", "no class", "other campaign"}:
+        tables.judged("b", "BLOCKED")
+    match wrong:
+        case "twice":
+            tables.judged("b", "CALLABLE")
+        case "stranger":
+            tables.judged("c", "BLOCKED")
+        case "no class":
+            tables.judged("b", lead="PERHAPS")
+        case "other campaign":
+            tables.judged("b", "BLOCKED", campaign="mailing")
+    assert publication.check_conservation(tables.session, CHUNK).violations > 0

@@ -1,0 +1,199 @@
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.warehouse import ledger, scrubbing
+from etl_dagster_tests.warehouse.conftest import (
+    CHUNK,
+    FRESH,
+    NEXT,
+    NOW,
+    POLICY,
+    Tables,
+    batch_of,
+    origin,
+)
+
+A, B, C, D = (4075550100 + n for n in range(4))
+
+
+def asked(tables: Tables, *, force: bool = False, ttl: timedelta = POLICY.ccc_ttl) -> list[int]:
+    scrubbing.gather_evidence(tables.session, CHUNK)
+    phones = scrubbing.phones_to_ask(tables.session, ccc_ttl=ttl, moment=NOW, force=force)
+    assert phones.dtype == np.int64
+    return [int(phone) for phone in phones]
+
+
+def evidence(tables: Tables, versions: str = "", policy: str = "p") -> scrubbing.ChunkEvidence:
+    scrubbing.gather_evidence(tables.session, CHUNK)
+    return scrubbing.read_evidence(
+        tables.session,
+        list_versions=versions,
+        policy_hash=policy,
+        ccc_ttl=POLICY.ccc_ttl,
+        moment=NOW,
+    )
+
+
+def test_every_phone_of_the_chunk_is_gathered_once(tables: Tables) -> None:
+    tables.lead("one", A, B, C)
+    tables.lead("two", B, None, A)
+    tables.lead("none")
+    tables.lead("other day", D, chunk=NEXT)
+    assert scrubbing.gather_evidence(tables.session, CHUNK) == 3
+    assert asked(tables) == [A, B, C]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "until", "ask"),
+    [
+        (Verdict.CLEAR, FRESH, False),
+        (Verdict.LISTED, FRESH, False),
+        (Verdict.UNKNOWN, None, True),
+        (Verdict.UNKNOWN, FRESH, True),
+        (Verdict.CLEAR, NOW, True),
+        (Verdict.CLEAR, NOW + timedelta(hours=12), True),  # could run out before publication
+        (Verdict.CLEAR, NOW + timedelta(hours=12, microseconds=1), False),
+        (Verdict.CLEAR, None, True),
+        (Verdict.LISTED, NOW - timedelta(days=1), True),
+    ],
+)
+def test_only_phones_without_a_valid_answer_are_asked(
+    tables: Tables, verdict: Verdict, until: object, *, ask: bool
+) -> None:
+    tables.lead("one", A)
+    tables.said("ccc", verdict, A, until=until, chunk=NEXT)  # type: ignore[arg-type]
+    tables.said("dnc", Verdict.CLEAR, A)
+    assert asked(tables) == ([A] if ask else [])
+    assert asked(tables, force=True) == [A]
+
+
+def test_a_shorter_time_in_the_policy_reaches_answers_on_record(tables: Tables) -> None:
+    tables.lead("one", A)
+    tables.said("ccc", Verdict.CLEAR, A, at=NOW - timedelta(days=2))
+    assert asked(tables, ttl=timedelta(days=3)) == []
+    assert asked(tables, ttl=timedelta(days=2)) == [A]
+
+
+def test_the_newest_row_counts_whatever_it_says(tables: Tables) -> None:
+    tables.lead("one", A)
+    tables.said("ccc", Verdict.CLEAR, A)
+    tables.said("ccc", Verdict.UNKNOWN, A, at=NOW + timedelta(seconds=1), until=None)
+    assert asked(tables) == [A]
+    found = evidence(tables)
+    assert found.ccc.verdicts.tolist() == [Verdict.UNKNOWN]
+    assert np.isnat(found.ccc.valid_until).all()
+
+
+def test_evidence_is_by_phone_with_what_ccc_said(tables: Tables) -> None:
+    tables.lead("one", C, A, B)
+    tables.said("ccc", Verdict.CLEAR, A)
+    tables.said("ccc", Verdict.LISTED, B)
+    found = evidence(tables)
+    assert found.phones.tolist() == [A, B, C]
+    assert found.ccc.verdicts.tolist() == [Verdict.CLEAR, Verdict.LISTED, Verdict.UNKNOWN]
+    assert found.ccc.valid_until[0] == np.datetime64(FRESH.replace(tzinfo=None), "us")
+    assert not found.dnc_on_record.any()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "versions", "policy", "until", "on_record"),
+    [
+        (Verdict.CLEAR, "", "p", FRESH, True),
+        (Verdict.LISTED, "", "p", None, True),
+        (Verdict.UNKNOWN, "", "p", None, True),
+        (Verdict.CLEAR, "national@2", "p", FRESH, False),
+        (Verdict.CLEAR, "", "q", FRESH, False),
+        (Verdict.CLEAR, "", "p", NOW, False),
+    ],
+)
+def test_a_dnc_verdict_stands_under_the_same_lists_and_policy(
+    tables: Tables, verdict: Verdict, versions: str, policy: str, until: object, *, on_record: bool
+) -> None:
+    tables.lead("one", A)
+    tables.said("dnc", verdict, A, until=until)  # type: ignore[arg-type]
+    found = evidence(tables, versions, policy)
+    assert found.dnc_on_record.tolist() == [on_record]
+    assert found.dnc_verdicts.tolist() == [verdict]
+
+
+def test_ccc_enriched_has_every_phone_and_is_replaced(tables: Tables) -> None:
+    tables.lead("one", A, B, None)
+    tables.lead("two", None, B, C)
+    tables.said("ccc", Verdict.CLEAR, A)
+    tables.said("ccc", Verdict.LISTED, B, reason="litigator")
+    for run in ("r1", "r2"):
+        scrubbing.gather_evidence(tables.session, CHUNK)
+        leads, phones = scrubbing.write_ccc_enriched(tables.session, CHUNK, run_id=run)
+        assert leads == 2
+        assert phones == {"CLEAR": 1, "LISTED": 1, "UNKNOWN": 1}
+    rows = tables.rows("SELECT * FROM CCC_ENRICHED ORDER BY lead_id")
+    assert [[row[f"PHONE_{at}_CCC"] for at in (1, 2, 3)] for row in rows] == [
+        ["CLEAR", "LISTED", None],
+        [None, "LISTED", "UNKNOWN"],
+    ]
+    assert rows[1]["PHONE_2_REASON"] == "litigator"
+    assert rows[1]["PHONE_3_REASON"] == "not_checked"
+    assert {row["RUN_ID"] for row in rows} == {"r2"}
+
+
+def decisions(*rows: tuple[int, str, str, str, str]) -> pa.Table:
+    names = ["PHONE", "DNC_VERDICT", "DNC_REASON", "LISTS", "VERDICT"]
+    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+
+
+def decide(tables: Tables, table: pa.Table) -> dict[str, int]:
+    scrubbing.gather_evidence(tables.session, CHUNK)
+    return scrubbing.write_dnc_filtered(
+        tables.session, CHUNK, table, moment=NOW, policy_hash="p", run_id="r"
+    )
+
+
+def test_leads_get_the_class_and_the_reason_of_their_phones(tables: Tables) -> None:
+    batch = batch_of([A, B], Verdict.CLEAR)
+    ledger.append(tables.session, [batch], origin=origin("ccc"))
+    tables.said("ccc", Verdict.LISTED, C, reason="litigator")
+    tables.said("ccc", Verdict.CLEAR, D, until=NOW)
+    tables.lead("all", C, B, A)
+    tables.lead("blocked", C, B)
+    tables.lead("expired", C, D)
+    tables.lead("nothing known", 4075550199)
+    tables.lead("no phone")
+    tables.lead("odd phone")
+    tables.session.execute("UPDATE LEADS SET phone_2_raw = 'n/a' WHERE lead_id = 'odd phone'")
+    counts = decide(
+        tables,
+        decisions(
+            (A, "CLEAR", "", "", "CALLABLE"),
+            (B, "LISTED", "national,state_fl", "national,state_fl", "BLOCKED"),
+            (C, "CLEAR", "", "", "BLOCKED"),
+            (D, "CLEAR", "", "", "UNKNOWN"),
+        ),
+    )
+    assert counts == {"CALLABLE": 1, "BLOCKED": 1, "UNKNOWN": 2, "INVALID": 2}
+    rows = tables.rows("SELECT * FROM DNC_FILTERED")
+    found = {row["LEAD_ID"]: (row["LEAD_VERDICT"], row["LEAD_REASON"]) for row in rows}
+    assert found == {
+        "all": ("CALLABLE", ""),
+        "blocked": ("BLOCKED", "ccc:litigator"),
+        "expired": ("UNKNOWN", "ccc:expired"),
+        "nothing known": ("UNKNOWN", "not_checked"),
+        "no phone": ("INVALID", "no_phone"),
+        "odd phone": ("INVALID", "invalid_phone"),
+    }
+    (all_three,) = (row for row in rows if row["LEAD_ID"] == "all")
+    assert all_three["PHONE_2_REASON"] == "dnc:national,state_fl"
+    assert all_three["PHONE_2_LISTS"] == "national,state_fl"
+    assert all_three["PHONE_3_VERDICT"] == "CALLABLE"
+
+
+def test_deciding_again_replaces_the_chunk_alone(tables: Tables) -> None:
+    tables.judged("other", "BLOCKED", chunk=NEXT)
+    tables.lead("one", A)
+    for verdict in ("UNKNOWN", "BLOCKED"):
+        decide(tables, decisions((A, "LISTED", "national", "national", verdict)))
+    rows = tables.rows("SELECT lead_id, lead_verdict FROM DNC_FILTERED ORDER BY lead_id")
+    assert [tuple(row.values()) for row in rows] == [("one", "BLOCKED"), ("other", "BLOCKED")]

@@ -1,0 +1,47 @@
+import pytest
+
+from etl_dagster.warehouse.session import Warehouse
+from etl_dagster.warehouse.tables import TABLES, VIEWS, ChunksChangedError, columns, create_tables
+from etl_dagster_tests.warehouse.conftest import Tables
+
+
+def test_creating_twice_keeps_what_is_there(tables: Tables) -> None:
+    tables.lead("0000", 4075550100)
+    create_tables(tables.session, chunks=1)
+    assert tables.count("LEADS") == 1
+
+
+def test_all_tables_and_views_can_be_read(tables: Tables) -> None:
+    for name in (*TABLES, *VIEWS):
+        assert tables.count(name) == 0
+        assert len(columns(tables.session, name)) > 3
+
+
+def test_columns_are_those_of_the_table(tables: Tables) -> None:
+    found = {column.name: column.type for column in columns(tables.session, "leads")}
+    assert found["PHONE_1"] == "NUMBER"
+    assert found["ZIP"] == "TEXT"
+    assert found["ATTRIBUTES"] == "VARIANT"
+
+
+def test_only_tables_of_this_project_are_described(tables: Tables) -> None:
+    with pytest.raises(ValueError, match="none of this project's tables"):
+        columns(tables.session, "LEADS; DROP TABLE LEADS")
+
+
+@pytest.mark.parametrize(("lead_id", "chunks", "moved"), [("000a", 2, False), ("000b", 2, True)])
+def test_another_number_of_chunks_is_found_out(
+    tables: Tables, lead_id: str, chunks: int, *, moved: bool
+) -> None:
+    tables.lead(lead_id)  # in chunk 0 of 1
+    if not moved:
+        create_tables(tables.session, chunks=chunks)
+        return
+    with pytest.raises(ChunksChangedError, match="ETL_CHUNKS=2"):
+        create_tables(tables.session, chunks=chunks)
+
+
+def test_an_empty_schema_takes_any_number_of_chunks(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        for chunks in (1, 7, 1000):
+            create_tables(session, chunks=chunks)
