@@ -4,10 +4,11 @@ To renew it after a change that is meant: `python -m etl_dagster_tests.test_defi
 the difference of `asset_graph.txt` before it is committed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from etl_dagster.definitions import STAGES, build_defs
 from etl_dagster.settings import Settings
@@ -37,20 +38,21 @@ def _assets(repository: dg.RepositoryDefinition) -> Iterator[str]:
             "backfill": node.backfill_policy and node.backfill_policy.policy_type.value,
             "pools": ", ".join(sorted(node.pools or ())),
             "table": node.metadata.get("dagster/table_name"),
-            "checks": ", ".join(
-                f"{key.name} ({'blocking' if graph.get_check_spec(key).blocking else 'not blocking'})"
-                for key in sorted(node.check_keys, key=lambda key: key.name)
-            ),
+            "checks": ", ".join(_checks(graph, node.check_keys)),
         }
         yield f"asset {node.key.to_user_string()}"
         yield from (f"    {name}: {fact}" for name, fact in facts.items() if fact)
 
 
+def _checks(graph: AssetGraph, keys: Iterable[dg.AssetCheckKey]) -> Iterator[str]:
+    for key in sorted(keys, key=lambda key: key.name):
+        yield f"{key.name} ({'blocking' if graph.get_check_spec(key).blocking else 'not blocking'})"
+
+
 def _partitions(partitions: dg.PartitionsDefinition[str] | None) -> str:
     if isinstance(partitions, dg.MultiPartitionsDefinition):
         return " x ".join(
-            f"{one.name} ({_partitions(one.partitions_def)})"
-            for one in partitions.partitions_defs
+            f"{one.name} ({_partitions(one.partitions_def)})" for one in partitions.partitions_defs
         )
     if isinstance(partitions, dg.StaticPartitionsDefinition):
         return ", ".join(partitions.get_partition_keys())
@@ -76,7 +78,8 @@ def _triggers(repository: dg.RepositoryDefinition) -> Iterator[str]:
         )
     for sensor in sorted(repository.sensor_defs, key=lambda one: one.name):
         jobs = ", ".join(sorted(job.name for job in sensor.jobs)) if sensor.has_jobs else ""
-        yield f"sensor {sensor.name}: {sensor.sensor_type.value}, {jobs}, {sensor.default_status.value}"
+        status = sensor.default_status.value
+        yield f"sensor {sensor.name}: {sensor.sensor_type.value}, {jobs}, {status}"
 
 
 def test_the_graph_is_the_one_that_was_reviewed() -> None:

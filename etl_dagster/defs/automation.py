@@ -17,8 +17,6 @@ from etl_dagster.defs.partitions import (
     RANGE_END,
     RANGE_START,
     chunk_of,
-    chunk_partitions,
-    daily_partitions,
     range_tags,
 )
 from etl_dagster.defs.resources import DncStoreResource
@@ -46,9 +44,9 @@ STAGE_ASSETS = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
 
 def build_automation(settings: Settings) -> dg.Definitions:
     """The jobs (a day's four stages in one run, its report, the lists) and what launches them."""
-    report, (lists, opt_outs, retract) = _report_job(settings), _list_jobs()
+    report, (lists, opt_outs, retract) = _report_job(), _list_jobs()
     return dg.Definitions(
-        jobs=[_day_job(settings), report, lists, opt_outs, retract],
+        jobs=[_day_job(), report, lists, opt_outs, retract],
         schedules=[_daily_schedule(settings)],
         sensors=[
             _report_sensor(report),
@@ -59,21 +57,19 @@ def build_automation(settings: Settings) -> dg.Definitions:
     )
 
 
-def _day_job(settings: Settings) -> Job:
+def _day_job() -> Job:
     return dg.define_asset_job(
         DAY_JOB,
         selection=list(STAGE_ASSETS),
-        partitions_def=chunk_partitions(settings),
         description="Extract, enrich, scrub and publish; one run does all chunks of a day",
         executor_def=dg.in_process_executor,
     )
 
 
-def _report_job(settings: Settings) -> Job:
+def _report_job() -> Job:
     return dg.define_asset_job(
         REPORT_JOB,
         selection=["scrub_report"],
-        partitions_def=daily_partitions(settings),
         description="Write the day's report",
         executor_def=dg.in_process_executor,
     )

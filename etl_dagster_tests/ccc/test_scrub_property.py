@@ -60,7 +60,7 @@ fault = st.builds(lambda a, b: Fault(**{**a, **b, "times": 20}), what, when)
     limit=st.sampled_from([6, 100_000]),
     breaker=st.sampled_from([2, 1_000]),
 )
-def test_never_clear_without_an_intact_answer(  # noqa: PLR0913, PLR0917 - one axis each
+def test_never_clear_without_an_intact_answer(  # noqa: PLR0917 - one axis each
     sandbox: Sandbox,
     faults: list[Fault],
     count: int,

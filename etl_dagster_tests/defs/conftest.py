@@ -31,7 +31,9 @@ def snowflake_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         sidecar.stop(NAME, home)
 
 
-def _line(stack: ExitStack, folder: Path, snowflake_home: Path, environment: dict[str, str]) -> Line:
+def _line(
+    stack: ExitStack, folder: Path, snowflake_home: Path, environment: dict[str, str]
+) -> Line:
     name = uuid.uuid4().hex[:12]
     home = folder / name
     home.mkdir()

@@ -64,7 +64,9 @@ CLEAN = [int(phone) for phone in _NUMBERS[~litigators(_NUMBERS)]]
 LITIGATORS = [int(phone) for phone in _NUMBERS[litigators(_NUMBERS)]]
 LISTED = CLEAN[-500:]
 """Clear at CCC, and on the national list of every small world."""
-UNCOVERED = [phone + (UNCOVERED_AREA - AREA) * 10_000_000 for phone in range(4075550100, 4075550200)]
+UNCOVERED = [
+    phone + (UNCOVERED_AREA - AREA) * 10_000_000 for phone in range(4075550100, 4075550200)
+]
 UNCOVERED = [phone for phone in UNCOVERED if not litigators(np.array([phone]))[0]]
 
 
@@ -79,7 +81,10 @@ def person(number: int, *phones: int | str | None, **changes: Any) -> dict[str, 
         "city": "Elsewhere",
         "state": "FL",
         "zip": f"{number % 100_000:05d}",
-        **{f"phone_{place}": text for place, text in zip((1, 2, 3), [*texts, None, None, None])},
+        **{
+            f"phone_{place}": text
+            for place, text in zip((1, 2, 3), [*texts, None, None, None], strict=False)
+        },
         "email_1": f"w.quackenbush{number}@example.org",
         "score": number,
         **changes,
@@ -187,7 +192,7 @@ class Line:
         """A warehouse on the schema, opened as the line opens it."""
         if self._warehouse is None:
             settings = self.settings
-            local = self.defs().resources["local"]
+            local = (self.defs().resources or {})["local"]
             self._warehouse = open_warehouse(
                 warehouse_config(settings), chunks=settings.chunks, world=local.world()
             )
@@ -248,7 +253,7 @@ class Line:
 
     # What happens
 
-    def run(  # noqa: PLR0913
+    def run(
         self,
         day: date = DAY,
         *,

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -65,7 +66,7 @@ def test_what_the_schedule_asks_for_runs_and_is_then_reported(line: Line) -> Non
     defs = line.defs()
     when = datetime(DAY.year, DAY.month, DAY.day, 6, tzinfo=UTC) + (DATE - date(2026, 2, 27))
     context = dg.build_schedule_context(scheduled_execution_time=when)
-    request = defs.resolve_schedule_def("scrub_yesterday")(context)
+    request: Any = defs.resolve_schedule_def("scrub_yesterday")(context)
     result = line.run(tags=dict(request.tags))
     assert result.success, result.error
     assert line.count("LEADS", f"lead_date = '{DAY}'") == 8
@@ -77,7 +78,8 @@ def test_what_the_schedule_asks_for_runs_and_is_then_reported(line: Line) -> Non
         sensor_name=sensor.name, dagster_event=event, dagster_instance=line.instance,
         dagster_run=run,
     )  # fmt: skip
-    (wanted,) = sensor(status)
+    asked: Any = sensor(status)
+    (wanted,) = asked
     assert wanted.partition_key == str(DAY)
     report = line.run(job="report_day", partition_key=wanted.partition_key)
     assert report.success, report.error

@@ -19,13 +19,16 @@ def wrong_key(line: Line, answer: str) -> None:
     line.ccc.options = replace(line.ccc.options, key="another", wrong_key=answer)
 
 
-FAULTS: dict[str, tuple[Callable[[Line], Any], str]] = {
-    "connection refused": (down, "could not be asked"),
-    "500": (lambda line: line.fault("status", status=500), "could not be asked"),
+FAULTS: dict[str, tuple[Callable[[Line], Any], str]] = {  # what breaks it, what is then said
+    "connection refused": (down, "CCC did not answer for all phones"),
+    "500": (lambda line: line.fault("status", status=500), "CCC did not answer for all phones"),
     "wrong canary": (lambda line: line.fault("wrong_canary"), "test numbers"),
     "401": (lambda line: wrong_key(line, "401"), "CCC refuses the key"),
     "login page": (lambda line: wrong_key(line, "login"), "it does not know the key"),
-    "answer without its key": (lambda line: line.fault("missing_key"), "could not be asked"),
+    "answer without its key": (
+        lambda line: line.fault("missing_key"),
+        "CCC did not answer for all phones",
+    ),
 }
 
 
@@ -42,9 +45,10 @@ def test_without_ccc_nobody_is_callable_and_the_next_run_completes(
     assert result.steps == {"leads": "success", "ccc_enriched": "failure"}
     assert expected in result.error
     assert line.count("LEADS") == 8
-    for table in ("CCC_ENRICHED", "DNC_FILTERED", "CALLABLE_LEADS", "CALLABLE_NOW"):
+    for table in ("DNC_FILTERED", "CALLABLE_LEADS", "CALLABLE_NOW"):
         assert line.count(table) == 0
-    assert line.count("PHONE_VERDICTS", "verdict = 'CLEAR'") == 0
+    assert line.count("PHONE_VERDICTS", "verdict <> 'UNKNOWN'") == 0
+    assert line.count("CCC_ENRICHED", "COALESCE(phone_1_ccc, 'UNKNOWN') <> 'UNKNOWN'") == 0
 
     line.environment["CCC_API_URL"] = url
     line.ccc.options = options
@@ -56,16 +60,17 @@ def test_without_ccc_nobody_is_callable_and_the_next_run_completes(
     assert not line.bought_twice()
 
 
-def test_an_open_breaker_is_not_asked_and_named(make_line: Callable[..., Line]) -> None:
-    line = make_line(ETL_CHUNKS="1", **SLOW_BREAKER)
+def test_behind_an_open_breaker_ccc_is_left_alone(make_line: Callable[..., Line]) -> None:
+    line = make_line(ETL_CHUNKS="1", CCC_BREAKER_FAILURES="2", **SLOW_BREAKER)
     line.people(crowd(8))
     line.fault("status", status=503)
-    for _ in range(3):  # two tries each; five failures in a row open it
-        assert not line.run().success
+    assert not line.run().success  # two failures in a row open it
     line.ccc.reset()
     result = line.run()
-    assert "breaker_open" in result.error
+    assert not result.success
     assert line.ccc.stats()["requests"] == 0
+    reasons = line.rows("SELECT DISTINCT phone_1_reason FROM CCC_ENRICHED ORDER BY 1")
+    assert [row["PHONE_1_REASON"] for row in reasons] == ["breaker_open", None]
     assert line.count("CALLABLE_LEADS") == 0
 
 

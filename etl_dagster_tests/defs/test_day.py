@@ -181,9 +181,7 @@ def test_the_funnel_counts_distinct_phones_by_verdict_and_list(
 ) -> None:
     with sample.session() as session:
         day = read_day(session, DAY)
-    pairs = {
-        (lead["CAMPAIGN"], phone) for lead in leads for phone in phones_of(lead) if phone
-    }
+    pairs = {(lead["CAMPAIGN"], phone) for lead in leads for phone in phones_of(lead) if phone}
     expected: dict[str, Counter[str]] = defaultdict(Counter)
     listed: Counter[str] = Counter()
     for campaign, phone in pairs:

@@ -22,8 +22,8 @@ def put(folder: Path, name: str, phones: list[int | str]) -> Path:
 def requested(line: Line, sensor: str) -> list[dg.RunRequest]:
     defs = line.defs()
     store = {"dnc_store": (defs.resources or {})["dnc_store"]}
-    context = dg.build_sensor_context(instance=line.instance, resources=store)
-    answer = defs.resolve_sensor_def(sensor)(context)
+    with dg.build_sensor_context(instance=line.instance, resources=store) as context:
+        answer = defs.resolve_sensor_def(sensor)(context)
     if isinstance(answer, dg.SensorResult):
         return list(answer.run_requests or [])
     return [answer] if isinstance(answer, dg.RunRequest) else []

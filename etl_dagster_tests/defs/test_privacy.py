@@ -33,7 +33,8 @@ def found_in(text: str) -> set[str]:
 def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """All loggers there are, at DEBUG, into what pytest captures."""
     caplog.set_level(logging.DEBUG)
-    loggers = [one for one in logging.root.manager.loggerDict.values() if hasattr(one, "level")]
+    every = logging.root.manager.loggerDict.values()
+    loggers = [one for one in every if isinstance(one, logging.Logger)]
     levels = [(one, one.level, one.propagate, one.disabled) for one in loggers]
     for one in loggers:
         one.setLevel(logging.DEBUG)
@@ -46,7 +47,7 @@ def everything_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 def events(line: Line, run: Any) -> str:
     """All that Dagster has stored of a run: events, logs, metadata, errors."""
-    entries = line.instance.all_logs(run.run_id)
+    entries: Any = line.instance.all_logs(run.run_id)
     assert len(entries) > 10
     return "\n".join(entry.to_json() for entry in entries)
 
@@ -91,7 +92,11 @@ def test_a_run_tells_nothing_of_anybody(
     output = capfd.readouterr()
     logged = "\n".join(f"{record.name} {record.getMessage()}" for record in caplog.records)
     assert len(caplog.records) > 100, "the loggers were not heard"
-    leaks = {(record.name, record.levelname) for record in caplog.records if found_in(record.getMessage())}
+    leaks = {
+        (record.name, record.levelname)
+        for record in caplog.records
+        if found_in(record.getMessage())
+    }
     assert leaks == set()
     assert found_in(caplog.text + logged) == set()
     assert found_in(output.out + output.err) == set()

@@ -149,7 +149,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     jitter=st.floats(0, 1),
     demanded=st.one_of(st.none(), st.floats(0, 10_000)),
 )
-def test_delays_stay_in_their_bounds(  # noqa: PLR0913, PLR0917 - one axis each
+def test_delays_stay_in_their_bounds(  # noqa: PLR0917 - one axis each
     attempt: int, draw: float, base: float, cap: float, jitter: float, demanded: float | None
 ) -> None:
     policy = RetryPolicy(base_delay=base, max_delay=cap, jitter=jitter)

@@ -14,6 +14,7 @@ from etl_dagster.leads.campaigns import (
     load_campaign,
 )
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.extraction import ExtractCount, Extraction
 from etl_dagster_tests.warehouse.conftest import CHUNK, DAY, NOW, Tables
 
@@ -297,3 +298,16 @@ def test_extracting_twice_gives_the_same_rows(contacts: Tables, campaign: Any) -
     extract(contacts, again)
     assert leads(contacts) == before
     assert before[0]["CHUNK"] == CHUNK.number
+
+
+def test_a_write_that_fails_half_way_leaves_the_chunk_as_it_was(
+    contacts: Tables, campaign: Any
+) -> None:
+    extract(contacts, campaign(ADA))
+    before = leads(contacts)
+    work = extraction(contacts, campaign({**ADA, "first_name": "Bob"}))
+    work.stage()
+    contacts.session.execute("DROP TABLE DAY_LEADS")  # what is written after the old is deleted
+    with pytest.raises(WarehouseError):
+        work.write(CHUNK)
+    assert leads(contacts) == before

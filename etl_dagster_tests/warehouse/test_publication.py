@@ -9,6 +9,7 @@ from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import publication, retraction
+from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.publication import NotProvenError
 from etl_dagster_tests.warehouse.conftest import CHUNK, FRESH, NEXT, NOW, POLICY, Tables
 
@@ -209,6 +210,20 @@ def test_a_lead_of_two_campaigns_is_published_for_each(tables: Tables) -> None:
         tables.judged("lead", "CALLABLE", campaign=campaign)
     tables.cleared(A)
     assert publish(tables) == 2
+
+
+def test_a_publication_that_fails_half_way_leaves_what_was_published(tables: Tables) -> None:
+    callable_lead(tables, "lead", A)
+    tables.cleared(A)
+    publish(tables)
+    before = published(tables)
+    tables.session.execute("ALTER TABLE CALLABLE_LEADS ADD COLUMN surplus VARCHAR")
+    try:
+        with pytest.raises(WarehouseError):
+            publish(tables)
+    finally:
+        tables.session.execute("ALTER TABLE CALLABLE_LEADS DROP COLUMN surplus")
+    assert published(tables) == before != {}
 
 
 # --- the view to dial from --------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger, scrubbing
+from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster_tests.warehouse.conftest import (
     CHUNK,
     FRESH,
@@ -197,3 +198,23 @@ def test_deciding_again_replaces_the_chunk_alone(tables: Tables) -> None:
         decide(tables, decisions((A, "LISTED", "national", "national", verdict)))
     rows = tables.rows("SELECT lead_id, lead_verdict FROM DNC_FILTERED ORDER BY lead_id")
     assert [tuple(row.values()) for row in rows] == [("one", "BLOCKED"), ("other", "BLOCKED")]
+
+
+@pytest.mark.parametrize("table", ["CCC_ENRICHED", "DNC_FILTERED"])
+def test_a_write_that_fails_half_way_leaves_the_chunk_as_it_was(tables: Tables, table: str) -> None:
+    def write() -> None:
+        if table == "CCC_ENRICHED":
+            scrubbing.write_ccc_enriched(tables.session, CHUNK, run_id="r")
+        else:
+            scrubbing.write_dnc_filtered(
+                tables.session, CHUNK, found, moment=NOW, policy_hash="p", run_id="r"
+            )
+
+    found = decisions((A, "LISTED", "national", "national", "BLOCKED"))
+    tables.lead("one", A)
+    scrubbing.gather_evidence(tables.session, CHUNK)
+    write()
+    tables.session.execute("DROP TABLE CHUNK_EVIDENCE")  # read after the old rows are deleted
+    with pytest.raises(WarehouseError):
+        write()
+    assert tables.count(table, "lead_id = 'one'") == 1
