@@ -5,6 +5,7 @@ store (`etl_dagster.dnc`).
 """
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,10 @@ def take_opt_outs(step: ProgressLogger, dnc_store: DncStoreResource, locks: Host
 
 def list_metadata(stats: ListStats) -> dict[str, Any]:
     """A list's numbers, as the UI plots them over time."""
+    now = datetime.now(UTC)
     return {
+        **({"age_days": _days(now - stats.as_of)} if stats.as_of else {}),
+        **({"fresh_days_left": _days(stats.fresh_until - now)} if stats.fresh_until else {}),
         "dagster/row_count": stats.numbers,
         "version": stats.version,
         "area_codes": stats.area_codes,
@@ -126,6 +130,10 @@ def list_metadata(stats: ListStats) -> dict[str, Any]:
         "as_of": str(stats.as_of),
         "fresh_until": str(stats.fresh_until),
     }
+
+
+def _days(span: timedelta) -> float:
+    return round(span / timedelta(days=1), 2)
 
 
 def _load_all(step: ProgressLogger, loads: Sequence[tuple[Path, Callable[[], LoadResult]]]) -> None:

@@ -9,7 +9,7 @@ import re
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,9 +89,8 @@ def sweep() -> None:
     """Remove the files that killed processes of this user left behind: they hold phones."""
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*.parquet"):
         owner = path.name.removeprefix(_PREFIX).partition("_")[0]
-        if (
-            owner.isdigit()
-            and path.stat().st_uid == os.getuid()
-            and not psutil.pid_exists(int(owner))
-        ):
-            path.unlink(missing_ok=True)
+        if not owner.isdigit() or psutil.pid_exists(int(owner)):
+            continue
+        with suppress(FileNotFoundError):  # another process sweeps, too
+            if path.stat().st_uid == os.getuid():
+                path.unlink()

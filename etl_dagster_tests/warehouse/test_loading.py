@@ -1,0 +1,43 @@
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from etl_dagster.warehouse import loading
+
+
+def left_behind(process: int, count: int = 1) -> list[Path]:
+    """Files as a load makes them, of that process."""
+    paths = []
+    for _ in range(count):
+        handle, name = tempfile.mkstemp(prefix=f"etl_load_{process}_", suffix=".parquet")
+        os.close(handle)
+        paths.append(Path(name))
+    return paths
+
+
+def dead_process() -> int:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+def test_only_files_of_dead_processes_are_swept() -> None:
+    (theirs,) = left_behind(dead_process())
+    (ours,) = left_behind(os.getpid())
+    try:
+        loading.sweep()
+        assert not theirs.exists()
+        assert ours.exists()
+    finally:
+        ours.unlink()
+
+
+def test_many_may_sweep_at_once() -> None:
+    paths = left_behind(dead_process(), 300)
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(loading.sweep) for _ in range(16)]:
+            done.result()
+    assert not any(path.exists() for path in paths)
