@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -72,6 +73,67 @@ class Settings(BaseModel):
     )
     policy_file: Path | None = Field(
         None, alias="ETL_POLICY_FILE", description="Scrub policy; the built-in one if not set"
+    )
+
+    schedule_cron: str = Field(
+        "0 6 * * *",
+        alias="ETL_SCHEDULE_CRON",
+        description="When the newest day is scrubbed (cron), once the schedule is turned on",
+    )
+    schedule_timezone: str = Field(
+        "UTC",
+        alias="ETL_SCHEDULE_TIMEZONE",
+        description="Time zone of the schedule; a day of leads is always a day of UTC",
+    )
+    schedule_campaigns: str = Field(
+        "",
+        alias="ETL_SCHEDULE_CAMPAIGNS",
+        description="Campaigns that the schedule runs, separated by commas; all if not set",
+    )
+    catch_up_days: int = Field(
+        7,
+        alias="ETL_CATCH_UP_DAYS",
+        ge=0,
+        le=366,
+        description="So many days back the schedule makes up for days that were missed",
+    )
+    retry_unknown_days: int = Field(
+        3,
+        alias="ETL_RETRY_UNKNOWN_DAYS",
+        ge=0,
+        le=31,
+        description="So many days back phones that CCC left unanswered are asked about again",
+    )
+    unknown_warn: float = Field(
+        0.05,
+        alias="ETL_UNKNOWN_WARN",
+        ge=0,
+        le=1,
+        description="Share of UNKNOWN phones in a chunk from which its check warns",
+    )
+    unknown_error: float = Field(
+        0.5,
+        alias="ETL_UNKNOWN_ERROR",
+        ge=0,
+        le=1,
+        description="Share of UNKNOWN phones in a chunk from which its check fails",
+    )
+
+    ui_url: str = Field(
+        "http://127.0.0.1:3000",
+        alias="ETL_UI_URL",
+        pattern=r"^https?://[^\s?#]+$",
+        description="Address of the Dagster UI, for links in alerts",
+    )
+    alert_webhook_url: SecretStr | None = Field(
+        None,
+        alias="ETL_ALERT_WEBHOOK_URL",
+        description="Address that a failed run is posted to as JSON (Slack, Teams or any webhook)",
+    )
+    alert_ntfy_url: SecretStr | None = Field(
+        None,
+        alias="ETL_ALERT_NTFY_URL",
+        description="ntfy topic that a failed run is pushed to",
     )
 
     snowflake_account: str = Field(
@@ -141,6 +203,12 @@ class Settings(BaseModel):
         le=31,
         description="How long an answer stays valid; the policy's (7) if not set",
     )
+    ccc_price_per_1000: float | None = Field(
+        None,
+        alias="CCC_PRICE_PER_1000",
+        ge=0,
+        description="Price of 1,000 phones, in your contract's currency; costs are shown if set",
+    )
     ccc_breaker_failures: int = Field(
         5, alias="CCC_BREAKER_FAILURES", ge=1, description="Failures in a row that open the breaker"
     )
@@ -195,11 +263,22 @@ class Settings(BaseModel):
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().resolve() if path else None
 
+    @field_validator("schedule_timezone")
+    @classmethod
+    def _time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("expected a time zone's name, such as America/New_York") from None
+        return name
+
     def faults(self, given: frozenset[str]) -> list[str]:
         """Name what is wrong between settings, given the names that were set explicitly."""
         faults = self._local_faults(given) if self.is_local else self._production_faults(given)
         if self.ccc_min_workers > self.ccc_max_workers:
             faults.append("CCC_MIN_WORKERS is above CCC_MAX_WORKERS")
+        if self.unknown_warn > self.unknown_error:
+            faults.append("ETL_UNKNOWN_WARN is above ETL_UNKNOWN_ERROR")
         return faults
 
     def _local_faults(self, given: frozenset[str]) -> list[str]:
@@ -252,6 +331,11 @@ class Settings(BaseModel):
     def has_sample_lists(self) -> bool:
         """Whether a missing DNC store is made of sample lists: only a local one that is ours."""
         return self.is_local and self.dnc_db_path is None and self.dnc_inbox is None
+
+    @property
+    def scheduled_campaigns(self) -> tuple[str, ...]:
+        """The campaigns that the schedule runs; none means all."""
+        return tuple(name.strip() for name in self.schedule_campaigns.split(",") if name.strip())
 
     @property
     def dnc_store(self) -> Path:
