@@ -14,7 +14,17 @@ from typing import Any, Final
 
 import dagster as dg
 
-from etl_dagster.defs import automation, dnc, enrich, extract, publish, resources, retract, scrub
+from etl_dagster.defs import (
+    alerts,
+    automation,
+    dnc,
+    enrich,
+    extract,
+    publish,
+    resources,
+    retract,
+    scrub,
+)
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.progress import Sink
@@ -69,6 +79,7 @@ def build_defs(
             "progress": Progress(*listeners),
             **(resource_overrides or {}),
         },
+        sensors=[alerts.build_alert_sensor(settings)],
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(stages, automation.build_automation(settings))

@@ -6,7 +6,6 @@ showing it.
 
 import json
 import os
-import re
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -29,6 +28,7 @@ from etl_dagster.defs.automation import (
     RETRACT_JOB,
 )
 from etl_dagster.defs.dnc import LISTS
+from etl_dagster.defs.failures import causes
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
@@ -188,18 +188,14 @@ class Launcher:
             if stats.end_time and stats.start_time
         }
         failures = {
-            str(event.step_key): _cause(event) for event in run.all_events if event.is_step_failure
+            str(event.step_key): _said(event) for event in run.all_events if event.is_step_failure
         }
         if not run.success and not failures:
             failures[job] = "the run failed before any step; see it in the UI"
         return run, seconds, failures
 
 
-def _cause(event: dg.DagsterEvent) -> str:
+def _said(event: dg.DagsterEvent) -> str:
     """What made a step fail, in the words of whoever raised it first."""
-    error = event.step_failure_data.error
-    while error and error.cause:
-        error = error.cause
-    message = error.message if error else "failed"
-    # "package.module.NameError: what happened": people need the second half
-    return re.sub(r"\A[\w.]+: ", "", message).strip()
+    found = causes(event.step_failure_data.error)
+    return found[-1].words if found else "failed"
