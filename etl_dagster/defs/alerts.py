@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from etl_dagster.alerts import Alert, Channel, deliver, ntfy, webhook
+from etl_dagster.defs.automation import STAGE_ASSETS
 from etl_dagster.defs.failures import Cause, causes, publishable
 from etl_dagster.defs.partitions import covered
 from etl_dagster.settings import Settings
@@ -38,8 +39,7 @@ class Facts:
         ending: the error that ended the run outside of any step, if one did.
         remark: what Dagster says of the run's end.
         checks: checks that failed with severity ERROR.
-        landed: asset to the partitions of it that were materialized, in flow order; assets that
-            were asked for and have none are last.
+        landed: asset to the partitions of it that were materialized, of all that were asked for.
         unknown: partition to the phones of it without an answer from CCC.
     """
 
@@ -105,7 +105,7 @@ def _belongs(run: dg.DagsterRun, repository: dg.RepositoryDefinition) -> bool:
 def gather(instance: dg.DagsterInstance, run: dg.DagsterRun, failure: dg.DagsterEvent) -> Facts:
     """Read a failed run's events."""
     failures, checks = dict[str, list[Cause]](), dict[str, None]()
-    landed, planned, unknown = dict[str, set[str]](), dict[str, set[str]](), dict[str, int]()
+    landed, unknown = dict[str, set[str]](), dict[str, int]()
     for entry in instance.all_logs(run.run_id, of_type=EVENTS):
         event = entry.get_dagster_event()
         if event.is_step_failure:
@@ -115,7 +115,8 @@ def gather(instance: dg.DagsterInstance, run: dg.DagsterRun, failure: dg.Dagster
             if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR:
                 checks[f"{found.asset_key.to_user_string()}: {found.check_name}"] = None
         elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
-            planned[event.asset_materialization_planned_data.asset_key.to_user_string()] = set()
+            planned = event.asset_materialization_planned_data
+            landed.setdefault(planned.asset_key.to_user_string(), set())
         else:
             made = event.step_materialization_data.materialization
             asset, partition = made.asset_key.to_user_string(), made.partition or ""
@@ -133,7 +134,7 @@ def gather(instance: dg.DagsterInstance, run: dg.DagsterRun, failure: dg.Dagster
         ending=causes(getattr(failure.event_specific_data, "error", None)),
         remark=failure.message or "",
         checks=list(checks),
-        landed=landed | {asset: none for asset, none in planned.items() if asset not in landed},
+        landed=landed,
         unknown=unknown,
     )
 
@@ -142,6 +143,7 @@ def alert_of(facts: Facts, *, ui_url: str) -> Alert:
     """The alert that tells these facts."""
     covers, asked = covered(facts.tags)
     first = next(iter(facts.failures.values()), facts.ending)
+    landed = {stage: len(facts.landed[stage]) for stage in STAGE_ASSETS if stage in facts.landed}
     return Alert(
         job=facts.job,
         run_id=facts.run_id,
@@ -150,7 +152,7 @@ def alert_of(facts: Facts, *, ui_url: str) -> Alert:
         checks=facts.checks,
         message=publishable(first) or facts.remark,
         chunks_asked=asked,
-        chunks_done={stage: len(keys) for stage, keys in facts.landed.items()} if asked else {},
+        chunks_done=landed if asked else {},
         phones_unknown=sum(facts.unknown.values()) if facts.unknown else None,
         link=f"{ui_url.rstrip('/')}/runs/{facts.run_id}",
     )
