@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from etl_dagster.defs.alerts import build_alert_sensor
 from etl_dagster.defs.jobs import build_jobs
 from etl_dagster.defs.schedules import build_schedules
 from etl_dagster.defs.sensors import build_sensors
@@ -18,5 +19,5 @@ def build_automation(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         jobs=list(jobs.values()),
         schedules=build_schedules(settings),
-        sensors=build_sensors(settings, jobs),
+        sensors=[*build_sensors(settings, jobs), build_alert_sensor(settings)],
     )

@@ -12,7 +12,7 @@ import dagster as dg
 
 from etl_dagster.agenda import EnrichedChunk
 from etl_dagster.defs.jobs import DAY_JOB, STAGE_ASSETS
-from etl_dagster.defs.partitions import RANGE_END, RANGE_START, chunk_of, partition_key
+from etl_dagster.defs.partitions import PARTITION, RANGE_END, RANGE_START, chunk_of, partition_key
 from etl_dagster.leads.chunks import Chunk
 
 CAMPAIGNS = "campaigns"
@@ -99,7 +99,7 @@ def stages_of(run: dg.DagsterRun) -> frozenset[str]:
 
 def chunks_of(run: dg.DagsterRun) -> list[Chunk]:
     """The chunks that a run of stages covers, by its partition tags, in order."""
-    key = run.tags.get("dagster/partition")
+    key = run.tags.get(PARTITION)
     start, end = run.tags.get(RANGE_START, key), run.tags.get(RANGE_END, key)
     if start is None or end is None:
         return []

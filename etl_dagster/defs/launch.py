@@ -6,7 +6,6 @@ showing it.
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from dagster._core.instance.ref import InstanceRef
 from etl_dagster.definitions import build_defs, build_resources
 from etl_dagster.defs import history
 from etl_dagster.defs.dnc import LISTS
+from etl_dagster.defs.failures import causes
 from etl_dagster.defs.jobs import (
     DAY_JOB,
     LISTS_JOB,
@@ -204,18 +204,14 @@ class Launcher:
             if stats.end_time and stats.start_time
         }
         failures = {
-            str(event.step_key): _cause(event) for event in run.all_events if event.is_step_failure
+            str(event.step_key): _said(event) for event in run.all_events if event.is_step_failure
         }
         if not run.success and not failures:
             failures[job] = "the run failed before any step; see it in the UI"
         return run, seconds, failures
 
 
-def _cause(event: dg.DagsterEvent) -> str:
+def _said(event: dg.DagsterEvent) -> str:
     """What made a step fail, in the words of whoever raised it first."""
-    error = event.step_failure_data.error
-    while error and error.cause:
-        error = error.cause
-    message = error.message if error else "failed"
-    # "package.module.NameError: what happened": people need the second half
-    return re.sub(r"\A[\w.]+: ", "", message).strip()
+    found = causes(event.step_failure_data.error)
+    return found[-1].words if found else "failed"
