@@ -20,7 +20,7 @@ from pydantic import Field, PrivateAttr
 from etl_dagster.ccc import CccConfig, CccError, CccScrubber
 from etl_dagster.dnc import DncStore, DncUsageError
 from etl_dagster.leads.policy import Policy
-from etl_dagster.resilience import CLOSED, redis_bucket
+from etl_dagster.resilience import redis_bucket
 from etl_dagster.sandbox.local import LocalWorld, is_sample
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
@@ -139,18 +139,17 @@ class CccResource(dg.ConfigurableResource[Any]):
     redis_url: str = Field(UNSET, description="Redis that keeps that state for several hosts")
 
     def trouble(self) -> str | None:
-        """Why CCC cannot be asked now, or None: a circuit that is not closed is put to the test.
+        """Why CCC cannot be asked now, or None if it answers its test numbers as it must.
 
-        Takes at most some seconds, whatever CCC does.
+        An open circuit is told without asking; one that has been open for its time is put to the
+        test. Takes at most some seconds, whatever CCC does.
         """
         hasty = replace(self._config(), max_retries=0, read_timeout=5.0, answer_timeout=10.0)
         with self._scrubber(hasty) as scrub:
-            if scrub.summary.breaker_state == CLOSED:
-                return None
             try:
                 scrub.canary()
             except CccError as error:
-                return str(error)
+                return f"{error} (circuit breaker: {scrub.summary.breaker_state})"
         return None
 
     def scrubber(self, **options: Any) -> CccScrubber:

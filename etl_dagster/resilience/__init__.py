@@ -11,7 +11,7 @@ are injected. Put together, one attempt of one batch is the following, tried aga
             answer = call()
 """
 
-from etl_dagster.resilience.breaker import CLOSED, Breaker, BreakerOpenError, Outcome
+from etl_dagster.resilience.breaker import Breaker, BreakerOpenError, Outcome
 from etl_dagster.resilience.breaker_redis import RedisStore
 from etl_dagster.resilience.breaker_store import BreakerStore, MemoryStore, SqliteStore
 from etl_dagster.resilience.limiter import RequestLimiter, host_bucket, redis_bucket
@@ -34,7 +34,6 @@ from etl_dagster.resilience.workers import (
 )
 
 __all__ = [
-    "CLOSED",
     "Breaker",
     "BreakerOpenError",
     "BreakerStore",

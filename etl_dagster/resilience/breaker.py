@@ -19,14 +19,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 import pybreaker
 
 from etl_dagster.resilience.breaker_store import BreakerRecord, BreakerStore, MemoryStore
-
-CLOSED: Final = pybreaker.STATE_CLOSED
-"""The state in which calls pass."""
 
 
 class Outcome(enum.Enum):

@@ -29,7 +29,9 @@ def lasting(make_line: Callable[..., Line], tmp_path: Path) -> Iterator[Callable
 
         def make(**environment: str) -> Line:
             line = make_line(**environment)
-            opened = dg.DagsterInstance.local_temp(str(tmp_path / "instance"))
+            folder = tmp_path / "instance"
+            folder.mkdir()
+            opened = dg.DagsterInstance.local_temp(str(folder))
             line.instance = stack.enter_context(opened)
             return line
 
@@ -63,13 +65,13 @@ def tick(line: Line, moment: datetime) -> list[dg.RunRequest]:
     """What the daily schedule asks for at a moment."""
     defs = line.defs()
     schedule = defs.resolve_schedule_def("scrub_yesterday")
-    context = dg.build_schedule_context(
+    with dg.build_schedule_context(
         instance=line.instance,
         scheduled_execution_time=moment,
         repository_def=defs.get_repository_def(),
         resources={"policy": (defs.resources or {})["policy"]},
-    )
-    requests = schedule.evaluate_tick(context).run_requests
+    ) as context:
+        requests = schedule.evaluate_tick(context).run_requests
     return list(requests or [])
 
 
@@ -177,10 +179,9 @@ def left_over(line: Line) -> tuple[list[dg.RunRequest], str]:
     """What the sensor asks for, or why it does not."""
     defs = line.defs()
     sensor = defs.resolve_sensor_def("unanswered_phones")
-    context = dg.build_sensor_context(
-        instance=line.instance, resources={"ccc": (defs.resources or {})["ccc"]}
-    )
-    told = sensor.evaluate_tick(context)
+    parts = {"ccc": (defs.resources or {})["ccc"]}
+    with dg.build_sensor_context(instance=line.instance, resources=parts) as context:
+        told = sensor.evaluate_tick(context)
     return list(told.run_requests or []), told.skip_message or ""
 
 
