@@ -213,6 +213,7 @@ def ui(port: int, options: tuple[str, ...]) -> None:
         with Launcher(settings) as launcher:
             launcher.load_lists()
         bring_up(settings)
+    click.echo(f"graph: http://127.0.0.1:{port}/asset-groups  (in some seconds; Ctrl-C stops it)")
     environment = {**os.environ, "DAGSTER_HOME": str(home), "ETL_HOME": str(settings.home)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would make every import slower
     os.chdir(home)  # where `dagster.yaml` is that shall count

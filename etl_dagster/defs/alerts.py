@@ -19,6 +19,8 @@ WILL_RETRY = "dagster/will_retry"
 RETRIED_BY = "dagster/auto_retry_run_id"
 ASKED_STAGE = "ccc_enriched"
 UNKNOWN = "phones_unknown"
+ASSETS = "materialization of assets"
+"""What people call a run that no job of ours started."""
 EVENTS = {
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -145,7 +147,7 @@ def alert_of(facts: Facts, *, ui_url: str) -> Alert:
     first = next(iter(facts.failures.values()), facts.ending)
     landed = {stage: len(facts.landed[stage]) for stage in STAGE_ASSETS if stage in facts.landed}
     return Alert(
-        job=facts.job,
+        job=ASSETS if facts.job.startswith("__ASSET_JOB") else facts.job,
         run_id=facts.run_id,
         covers=covers,
         stages=tuple(facts.failures),
