@@ -12,8 +12,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from etl_dagster.alerts import AlertError
 from etl_dagster.definitions import build_defs
 from etl_dagster.defs.alerts import Facts, alert_of, gather, reason_to_skip
-from etl_dagster.defs.automation import STAGE_ASSETS
 from etl_dagster.defs.failures import Cause
+from etl_dagster.defs.jobs import STAGE_ASSETS
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings
@@ -98,6 +98,7 @@ def facts(**changes: Any) -> Facts:
             {"stages": (), "message": "another process writes"},
         ),
         ({"remark": "the process is gone"}, {"message": "the process is gone"}),
+        ({"job": "__ASSET_JOB"}, {"job": "materialization of assets"}),
         ({"failures": {"a": []}, "remark": "gone"}, {"stages": ("a",), "message": "gone"}),
     ],
 )
