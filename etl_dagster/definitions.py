@@ -14,7 +14,17 @@ from typing import Any, Final
 
 import dagster as dg
 
-from etl_dagster.defs import automation, dnc, enrich, extract, publish, resources, retract, scrub
+from etl_dagster.defs import (
+    automation,
+    dnc,
+    enrich,
+    extract,
+    publish,
+    report,
+    resources,
+    retract,
+    scrub,
+)
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.progress import Sink
@@ -59,7 +69,7 @@ def build_defs(
             enrich.build_ccc_enriched(settings),
             scrub.build_dnc_filtered(settings),
             publish.build_callable_leads(settings),
-            publish.build_scrub_report(settings),
+            report.build_scrub_report(settings),
             retract.build_retractions(settings),
             dnc.dnc_registry,
             dnc.internal_opt_outs,
