@@ -75,11 +75,12 @@ class Calls:
 
 
 def cost(ledger: DayLedger, price_per_1000: float | None) -> float | None:
-    """What the day's answers cost; None where no price is known.
+    """What asking cost, at most; None where no price is known.
 
-    Every answer on record counts, also a phone's second one: each was bought.
+    Every phone asked about counts each time: of those left unanswered nobody but the vendor knows
+    whether they are on the bill.
     """
-    return None if price_per_1000 is None else ledger.answers * price_per_1000 / PER
+    return None if price_per_1000 is None else ledger.asked * price_per_1000 / PER
 
 
 def api_section(ledger: DayLedger, calls: Calls, price_per_1000: float | None) -> list[str]:
@@ -88,7 +89,7 @@ def api_section(ledger: DayLedger, calls: Calls, price_per_1000: float | None) -
         [f"requests answered by {text(_host(endpoint))}", count(answers.requests)]
         for endpoint, answers in ledger.endpoints.items()
     ]
-    rows += [["phones answered", count(ledger.answers)]]
+    rows += [["phones asked", count(ledger.asked)], ["phones answered", count(ledger.answered)]]
     rows += [
         [f"phones left unanswered, listed ones too: {text(reason)}", count(phones)]
         for reason, phones in sorted(ledger.unanswered.items())
@@ -107,12 +108,12 @@ def api_section(ledger: DayLedger, calls: Calls, price_per_1000: float | None) -
             ["seconds spent asking", f"{calls.seconds:,.1f}"],
             ["runs that asked", count(calls.runs)],
         ]
-    elif ledger.answers:
+    elif ledger.asked:
         blocks.append("Dagster has no record of the runs that asked, only the ledger has.")
     else:
         blocks.append("CCC was not asked for this day: every answer was on record already.")
     if price_per_1000 is not None:
-        price = f"cost, at {price_per_1000:,.2f} for {PER:,} phones answered"
+        price = f"cost at most, at {price_per_1000:,.2f} for {PER:,} phones asked"
         rows.append([price, f"{cost(ledger, price_per_1000):,.2f}"])
     return [*blocks, table(["measure", "value"], rows)]
 

@@ -15,15 +15,17 @@ from etl_dagster.warehouse.templates import render
 
 @dataclass(frozen=True)
 class Answers:
-    """What came from one address.
+    """What one address was asked and answered; a phone asked about twice counts twice.
 
     Attributes:
-        requests: requests that were answered.
-        phones: phones in those answers; one asked about twice counts twice.
+        asked: phones that it was to answer about.
+        requests: requests that it answered.
+        answered: phones in those answers.
     """
 
+    asked: int
     requests: int
-    phones: int
+    answered: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ class DayLedger:
     Attributes:
         phones: distinct valid phones of its leads.
         unjudged: leads that no stage has decided on.
-        endpoints: address to CCC's answers from it.
+        endpoints: CCC's address to what it was asked and answered.
         unanswered: why CCC's newest word on a phone is UNKNOWN, to phones.
         list_versions: the Do-Not-Call lists and versions that were asked, to phones.
     """
@@ -45,9 +47,14 @@ class DayLedger:
     list_versions: Mapping[str, int]
 
     @property
-    def answers(self) -> int:
-        """Phones that CCC answered about; one asked about twice counts twice."""
-        return sum(found.phones for found in self.endpoints.values())
+    def asked(self) -> int:
+        """Phones that CCC was to answer about; one asked about twice counts twice."""
+        return sum(found.asked for found in self.endpoints.values())
+
+    @property
+    def answered(self) -> int:
+        """Phones that it answered about; one asked about twice counts twice."""
+        return sum(found.answered for found in self.endpoints.values())
 
 
 def read_day_ledger(session: Session, lead_date: date, *, scrubbed_at: datetime) -> DayLedger:
@@ -64,12 +71,12 @@ def read_day_ledger(session: Session, lead_date: date, *, scrubbed_at: datetime)
         phones=int(session.scalar(sql("count_day_phones"), values)),
         unjudged=int(session.scalar(sql("count_unjudged"), values)),
         endpoints={
-            str(endpoint): Answers(int(requests), int(phones))
-            for endpoint, requests, phones in session.rows(sql("count_answers"), values)
+            str(endpoint): Answers(*map(int, numbers))
+            for endpoint, *numbers in session.rows(sql("count_answers"), values)
         },
         unanswered={
             str(reason): int(phones)
-            for reason, phones in session.rows(render("count_unanswered"), values)
+            for reason, phones in session.rows(render("count_day_unanswered"), values)
         },
         list_versions={
             str(versions): int(phones)

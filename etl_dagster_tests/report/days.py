@@ -21,7 +21,9 @@ EMPTY = Day(lead_date=DAY.lead_date, campaigns={}, phones={}, lists={}, reasons=
 WEEK_BEFORE = Day(lead_date=date(2026, 11, 13), campaigns={}, phones={}, lists={}, reasons={})
 LEDGER = DayLedger(
     phones=1_253,
-    endpoints={"https://ccc.example/v1.5/Scrub/litigator": Answers(requests=3, phones=2_500)},
+    endpoints={
+        "https://ccc.example/v1.5/Scrub/litigator": Answers(asked=2_540, requests=3, answered=2_500)
+    },
     unanswered={"timeout": 40},
     list_versions={"internal@3;national@12": 1_253},
 )

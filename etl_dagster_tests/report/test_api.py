@@ -34,8 +34,8 @@ def test_no_calls_are_no_calls() -> None:
     assert Calls.of({}) == Calls.of({("run", "a"): {}}) == Calls()
 
 
-def test_every_answer_on_record_was_bought() -> None:
-    assert cost(LEDGER, 4.5) == pytest.approx(11.25)
+def test_every_phone_asked_about_may_be_on_the_bill() -> None:
+    assert cost(LEDGER, 4.5) == pytest.approx(11.43)
     assert cost(LEDGER, 0.0) == 0.0
     assert cost(LEDGER, None) is None
 
@@ -45,12 +45,13 @@ def test_the_section_tells_ledger_and_runs() -> None:
     assert title == "## CCC API"
     for row in (
         "| requests answered by ccc.example | 3 |",
+        "| phones asked | 2,540 |",
         "| phones answered | 2,500 |",
         "| phones left unanswered, listed ones too: timeout | 40 |",
         "| circuit breaker openings | 2 |",
         "| latency p95, slowest chunk, ms | 900.0 |",
         "| phones a second | 500 |",
-        "| cost, at 4.50 for 1,000 phones answered | 11.25 |",
+        "| cost at most, at 4.50 for 1,000 phones asked | 11.43 |",
     ):
         assert row in table
     assert "cost" not in api_section(LEDGER, CALLS, None)[1]

@@ -41,7 +41,7 @@ def test_leads_without_a_decision_are_counted(tables: Tables) -> None:
     assert read_day(tables.session, DAY).total.unknown == 1
 
 
-def test_answers_are_counted_each_time_they_were_bought(tables: Tables) -> None:
+def test_phones_count_each_time_they_were_asked_about(tables: Tables) -> None:
     tables.said("ccc", Verdict.CLEAR, A, B)
     tables.said("ccc", Verdict.LISTED, C)
     tables.said("ccc", Verdict.CLEAR, A, at=LATER)
@@ -49,8 +49,8 @@ def test_answers_are_counted_each_time_they_were_bought(tables: Tables) -> None:
     tables.said("ccc", Verdict.CLEAR, A, chunk=NEXT)
     tables.said("dnc", Verdict.CLEAR, A)
     found = read(tables)
-    assert found.endpoints == {"nowhere": Answers(requests=3, phones=4)}
-    assert found.answers == 4
+    assert found.endpoints == {"nowhere": Answers(asked=5, requests=3, answered=4)}
+    assert (found.asked, found.answered) == (5, 4)
 
 
 def test_a_phone_is_unanswered_as_long_as_the_newest_word_on_it_is_none(tables: Tables) -> None:
