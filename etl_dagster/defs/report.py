@@ -11,6 +11,7 @@ from typing import Final
 
 import dagster as dg
 
+from etl_dagster.defs import catalog
 from etl_dagster.defs.partitions import daily_partitions, partition_key
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import (
@@ -41,6 +42,7 @@ def build_scrub_report(settings: Settings) -> dg.AssetsDefinition:
         group_name="publish",
         kinds={"markdown"},
         owners=["team:data"],
+        tags=catalog.tags("publish"),
         code_version="2",
         description=(
             "A page a day: the funnel by campaign, as numbers and picture; why phones are unknown"
