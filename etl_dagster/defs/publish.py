@@ -1,4 +1,4 @@
-"""The stage `publish`: the leads that may be called, and the day's report."""
+"""The stage `publish`: the leads that may be called."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ import dagster as dg
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
-from etl_dagster.defs.partitions import chunk_partitions, chunks_in, daily_partitions
+from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
     Progress,
@@ -18,7 +18,6 @@ from etl_dagster.defs.resources import (
     DncStoreResource,
     HostLocks,
     PolicyResource,
-    ReportsResource,
     WarehouseResource,
 )
 from etl_dagster.defs.retract import retract_listed
@@ -26,10 +25,8 @@ from etl_dagster.defs.scrub import SOURCE
 from etl_dagster.findings import Finding, Level
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import publication
-from etl_dagster.warehouse.funnel import read_day
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import NotProvenError
-from etl_dagster.warehouse.report import render_report
 
 
 def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
@@ -134,40 +131,3 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=seconds(step), check_results=checks.results())
 
     return callable_leads
-
-
-def build_scrub_report(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `scrub_report`."""
-
-    @dg.asset(
-        partitions_def=daily_partitions(settings),
-        deps=["callable_leads"],
-        group_name="publish",
-        kinds={"markdown"},
-        owners=["team:data"],
-        tags=catalog.tags("publish"),
-        code_version="1",
-        description="A page with the day's funnel by campaign. Counts only, nobody's data.",
-    )
-    def scrub_report(
-        context: dg.AssetExecutionContext,
-        warehouse: WarehouseResource,
-        reports: ReportsResource,
-        progress: dg.ResourceParam[Progress],
-    ) -> dg.MaterializeResult:
-        step = progress.logger(context)
-        day = context.partition_time_window.start.date()
-        with warehouse.for_step(context).session() as session:
-            found = read_day(session, day)
-        text = render_report(found)
-        path = reports.write(f"scrub_report_{day}.md", text)
-        step.progress(100, f"{day}: report written")
-        return dg.MaterializeResult(
-            metadata={
-                "report": dg.MetadataValue.md(text),
-                "path": dg.MetadataValue.path(path),
-                **vars(found.total),
-            }
-        )
-
-    return scrub_report
