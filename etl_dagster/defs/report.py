@@ -43,6 +43,7 @@ def build_scrub_report(settings: Settings) -> dg.AssetsDefinition:
         kinds={"markdown"},
         owners=["team:data"],
         tags=catalog.tags("publish"),
+        metadata=catalog.links("funnel", "count_phones", "count_answers", docs=["operations.md"]),
         code_version="2",
         description=(
             "A page a day: the funnel by campaign, as numbers and picture; why phones are unknown"
