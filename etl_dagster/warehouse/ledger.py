@@ -1,29 +1,23 @@
 """The ledger: verdicts appended in batches whose digests chain, never updated.
 
-Belongs here: what a batch looks like as rows, its digest, appending it. Does not: where verdicts
-come from, or reading them back for a decision (`scrubbing.py`).
+Belongs here: what a batch looks like as rows, appending it. Does not: where verdicts come from,
+reading them back for a decision (`scrubbing.py`), digests (`canonical.py`), or holding what is
+stored to them (`verification.py`).
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest, rows_digests
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
-
-FIRST_DIGEST: Final = "0" * 64
-"""What the first batch of a chain has as its predecessor's digest."""
-MISSING: Final = ""
-"""How a missing value is written in the canonical text of a row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,36 +75,14 @@ def append(session: Session, batches: Iterable[LedgerBatch], *, origin: Provenan
     tables = [(batch, _rows(batch, origin)) for batch in batches if len(batch.phones)]
     if not tables:
         return 0
+    rows = pa.concat_tables([each for _, each in tables])
+    sizes = [each.num_rows for _, each in tables]
+    digests = rows_digests(rows, np.repeat(np.arange(len(sizes)), sizes), len(sizes))
     with session.transaction():
-        session.load("PHONE_VERDICTS", pa.concat_tables([rows for _, rows in tables]))
-        session.load("SCRUB_BATCHES", _chain(session, tables, origin))
-    return sum(rows.num_rows for _, rows in tables)
-
-
-def digest(rows: pa.Table) -> str:
-    """SHA-256 over the canonical text of ledger rows: one line a row, sorted by phone.
-
-    A line has phone, source, verdict, reason, list_versions, checked_at, valid_until, policy_hash
-    and evidence_hash, separated by a vertical bar; moments in microseconds since 1970, UTC.
-    """
-    rows = rows.sort_by("PHONE")
-    text = [
-        rows["PHONE"].cast(pa.int64()).cast(pa.string()),
-        *(rows[name].cast(pa.string()) for name in ("SOURCE", "VERDICT", "REASON")),
-        rows["LIST_VERSIONS"].cast(pa.string()),
-        *(
-            rows[name].cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.string())
-            for name in ("CHECKED_AT", "VALID_UNTIL")
-        ),
-        *(rows[name].cast(pa.string()) for name in ("POLICY_HASH", "EVIDENCE_HASH")),
-    ]
-    filled = [pc.fill_null(column, MISSING) for column in text]
-    lines = pc.binary_join_element_wise(*filled, "|")
-    sha = hashlib.sha256()
-    for chunk in lines.chunks:
-        sha.update("\n".join(chunk.to_pylist()).encode())
-        sha.update(b"\n")
-    return sha.hexdigest()
+        session.load("PHONE_VERDICTS", rows)
+        chain = _chain(session, [batch for batch, _ in tables], digests, origin)
+        session.load("SCRUB_BATCHES", chain)
+    return sum(sizes)
 
 
 def _rows(batch: LedgerBatch, origin: Provenance) -> pa.Table:
@@ -141,28 +113,25 @@ def _rows(batch: LedgerBatch, origin: Provenance) -> pa.Table:
 
 
 def _chain(
-    session: Session, tables: Sequence[tuple[LedgerBatch, pa.Table]], origin: Provenance
+    session: Session, batches: Sequence[LedgerBatch], digests: Sequence[str], origin: Provenance
 ) -> pa.Table:
     last = session.row(sql("select_last_batch"), {**origin.chunk.values, "source": origin.source})
-    position, previous = (int(last[0]), str(last[1])) if last else (0, FIRST_DIGEST)
+    end, previous = (int(last[0]), str(last[1])) if last else (0, FIRST_DIGEST)
     records = []
-    for batch, rows in tables:
-        position += 1
-        own = hashlib.sha256(f"{previous}{digest(rows)}".encode()).hexdigest()
-        records.append(
-            {
-                "BATCH_ID": batch.batch_id,
-                "LEAD_DATE": origin.chunk.lead_date,
-                "CHUNK": origin.chunk.number,
-                "SOURCE": origin.source,
-                "POSITION": position,
-                "ROW_COUNT": rows.num_rows,
-                "DIGEST": own,
-                "PREV_DIGEST": previous,
-                "ENDPOINT": batch.endpoint,
-                "DEPLOYMENT": origin.deployment,
-                "CREATED_AT": datetime.now(UTC).replace(tzinfo=None),
-            }
+    for position, (batch, rows) in enumerate(zip(batches, digests, strict=True), end + 1):
+        record = BatchRecord(
+            batch_id=batch.batch_id,
+            lead_date=origin.chunk.lead_date,
+            chunk=origin.chunk.number,
+            source=origin.source,
+            position=position,
+            row_count=len(batch.phones),
+            digest="",
+            prev_digest=previous,
+            endpoint=batch.endpoint,
+            deployment=origin.deployment,
+            created_at=datetime.now(UTC).replace(tzinfo=None),
         )
-        previous = own
+        previous = batch_digest(record, rows)
+        records.append(asdict(replace(record, digest=previous)))
     return pa.Table.from_pylist(records)
