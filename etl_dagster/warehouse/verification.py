@@ -1,0 +1,206 @@
+"""The ledger held against its own digests, and against heads that were kept elsewhere.
+
+Belongs here: what is read, in which order, how much at once. Does not: what counts as wrong
+(`examination.py`), the file of heads (`heads.py`).
+
+It may run beside runs that append. An append commits rows and batches together, so of any batch
+that was read, all rows are there for a later statement: batches are read first, then rows. Rows
+that came in between belong to batches that were not read; they are told from rows without a batch
+by looking for their batches once more. That holds at the isolation that Snowflake has, where each
+statement sees what was committed before it began.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from etl_dagster.warehouse.canonical import BatchRecord, version_of
+from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
+from etl_dagster.warehouse.heads import Head
+from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import Statement, sql
+from etl_dagster.warehouse.templates import fragment, render
+
+ROWS_AT_ONCE: Final = 250_000
+"""Chains are read together up to so many rows; a longer one is read alone."""
+
+
+@dataclass(kw_only=True)
+class Verification:
+    """What was examined, and what is wrong.
+
+    Attributes:
+        chains: chains.
+        batches: batches of them.
+        rows: rows of PHONE_VERDICTS.
+        older: batches whose digest is of an older form, which covers less.
+        appended: batches that were appended meanwhile, and are left to the next verification.
+        anchored: heads that were found again.
+        flaws: what is wrong.
+    """
+
+    chains: int = 0
+    batches: int = 0
+    rows: int = 0
+    older: int = 0
+    appended: int = 0
+    anchored: int = 0
+    flaws: list[Flaw] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.flaws
+
+
+def verify(
+    session: Session,
+    *,
+    first: date = date.min,
+    last: date = date.max,
+    heads: Iterable[Head] = (),
+    rows_at_once: int = ROWS_AT_ONCE,
+) -> Verification:
+    """Recompute every digest of some days and hold the ledger to them.
+
+    Args:
+        session: a session without an open transaction, in which each statement sees what is
+            committed.
+        first: the first day.
+        last: the last day.
+        heads: heads that were kept, which must be in their chains; those of other days are left
+            out.
+        rows_at_once: bounds the memory.
+    """
+    found = Verification()
+    days = {"first": first, "last": last}
+    wanted = {_chain_of(head): head for head in heads if first <= head.lead_date <= last}
+    known = session.rows(sql("select_chains"), days)
+    chains = sorted(
+        (ChainKey(day, int(chunk), source), int(rows)) for day, chunk, source, rows in known
+    )
+    ends: dict[ChainKey, int] = {}
+    for reach in _reaches(chains, rows_at_once):
+        batches = _batches(session, reach)
+        rows = session.arrow_table(_statement("select_ledger_rows"), reach)
+        flaws, strays = examine(batches, rows)
+        found.flaws += flaws
+        if strays:
+            _judge_strays(session, reach, strays, found)
+        found.rows += rows.num_rows
+        found.batches += len(batches)
+        found.chains += len({key_of(batch) for batch in batches})
+        found.older += sum(version_of(batch.digest) == 1 for batch in batches)
+        for batch in batches:
+            key = key_of(batch)
+            ends[key] = max(ends.get(key, 0), batch.position)
+            head = wanted.get(key)
+            if head and (head.position, head.digest) == (batch.position, batch.digest):
+                del wanted[key]
+                found.anchored += 1
+    found.flaws += [_lost(head, ends.get(key, 0)) for key, head in wanted.items()]
+    found.flaws += _repeated(session, days)
+    found.flaws.sort(key=lambda flaw: (flaw.key, flaw.position or 0, flaw.batch_id, flaw.kind))
+    return found
+
+
+def _statement(name: str) -> Statement:
+    return render(name, chain_range=fragment("chain_range"))
+
+
+def _reaches(
+    chains: Sequence[tuple[ChainKey, int]], rows_at_once: int
+) -> Iterator[dict[str, object]]:
+    """Cut the chains, which are in order, where enough rows are together."""
+    part: list[ChainKey] = []
+    size = 0
+    for key, rows in chains:
+        if part and size + rows > rows_at_once:
+            yield _reach(part)
+            part, size = [], 0
+        part.append(key)
+        size += rows
+    if part:
+        yield _reach(part)
+
+
+def _reach(chains: Sequence[ChainKey]) -> dict[str, object]:
+    """What `chain_range` binds."""
+    start, end = chains[0], chains[-1]
+    return {
+        "first_date": start.lead_date,
+        "first_chunk": start.chunk,
+        "first_source": start.source,
+        "last_date": end.lead_date,
+        "last_chunk": end.chunk,
+        "last_source": end.source,
+    }
+
+
+def _batches(session: Session, reach: dict[str, object]) -> list[BatchRecord]:
+    table = session.arrow_table(_statement("select_batches"), reach)
+    table = table.rename_columns([name.lower() for name in table.column_names])
+    return [BatchRecord(**row) for row in table.to_pylist()]
+
+
+def _judge_strays(
+    session: Session, reach: dict[str, object], strays: Sequence[Strays], found: Verification
+) -> None:
+    """Tell rows without a batch from rows whose batch was appended after the batches were read."""
+    homes: dict[str, list[ChainKey]] = {}
+    rows = session.rows(_statement("select_batches_of_rows"), reach)
+    for batch_id, day, chunk, source in rows:
+        homes.setdefault(batch_id, []).append(ChainKey(day, int(chunk), source))
+    for stray in strays:
+        home = homes.get(stray.batch_id, [])
+        if stray.key in home:
+            found.appended += 1
+            continue
+        if home:
+            kind, says = "foreign_rows", f"rows of a batch of {_name(home[0])}"
+        else:
+            kind, says = "no_batch", "rows without a batch"
+        found.flaws.append(
+            Flaw(
+                kind=kind,
+                says=says,
+                key=stray.key,
+                batch_id=stray.batch_id,
+                rows=stray.rows,
+                phones=stray.phones,
+            )
+        )
+
+
+def _repeated(session: Session, days: dict[str, date]) -> Iterator[Flaw]:
+    for day, chunk, source, position, batch_id in session.rows(
+        sql("select_repeated_batches"), days
+    ):
+        yield Flaw(
+            kind="batch_id",
+            says="another batch has its id, too",
+            key=ChainKey(day, int(chunk), source),
+            position=int(position),
+            batch_id=batch_id,
+        )
+
+
+def _chain_of(head: Head) -> ChainKey:
+    return ChainKey(head.lead_date, head.chunk, head.source)
+
+
+def _lost(head: Head, end: int) -> Flaw:
+    """What is wrong where a head is not in its chain any more."""
+    if not end:
+        says = "the chain is gone"
+    elif end < head.position:
+        says = f"the chain ends at position {end:,}"
+    else:
+        says = "another batch is there, or none"
+    says = f"the batch that was the head at position {head.position:,} is lost: {says}"
+    return Flaw(kind="head", says=says, key=_chain_of(head), position=head.position)
+
+
+def _name(key: ChainKey) -> str:
+    return f"{key.lead_date} chunk {key.chunk:02d} {key.source}"
