@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ELSEWHERE: Final = {
     "dnc": "etl_dagster.dnc.cli",
+    "ledger": "etl_dagster.cli_ledger",
     "preview": "etl_dagster.cli_preview",
     "sandbox": "etl_dagster.sandbox.cli",
 }
@@ -54,6 +55,8 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors whose message is all that a user needs; the modules are loaded if they were raised."""
     names = {
         "etl_dagster.settings": "SettingsError",
+        "etl_dagster.signatures": "KeyFileError",
+        "etl_dagster.warehouse.heads": "HeadsError",
         "etl_dagster.leads.campaigns": "CampaignError",
         "etl_dagster.leads.policy": "PolicyError",
         "etl_dagster.warehouse.errors": "WarehouseError",

@@ -222,6 +222,11 @@ class Settings(BaseModel):
         60.0, alias="CCC_BREAKER_RESET_SECONDS", gt=0, description="Seconds until a probe"
     )
 
+    ledger_key_path: Path | None = Field(
+        None,
+        alias="ETL_LEDGER_KEY_PATH",
+        description="Private key file (PEM, Ed25519) that signs the ledger's heads",
+    )
     redis_url: SecretStr | None = Field(
         None,
         alias="ETL_REDIS_URL",
@@ -264,7 +269,9 @@ class Settings(BaseModel):
             raise SettingsError(_refusal(faults))
         return settings
 
-    @field_validator("home", "campaigns_dir", "policy_file", "dnc_db_path", "dnc_inbox")
+    @field_validator(
+        "home", "campaigns_dir", "policy_file", "ledger_key_path", "dnc_db_path", "dnc_inbox"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().resolve() if path else None

@@ -1,0 +1,162 @@
+"""`etl-dagster ledger` on the ledger of real runs: whole, damaged, cut off."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from etl_dagster.cli_ledger import masked
+from etl_dagster.sandbox import sidecar
+from etl_dagster.sandbox.snowflake import NAME, start_snowflake
+from etl_dagster_tests.defs.conftest import small_world
+from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, person
+from etl_dagster_tests.test_cli import invoke
+
+PHONES = re.compile(r"\b\d{10}\b")
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A world after some days: two runs of a day, one of them asking again, and an opt-out."""
+    folder = tmp_path_factory.mktemp("cli_ledger")
+    start_snowflake(folder)
+    with ExitStack() as stack:
+        stack.callback(sidecar.stop, NAME, folder)
+        made = small_world(stack, folder, folder, {"ETL_CHUNKS": "2"})
+        made.people([*crowd(24), *crowd(8, start=24, day=EARLIER), person(99, CLEAN[1])])
+        for run in (made.run(EARLIER, to=DAY), made.run(DAY, force=True)):
+            assert run.success, run.error
+        made.opt_out(CLEAN[1])
+        retraction = made.run(job="retract_listed", tags={})
+        assert retraction.success, retraction.error
+        yield made
+
+
+def ledger(line: Line, *arguments: str, **environment: str) -> Result:
+    return invoke({**line.environment, **environment}, "ledger", *arguments)
+
+
+def verified(line: Line, folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    file = folder / "found.json"
+    result = ledger(line, "verify", "--json", str(file), *arguments)
+    return result.exit_code, json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_the_ledger_of_real_runs_is_whole(line: Line, tmp_path: Path) -> None:
+    result = ledger(line, "verify", "--json", str(tmp_path / "found.json"))
+    assert result.exit_code == 0, result.output
+    assert "WHOLE: the ledger is as it was written" in result.output
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert found["findings"] == []
+    assert found["rows"] == line.count("PHONE_VERDICTS") > 0
+    assert found["batches"] == line.count("SCRUB_BATCHES")
+    assert (found["batches_of_older_form"], found["batches_appended_meanwhile"]) == (0, 0)
+    code, earlier = verified(line, tmp_path, "--from", str(EARLIER), "--to", str(EARLIER))
+    assert code == 0
+    assert 0 < earlier["rows"] < found["rows"]
+
+
+def test_a_changed_verdict_is_named_and_its_phone_is_masked(line: Line, tmp_path: Path) -> None:
+    where = f"lead_date = '{DAY}' AND source = 'ccc' AND verdict = 'LISTED'"
+    (first, *_) = line.rows(f"SELECT phone, batch_id FROM PHONE_VERDICTS WHERE {where}")
+    where = f"phone = {first['PHONE']} AND batch_id = '{first['BATCH_ID']}'"
+    with line.session() as session:
+        session.execute(f"UPDATE PHONE_VERDICTS SET verdict = 'CLEAR' WHERE {where}")
+    try:
+        result = ledger(line, "verify")
+        assert result.exit_code == 1
+        assert "NOT WHOLE: 1 findings" in result.output
+        assert not PHONES.search(result.output)
+        code, found = verified(line, tmp_path)
+        (finding,) = found["findings"]
+        assert (code, found["whole"], finding["kind"]) == (1, False, "digest")
+        assert (finding["date"], finding["source"]) == (str(DAY), "ccc")
+        assert finding["batch_id"] == first["BATCH_ID"]
+        assert finding["phones"] == [masked(first["PHONE"])]
+        assert verified(line, tmp_path, "--to", str(EARLIER))[0] == 0
+        _, found = verified(line, tmp_path, "--show-phones")
+        assert found["findings"][0]["phones"] == [str(first["PHONE"])]
+    finally:
+        with line.session() as session:
+            session.execute(f"UPDATE PHONE_VERDICTS SET verdict = 'LISTED' WHERE {where}")
+    assert ledger(line, "verify").exit_code == 0
+
+
+def test_signed_heads_are_found_again_and_show_a_cut_off_end(line: Line, tmp_path: Path) -> None:
+    made = ledger(line, "keygen", "--out", str(tmp_path / "keys"))
+    assert made.exit_code == 0, made.output
+    private, public = (str(tmp_path / "keys" / f"ledger_key{end}.pem") for end in ("", ".pub"))
+    file = tmp_path / "heads.json"
+    written = ledger(line, "heads", "--out", str(file), ETL_LEDGER_KEY_PATH=private)
+    assert written.exit_code == 0, written.output
+    assert "(signed)" in written.output
+    anchored = ("verify", "--heads", str(file), "--public-key", public)
+    result = ledger(line, *anchored)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"\d+ heads found again", result.output)
+
+    chain = f"lead_date = '{DAY}' AND chunk = 0 AND source = 'ccc'"
+    with line.session() as session:
+        end = session.scalar(f"SELECT MAX(position) FROM SCRUB_BATCHES WHERE {chain}")
+        last = session.scalar(
+            f"SELECT batch_id FROM SCRUB_BATCHES WHERE {chain} AND position = {end}"
+        )
+        for name in ("PHONE_VERDICTS", "SCRUB_BATCHES"):
+            session.execute(f"CREATE TABLE {name}_KEPT AS SELECT * FROM {name}")
+            session.execute(f"DELETE FROM {name} WHERE batch_id = '{last}'")
+    try:
+        assert ledger(line, "verify").exit_code == 0
+        result = ledger(line, *anchored)
+        assert result.exit_code == 1
+        assert f"position {end}" in " ".join(result.output.split())
+    finally:
+        with line.session() as session:
+            for name in ("PHONE_VERDICTS", "SCRUB_BATCHES"):
+                session.execute(f"DELETE FROM {name}")
+                session.execute(f"INSERT INTO {name} SELECT * FROM {name}_KEPT")
+
+    unsigned = ledger(line, "heads", "--out", str(tmp_path / "plain.json"))
+    assert "not signed: ETL_LEDGER_KEY_PATH is not set" in unsigned.output
+    refused = ledger(
+        line, "verify", "--heads", str(tmp_path / "plain.json"), "--public-key", public
+    )
+    assert refused.exit_code == 1
+    assert "is not signed" in refused.output
+    assert "Traceback" not in refused.output
+
+
+def test_a_key_that_is_none_is_one_line(line: Line, tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_text("hush", encoding="utf-8")
+    result = ledger(
+        line, "heads", "--out", str(tmp_path / "heads.json"), ETL_LEDGER_KEY_PATH=str(path)
+    )
+    assert result.exit_code == 1
+    assert "key.pem is not an Ed25519 private key" in " ".join(result.output.split())
+    assert "hush" not in result.output
+    assert not (tmp_path / "heads.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "--from", "2026-11-21", "--to", "2026-11-20"], "--from is after --to"),
+        (["verify", "--public-key", __file__], "is for a file of --heads"),
+        (["verify", "--heads", "/nonexistent"], "does not exist"),
+        (["heads"], "Missing option '--out'"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(arguments: list[str], message: str) -> None:
+    result = invoke({}, "ledger", *arguments)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_a_phone_is_masked_to_its_last_two_digits() -> None:
+    assert masked(4075550123) == "********23"
+    assert masked(7) == "********07"
