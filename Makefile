@@ -39,6 +39,8 @@ bench: setup ## every figure that the docs quote, at full size (some five minute
 	@$(BIN)/python -m benchmarks.dnc --numbers 2.5e8 --queries 3e6 --rows 2e7 --json docs/figures/dnc.json
 	@echo "== CCC scrub"
 	@$(BIN)/python -m benchmarks.ccc --json docs/figures/ccc.json
+	@echo "== ledger"
+	@$(BIN)/python -m benchmarks.ledger --verdicts 1e6 --json docs/figures/ledger.json
 
 setup: $(VENV)/.ready ## the environment, from the hash-locked requirements
 
