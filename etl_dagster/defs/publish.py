@@ -73,7 +73,7 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
         chunks = chunks_in(context)
         refused: list[str] = []
         with (
-            dnc_store.open(max_age_days=rules.dnc_max_age_days) as store,
+            dnc_store.open(rules) as store,
             warehouse.for_step(context).session() as session,
         ):
             schema = column_schema(checks.tables(session, "callable_leads"))

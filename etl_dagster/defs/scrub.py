@@ -166,7 +166,7 @@ class Scrubbed:
 def _opened(dnc_store: DncStoreResource, policy: Policy, checks: CheckLog) -> Iterator[DncStore]:
     """The store, which tests itself when it is opened; what it finds is a check."""
     try:
-        store = dnc_store.open(max_age_days=policy.dnc_max_age_days)
+        store = dnc_store.open(policy)
     except DncError as error:
         raise checks.stop(DNC_CANARY, Finding(level=Level.WRONG, says=str(error))) from error
     says = "the store is intact and finds what it must"
