@@ -6,7 +6,7 @@ at which moment, which needs time zones.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import time
 from typing import Final
 
@@ -41,6 +41,12 @@ class Hours:
 
     default: Window = FEDERAL
     states: Mapping[str, Window] = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> "Hours":
+        """The same hours without states whose window is the default."""
+        own = {code: window for code, window in self.states.items() if window != self.default}
+        return replace(self, states=own)
 
 
 def parse_window(text: str) -> Window | None:

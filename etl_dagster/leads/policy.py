@@ -100,6 +100,7 @@ class Policy:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the policy's meaning (64 hex digits): comments and order do not count."""
-        meaning = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+        """SHA-256 of the policy's meaning (64 hex digits): how it is written does not count."""
+        said = replace(self, ccc_ttl_days=float(self.ccc_ttl_days), hours=self.hours.meaning)
+        meaning = json.dumps(asdict(said), sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(meaning.encode()).hexdigest()

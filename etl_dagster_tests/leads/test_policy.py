@@ -63,6 +63,7 @@ def test_the_hash_is_of_the_meaning(tmp_path: Path) -> None:
         "[hours]\n",
         '[hours]\ndefault = "08:00-21:00"\n',
         '[hours]\ndefault = "08:00-21:00"\n[hours.states]\n',
+        '[hours.states]\nGA = "08:00-21:00"\n',
     ],
 )
 def test_an_optional_key_with_its_default_keeps_the_hash(default: str) -> None:
