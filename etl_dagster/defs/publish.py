@@ -23,14 +23,15 @@ from etl_dagster.defs.resources import (
 )
 from etl_dagster.defs.retract import retract_listed
 from etl_dagster.findings import Finding, Level
+from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import publication
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import NotProvenError
 
 
-def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `callable_leads`."""
+def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefinition:
+    """The asset `callable_leads`; the policy in force shows in its code version."""
 
     @dg.asset(
         partitions_def=chunk_partitions(settings),
@@ -40,7 +41,7 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
         group_name="publish",
         kinds={"snowflake", "table"},
         owners=["team:data"],
-        code_version="1",
+        code_version=catalog.code_version("1", in_force),
         tags=catalog.tags("publish"),
         metadata={
             "dagster/table_name": f"{settings.snowflake_schema}.CALLABLE_LEADS",
