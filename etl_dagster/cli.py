@@ -89,7 +89,11 @@ def run(  # noqa: PLR0913  one option each
     force: bool,
     json_file: Path | None,
 ) -> None:
-    """Run a day, or a range of days, through Dagster; print what became of the leads."""
+    """Run a day, or a range of days, through Dagster; print what became of the leads.
+
+    Of a range, days that are finished are skipped, so that the same command goes on where it was
+    interrupted; --force runs them again, and asks CCC again about every phone.
+    """
     wanted = _days(day, first, last)
     settings = _settings()
     newest = datetime.now(UTC).date() - timedelta(days=1)
@@ -109,10 +113,16 @@ def run(  # noqa: PLR0913  one option each
 
         with Launcher(settings, listeners=(display,)) as launcher:
             failures = launcher.load_lists() or launcher.retract()
-            results = [
-                launcher.run_day(day, campaigns=campaigns, force=force)
-                for day in (wanted if not failures else [])
-            ]
+            finished = launcher.finished_days(campaigns) if first and not force else set()
+            due = [] if failures else [each for each in wanted if each not in finished]
+            results = [launcher.skip_day(each) for each in wanted if each in finished]
+            if results:
+                console.print(f"{len(results):,} of {len(wanted):,} days are finished already")
+            for done, each in enumerate(due):
+                if len(wanted) > 1:
+                    display.day(each, done=done, days=len(due))
+                results.append(launcher.run_day(each, campaigns=campaigns, force=force))
+            results.sort(key=lambda result: result.lead_date)
     with connect(settings).session() as session:
         names = campaigns or launcher.campaigns
         days = [(result, read_day(session, result.lead_date, names)) for result in results]
@@ -203,6 +213,7 @@ def ui(port: int, options: tuple[str, ...]) -> None:
         with Launcher(settings) as launcher:
             launcher.load_lists()
         bring_up(settings)
+    click.echo(f"graph: http://127.0.0.1:{port}/asset-groups  (in some seconds; Ctrl-C stops it)")
     environment = {**os.environ, "DAGSTER_HOME": str(home), "ETL_HOME": str(settings.home)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would make every import slower
     os.chdir(home)  # where `dagster.yaml` is that shall count

@@ -14,11 +14,23 @@ from typing import Any, Final
 
 import dagster as dg
 
-from etl_dagster.defs import automation, dnc, enrich, extract, publish, resources, retract, scrub
+from etl_dagster.defs import (
+    automation,
+    catalog,
+    dnc,
+    enrich,
+    extract,
+    freshness,
+    publish,
+    report,
+    resources,
+    retract,
+    scrub,
+)
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.progress import Sink
-from etl_dagster.settings import Settings
+from etl_dagster.settings import Settings, SettingsError
 
 # One run for a day is the design, and 1.13, to which Dagster is pinned, calls the policy beta.
 warnings.filterwarnings("ignore", message=".*`backfill_policy`", category=dg.BetaWarning)
@@ -46,20 +58,28 @@ def build_defs(
         listeners: told all progress, besides Dagster.
 
     Raises:
-        SettingsError: the environment does not make a usable configuration.
+        SettingsError: the environment does not make a usable configuration, or names a campaign
+            that there is not.
         CampaignError: a campaign file cannot be used.
         PolicyError: the policy file cannot be used.
     """
     settings = settings or Settings.from_environment()
     campaigns = load_campaigns(settings.campaigns_dir)
+    names = {campaign.name for campaign in campaigns}
+    if strangers := sorted(set(settings.scheduled_campaigns) - names):
+        raise SettingsError(
+            f"ETL_SCHEDULE_CAMPAIGNS names {strangers[0]!r}, which is no campaign in"
+            f" {settings.campaigns_dir}; there are {', '.join(sorted(names))}"
+        )
     stages = dg.Definitions(
         assets=[
-            *extract.campaign_specs(campaigns),
+            *catalog.source_specs(settings, campaigns),
+            *extract.campaign_specs(settings, campaigns),
             extract.build_leads(settings, campaigns),
             enrich.build_ccc_enriched(settings),
             scrub.build_dnc_filtered(settings),
             publish.build_callable_leads(settings),
-            publish.build_scrub_report(settings),
+            report.build_scrub_report(settings),
             retract.build_retractions(settings),
             dnc.dnc_registry,
             dnc.internal_opt_outs,
@@ -71,7 +91,9 @@ def build_defs(
         },
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(stages, automation.build_automation(settings))
+    return dg.Definitions.merge(
+        stages, freshness.build_freshness(settings), automation.build_automation(settings)
+    )
 
 
 def build_resources(settings: Settings) -> dict[str, Any]:

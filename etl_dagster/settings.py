@@ -104,6 +104,12 @@ class Settings(BaseModel):
         le=31,
         description="So many days back phones that CCC left unanswered are asked about again",
     )
+    retry_unknown_minutes: float = Field(
+        10,
+        alias="ETL_RETRY_UNKNOWN_MINUTES",
+        ge=0,
+        description="So long such a chunk is left alone before it is tried again",
+    )
     unknown_warn: float = Field(
         0.05,
         alias="ETL_UNKNOWN_WARN",

@@ -4,7 +4,9 @@ Belongs here: layout. Does not: any number's origin.
 """
 
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -44,6 +46,21 @@ class RunDisplay:
             disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
+        self._began = time.monotonic()
+
+    def day(self, lead_date: date, *, done: int, days: int) -> None:
+        """Show which day of a range begins now, and how long the rest should take.
+
+        Args:
+            lead_date: the day.
+            done: days that ran before it.
+            days: days to run, all together.
+        """
+        elapsed = time.monotonic() - self._began
+        left = elapsed / done * (days - done) if done else 0.0
+        note = f", about {timedelta(seconds=round(left))} to go" if done else ""
+        self._tasks.clear()
+        self._console.print(f"[bold]{lead_date}[/]: day {done + 1:,} of {days:,}{note}")
 
     def __enter__(self) -> Self:
         """Start the bars."""
@@ -103,7 +120,8 @@ def print_days(
             console.print(counts_table("Phones on Do-Not-Call lists", "list", day.lists))
         if day.reasons:
             console.print(counts_table("Why phones are unknown", "reason", day.reasons))
-        console.print(seconds_table(result.seconds))
+        if result.seconds:
+            console.print(seconds_table(result.seconds))
         failures = {**failures, **result.failures}
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {escape(message)}")

@@ -212,6 +212,36 @@ def test_run_for_a_range_and_for_one_campaign(line: Line, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
+def test_a_range_goes_on_where_it_stopped(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "counts.json"
+    one = ("--campaign", "walk_in", "--json", str(file))
+    range_ = ("run", "--from", str(EARLIER), "--to", str(DAY))
+    assert invoke(line.environment, *range_, *one).exit_code == 0
+    counts = json.loads(file.read_text(encoding="utf-8"))
+
+    line.ccc.reset()
+    again = invoke(line.environment, *range_, *one)
+    assert again.exit_code == 0
+    assert "2 of 2 days are finished already" in again.output
+    assert line.ccc.stats()["requests"] == 0
+    skipped = json.loads(file.read_text(encoding="utf-8"))
+    assert [day["callable"] for day in skipped] == [day["callable"] for day in counts]
+    assert all(day["success"] for day in skipped)
+
+    line.fault("status", status=503)
+    assert invoke(line.environment, "run", "--date", str(EARLIER), *one, "--force").exit_code == 1
+    line.ccc.reset()
+    on = invoke(line.environment, *range_, *one)
+    assert on.exit_code == 0, on.output
+    assert "1 of 2 days are finished already" in on.output
+    assert f"{EARLIER}: day 1 of 1" in on.output
+    forced = invoke(line.environment, *range_, *one, "--force")
+    assert forced.exit_code == 0, forced.output
+    assert "finished already" not in forced.output
+    assert re.search(rf"{DAY}: day 2 of 2, about 0:\d\d:\d\d to go", forced.output)
+
+
+@pytest.mark.slow
 def test_a_run_that_fails_says_why_and_exits_with_1(line: Line, tmp_path: Path) -> None:
     file = tmp_path / "counts.json"
     result = invoke(line.environment, "run", "--campaign", "unheard_of", "--json", str(file))

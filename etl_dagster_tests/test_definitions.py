@@ -33,6 +33,7 @@ def _assets(repository: dg.RepositoryDefinition) -> Iterator[str]:
             "depends on": ", ".join(sorted(key.to_user_string() for key in node.parent_keys)),
             "kinds": ", ".join(sorted(node.kinds)),
             "owners": ", ".join(node.owners),
+            "tags": ", ".join(f"{k}={v}" for k, v in sorted(node.tags.items()) if "/" not in k),
             "code version": node.code_version,
             "partitions": _partitions(partitions),
             "backfill": node.backfill_policy and node.backfill_policy.policy_type.value,
@@ -93,10 +94,13 @@ def test_the_graph_is_the_one_that_was_reviewed() -> None:
 def test_every_asset_of_ours_says_what_it_is_and_whose() -> None:
     for node in build_defs(SETTINGS).get_repository_def().asset_graph.asset_nodes:
         assert node.description, node.key
-        assert node.code_version, node.key
         assert node.kinds, node.key
+        assert {"stage", "personal_data"} <= node.tags.keys(), node.key
+        if node.key.path[0] != "sources":  # those are not ours
+            assert node.code_version, node.key
         if node.is_materializable:
             assert node.owners, node.key
+            assert node.metadata["dagster/code_references"].code_references, node.key
 
 
 def test_the_stages_flow_from_one_to_the_next() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from etl_dagster.defs import catalog
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import DncStoreResource, HostLocks
 from etl_dagster.dnc import DncError, DncStore, ListStats, LoadResult, inbox
@@ -24,9 +25,12 @@ INTERNAL = "internal"
 
 @dg.asset(
     partitions_def=LISTS,
+    deps=[catalog.LIST_FILES],
     group_name="dnc",
     kinds={"sqlite"},
     owners=["team:compliance"],
+    tags=catalog.tags("dnc"),
+    metadata=catalog.links(docs=["operations.md"]),
     code_version="1",
     description=(
         "The Do-Not-Call store: one SQLite file with every version of every list. A partition is"
@@ -65,9 +69,12 @@ def dnc_registry(
 
 
 @dg.asset(
+    deps=[catalog.OPT_OUT_FILES],
     group_name="dnc",
     kinds={"sqlite"},
     owners=["team:compliance"],
+    tags=catalog.tags("dnc"),
+    metadata=catalog.links(docs=["operations.md"]),
     code_version="1",
     description=(
         "The company's own opt-outs: files from the opt-out inbox are recorded on the internal"

@@ -1,6 +1,6 @@
 """The stage `enrich`: every phone checked by the CCC litigator scrub."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from queue import SimpleQueue
 
@@ -8,19 +8,27 @@ import dagster as dg
 import numpy as np
 from pydantic import Field
 
-from etl_dagster.ccc import CccScrubber, Checkpoint, ScrubProgress
+from etl_dagster.ccc import CccCanaryError, CccScrubber, Checkpoint, ScrubProgress
+from etl_dagster.defs import catalog, history
+from etl_dagster.defs.checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
-from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
+from etl_dagster.defs.reporting import (
+    ChunkReport,
+    Progress,
+    column_schema,
+    counts_preview,
+    seconds,
+)
 from etl_dagster.defs.resources import CccResource, HostLocks, PolicyResource, WarehouseResource
+from etl_dagster.findings import Finding, Level, judge_rate
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import ledger, scrubbing
+from etl_dagster.warehouse import ledger, scrubbing, statistics
 from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.tables import columns
 
 SOURCE = "ccc"
 
@@ -39,13 +47,23 @@ def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         partitions_def=chunk_partitions(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=["leads"],
+        deps=["leads", catalog.CCC_API],
+        check_specs=check_specs("ccc_enriched"),
         group_name="enrich",
         kinds={"snowflake", "table"},
         owners=["team:data"],
         code_version="1",
         pool="ccc",
-        metadata={"dagster/table_name": f"{settings.snowflake_schema}.CCC_ENRICHED"},
+        tags=catalog.tags("enrich"),
+        metadata={
+            "dagster/table_name": f"{settings.snowflake_schema}.CCC_ENRICHED",
+            **catalog.links(
+                "create_chunk_evidence",
+                "select_phones_to_ask",
+                "insert_ccc_enriched",
+                docs=["operations.md"],
+            ),
+        },
         description=(
             "Each phone's litigator verdict. Phones without a valid answer in PHONE_VERDICTS are"
             " sent to the CCC API, nothing else leaves the warehouse; answers are appended to the"
@@ -64,11 +82,12 @@ def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        report = ChunkReport(context)
+        report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
         degraded: list[str] = []
         with warehouse.for_step(context).session() as session:
-            schema = column_schema(columns(session, "ccc_enriched"))
+            own = checks.tables(session, "ccc_enriched", "phone_verdicts", "scrub_batches")
+            schema = column_schema(own)
             for number, chunk in enumerate(chunks):
                 origin = Provenance(
                     chunk=chunk,
@@ -85,22 +104,38 @@ def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
                 ):
                     try:
                         metadata = _enrich(session, scrub, origin, rules, step, force=config.force)
+                    except CccCanaryError as error:
+                        wrong = Finding(level=Level.WRONG, says=str(error))
+                        raise checks.stop(CCC_CANARY, wrong) from error
                     finally:
                         changes.tell()
                     if scrub.summary.degraded:
                         degraded.append(str(chunk))
-                report.landed(chunk, {**metadata, "dagster/column_schema": schema})
+                checks.found(CCC_CANARY, _canary(metadata), chunk=chunk)
+                if settings.ccc_price_per_1000 is not None:
+                    asked = metadata["phones_asked"]
+                    metadata["cost"] = round(asked * settings.ccc_price_per_1000 / 1000, 4)
+                report.landed(
+                    chunk,
+                    {
+                        **metadata,
+                        "dagster/column_schema": schema,
+                        "preview": _preview(metadata),
+                    },
+                )
                 step.progress(100 * (number + 1) / len(chunks), f"{chunk}: done")
+            for day in sorted({chunk.lead_date for chunk in chunks}):
+                rates = statistics.listed_rates(session, SOURCE, day)
+                checks.found(LITIGATOR_RATE, judge_rate(*rates))
         if degraded:
             raise dg.Failure(
                 f"CCC did not answer for all phones of {', '.join(degraded)}: they are UNKNOWN and"
                 " will not be called. What was answered is kept; run again when the API is well,"
-                " which asks only for the rest",
+                " which asks only for the rest (the sensor unanswered_phones does so by itself)",
                 metadata={"chunks": degraded},
+                allow_retries=False,
             )
-        return dg.MaterializeResult(
-            metadata={f"seconds_{name}": round(value, 3) for name, value in step.timings.items()}
-        )
+        return dg.MaterializeResult(metadata=seconds(step), check_results=checks.results())
 
     return ccc_enriched
 
@@ -146,13 +181,15 @@ def _enrich(  # noqa: PLR0913
     with step.timed("write"):
         scrubbing.gather_evidence(session, origin.chunk)
         leads, verdicts = scrubbing.write_ccc_enriched(session, origin.chunk, run_id=origin.run_id)
+        unanswered = scrubbing.count_unanswered(session)
     summary = scrub.summary
     return {
         "dagster/row_count": leads,
         "phones": phones,
         "phones_asked": len(asked),
         "phones_on_record": phones - len(asked),
-        **{f"phones_{verdict.lower()}": count for verdict, count in verdicts.items()},
+        history.UNANSWERED: unanswered,
+        **{f"phones_{one.name.lower()}": verdicts.get(one.name, 0) for one in Verdict},
         "requests": summary.requests,
         "retries": summary.retries,
         "rate_limited": summary.rate_limited,
@@ -161,6 +198,21 @@ def _enrich(  # noqa: PLR0913
         "latency_p50_ms": round(summary.latency_ms_p50, 1),
         "latency_p95_ms": round(summary.latency_ms_p95, 1),
     }
+
+
+def _canary(metadata: Mapping[str, float]) -> Finding:
+    if not metadata["phones_asked"]:
+        return Finding(level=Level.RIGHT, says="every answer was on record, nothing was asked")
+    if metadata["phones_asked"] == metadata[history.UNANSWERED]:
+        return Finding(level=Level.RIGHT, says="CCC answered nothing, which clears nobody")
+    return Finding(level=Level.RIGHT, says="its test numbers were answered as they must be")
+
+
+def _preview(metadata: Mapping[str, float]) -> dg.MarkdownMetadataValue:
+    return counts_preview(
+        "verdict",
+        {one.name: {"phones": int(metadata[f"phones_{one.name.lower()}"])} for one in Verdict},
+    )
 
 
 def ledger_batches(checkpoint: Checkpoint, policy: Policy) -> list[LedgerBatch]:

@@ -1,5 +1,6 @@
 """The stage `extract`: campaign SQL to LEADS."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -7,14 +8,23 @@ from itertools import groupby
 import dagster as dg
 from pydantic import Field
 
+from etl_dagster.defs import catalog, history
+from etl_dagster.defs.checks import SIZE, CheckLog, check_specs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
-from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
+from etl_dagster.defs.reporting import (
+    ChunkReport,
+    Progress,
+    column_schema,
+    counts_preview,
+    seconds,
+)
 from etl_dagster.defs.resources import HostLocks, PolicyResource, WarehouseResource
+from etl_dagster.findings import judge_size
 from etl_dagster.leads.campaigns import Campaign
 from etl_dagster.leads.phones import mask_phones
 from etl_dagster.settings import Settings
+from etl_dagster.warehouse import statistics
 from etl_dagster.warehouse.extraction import Extraction
-from etl_dagster.warehouse.tables import columns
 
 GROUP = "extract"
 
@@ -31,18 +41,24 @@ class ExtractConfig(dg.Config):
     )
 
 
-def campaign_specs(campaigns: Sequence[Campaign]) -> list[dg.AssetSpec]:
+def campaign_specs(settings: Settings, campaigns: Sequence[Campaign]) -> list[dg.AssetSpec]:
     """The campaign files as external assets: their text and version, for the graph."""
     return [
         dg.AssetSpec(
             ["campaigns", campaign.name],
+            deps=catalog.campaign_sources(settings, campaign),
             description=(
                 f"Campaign SQL `{campaign.path.name}`\n\n```sql\n{mask_phones(campaign.sql)}\n```"
             ),
             group_name=GROUP,
             kinds={"sql"},
             code_version=campaign.code_version,
-            metadata={"file": campaign.path.name, "code_version": campaign.code_version},
+            tags=catalog.tags(GROUP),
+            metadata={
+                "file": campaign.path.name,
+                "code_version": campaign.code_version,
+                **catalog.links(files=[campaign.path]),
+            },
         )
         for campaign in campaigns
     ]
@@ -55,11 +71,22 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
         partitions_def=chunk_partitions(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[dg.AssetKey(["campaigns", campaign.name]) for campaign in campaigns],
+        check_specs=check_specs("leads"),
         group_name=GROUP,
         kinds={"snowflake", "table"},
         owners=["team:data"],
         code_version="1",
-        metadata={"dagster/table_name": f"{settings.snowflake_schema}.LEADS"},
+        tags=catalog.tags(GROUP, personal_data=True),
+        metadata={
+            "dagster/table_name": f"{settings.snowflake_schema}.LEADS",
+            **catalog.links(
+                "extract_campaign",
+                "create_contacts",
+                "create_day_leads",
+                "insert_leads",
+                docs=["operations.md"],
+            ),
+        },
         description=(
             "The day's leads of every campaign, extracted inside Snowflake: identity normalised and"
             " hashed to `lead_id`, phones normalised, missing phones filled from the contacts"
@@ -78,11 +105,13 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
         step = progress.logger(context)
         rules = policy.load()
         chosen = _chosen(campaigns, config.campaigns)
-        report = ChunkReport(context)
+        report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
+        extracted = ", ".join(config.campaigns) or history.ALL_CAMPAIGNS
+        found: dict[str, Counter[str]] = {campaign.name: Counter() for campaign in chosen}
         done = 0
         with warehouse.for_step(context).session() as session:
-            schema = column_schema(columns(session, "leads"))
+            schema = column_schema(checks.tables(session, "leads"))
             for day, day_chunks in groupby(chunks, key=lambda chunk: chunk.lead_date):
                 extraction = Extraction(
                     session,
@@ -95,20 +124,41 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
                     moment=datetime.now(UTC),
                     run_id=context.run.run_id,
                 )
+                step.progress(100 * done / len(chunks), f"{day}: running {len(chosen)} campaigns")
                 with step.timed("extract"):
                     counts = extraction.stage()
                 for count in counts:
                     step.info(f"{day}: {count}")
+                    found[count.campaign].update(count.numbers)
                 for chunk in day_chunks:
                     with locks.hold(chunk), step.timed("write"):
                         rows = extraction.write(chunk, everything=not config.campaigns)
                     done += 1
                     report.landed(
-                        chunk, {"dagster/row_count": rows, "dagster/column_schema": schema}
+                        chunk,
+                        {
+                            "dagster/row_count": rows,
+                            "dagster/column_schema": schema,
+                            history.CAMPAIGNS: extracted,
+                        },
                     )
                     step.progress(100 * done / len(chunks), f"{chunk}: {rows:,} leads written")
+                leads, earlier = statistics.lead_counts(session, day)
+                checks.found(
+                    SIZE,
+                    judge_size(
+                        leads,
+                        still_valid=sum(count.still_valid for count in counts),
+                        may_be_empty=all(campaign.may_be_empty for campaign in chosen),
+                        earlier=earlier,
+                    ),
+                )
         return dg.MaterializeResult(
-            metadata={f"seconds_{name}": round(value, 3) for name, value in step.timings.items()}
+            metadata={
+                "preview": counts_preview("campaign", found),
+                **seconds(step),
+            },
+            check_results=checks.results(),
         )
 
     return leads

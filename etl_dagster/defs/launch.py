@@ -6,21 +6,21 @@ showing it.
 
 import json
 import os
-import re
-import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import dagster as dg
-import psutil
 from dagster._core.instance.ref import InstanceRef
 
-from etl_dagster.definitions import build_defs
-from etl_dagster.defs.automation import (
+from etl_dagster.definitions import build_defs, build_resources
+from etl_dagster.defs import history
+from etl_dagster.defs.dnc import LISTS
+from etl_dagster.defs.failures import causes
+from etl_dagster.defs.jobs import (
     DAY_JOB,
     LISTS_JOB,
     OPT_OUTS_JOB,
@@ -28,7 +28,7 @@ from etl_dagster.defs.automation import (
     REPORTS_ITSELF,
     RETRACT_JOB,
 )
-from etl_dagster.defs.dnc import LISTS
+from etl_dagster.defs.launcher import HOST, PROCESS, process_is_gone
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
@@ -37,9 +37,9 @@ from etl_dagster.progress import Sink
 from etl_dagster.sandbox.local import LocalWorld
 from etl_dagster.settings import PROJECT, Settings
 
-PROCESS: Final = "etl_dagster/process"
-"""Tag of a run that runs in a process of its own: host and process id."""
-HOST: Final = socket.gethostname()
+if TYPE_CHECKING:
+    from etl_dagster.leads.policy import Policy
+
 STORAGE: Final = '".etl/dagster"'
 """How `dagster.yaml` names the folder of a checkout's own state."""
 # The console shows our own progress; Dagster's events are in its event log.
@@ -56,6 +56,7 @@ class DayResult:
         run_id: Dagster's id of the run.
         seconds: step name to its duration, for the steps that ran.
         failures: step name to the message of what failed it.
+        skipped: the day was finished before, and nothing ran.
     """
 
     lead_date: date
@@ -63,6 +64,7 @@ class DayResult:
     run_id: str
     seconds: Mapping[str, float]
     failures: Mapping[str, str] = field(default_factory=dict)
+    skipped: bool = False
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -134,6 +136,25 @@ class Launcher:
         """Take back published leads whose phones are no longer clear; return failures by step."""
         return self._execute(RETRACT_JOB)[2]
 
+    def finished_days(self, campaigns: Sequence[str]) -> set[date]:
+        """The days that went through all stages under the policy in force.
+
+        Args:
+            campaigns: those that must have been extracted; all if empty.
+        """
+        policy: Policy = build_resources(self._settings)["policy"].load()
+        return history.finished_days(
+            self._instance,
+            chunks=self._settings.chunks,
+            policy_hash=policy.hash,
+            campaigns=campaigns,
+        )
+
+    @staticmethod
+    def skip_day(lead_date: date) -> DayResult:
+        """What became of a day that was finished before."""
+        return DayResult(lead_date, success=True, run_id="", seconds={}, skipped=True)
+
     def run_day(self, lead_date: date, *, campaigns: Sequence[str], force: bool) -> DayResult:
         """Run the four stages of a day over all chunks, then its report."""
         last = self._settings.chunks - 1
@@ -158,12 +179,7 @@ class Launcher:
         """Report runs of ours failed whose process was killed: they would count as running."""
         going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
         for run in self._instance.get_runs(filters=going):
-            process = run.tags.get(PROCESS)
-            if (
-                process
-                and process.startswith(f"{HOST} ")
-                and not psutil.pid_exists(int(process.rpartition(" ")[2]))
-            ):
+            if process_is_gone(self._instance, run):
                 self._instance.report_run_failed(run, "the process that ran it is gone")
 
     def _execute(
@@ -188,18 +204,14 @@ class Launcher:
             if stats.end_time and stats.start_time
         }
         failures = {
-            str(event.step_key): _cause(event) for event in run.all_events if event.is_step_failure
+            str(event.step_key): _said(event) for event in run.all_events if event.is_step_failure
         }
         if not run.success and not failures:
             failures[job] = "the run failed before any step; see it in the UI"
         return run, seconds, failures
 
 
-def _cause(event: dg.DagsterEvent) -> str:
+def _said(event: dg.DagsterEvent) -> str:
     """What made a step fail, in the words of whoever raised it first."""
-    error = event.step_failure_data.error
-    while error and error.cause:
-        error = error.cause
-    message = error.message if error else "failed"
-    # "package.module.NameError: what happened": people need the second half
-    return re.sub(r"\A[\w.]+: ", "", message).strip()
+    found = causes(event.step_failure_data.error)
+    return found[-1].words if found else "failed"

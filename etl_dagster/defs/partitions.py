@@ -3,7 +3,8 @@
 Belongs here: partition keys and what a run's keys mean. Does not: what is done for a chunk.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
@@ -15,8 +16,10 @@ from etl_dagster.settings import Settings
 # Dagster sorts the dimensions of a key by name: these put the date first (2026-11-20|03).
 DATE: Final = "date"
 CHUNK: Final = "lead_chunk"
+PARTITION: Final = "dagster/partition"
 RANGE_START: Final = "dagster/asset_partition_range_start"
 RANGE_END: Final = "dagster/asset_partition_range_end"
+_CHUNK_KEY: Final = re.compile(r"\d{4}-\d{2}-\d{2}\|\d+")
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
@@ -46,6 +49,29 @@ def chunk_of(key: str) -> Chunk:
 def range_tags(first: Chunk, last: Chunk) -> dict[str, str]:
     """The tags that make one run cover all partitions from one chunk to another."""
     return {RANGE_START: partition_key(first), RANGE_END: partition_key(last)}
+
+
+def covered(tags: Mapping[str, str]) -> tuple[str, int]:
+    """What a run's partition tags cover.
+
+    Returns:
+        In words, such as `2026-11-22, chunks 00-03`, empty where the run has no partition; and
+        the number of chunks, 0 where its partitions are others, such as a list's name.
+    """
+    key = tags.get(PARTITION, "")
+    start, end = tags.get(RANGE_START, key), tags.get(RANGE_END, key)
+    if not (_CHUNK_KEY.fullmatch(start) and _CHUNK_KEY.fullmatch(end)):
+        return _span(start, end, " to "), 0
+    first, last = chunk_of(start), chunk_of(end)
+    days = (last.lead_date - first.lead_date).days + 1
+    dates = _span(str(first.lead_date), str(last.lead_date), " to ")
+    numbers = _span(f"{first.number:02d}", f"{last.number:02d}", "-")
+    plural = "s" if "-" in numbers else ""
+    return f"{dates}, chunk{plural} {numbers}", days * (last.number - first.number + 1)
+
+
+def _span(first: str, last: str, between: str) -> str:
+    return first if first == last else f"{first}{between}{last}"
 
 
 def chunks_in(context: dg.AssetExecutionContext) -> list[Chunk]:

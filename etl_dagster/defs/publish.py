@@ -1,55 +1,57 @@
-"""The stage `publish`: the leads that may be called, and the day's report."""
+"""The stage `publish`: the leads that may be called."""
 
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from etl_dagster.defs.partitions import chunk_partitions, chunks_in, daily_partitions
-from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
+from etl_dagster.defs import catalog, history
+from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
+from etl_dagster.defs.partitions import chunk_partitions, chunks_in
+from etl_dagster.defs.reporting import (
+    ChunkReport,
+    Progress,
+    column_schema,
+    counts_preview,
+    seconds,
+)
 from etl_dagster.defs.resources import (
     DncStoreResource,
     HostLocks,
     PolicyResource,
-    ReportsResource,
     WarehouseResource,
 )
 from etl_dagster.defs.retract import retract_listed
 from etl_dagster.defs.scrub import SOURCE
+from etl_dagster.findings import Finding, Level
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import publication
-from etl_dagster.warehouse.funnel import read_day
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import NotProvenError
-from etl_dagster.warehouse.report import render_report
-from etl_dagster.warehouse.tables import columns
-
-PROVEN = "every_callable_phone_is_proven"
 
 
 def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `callable_leads`, with the proof as its check."""
+    """The asset `callable_leads`."""
 
     @dg.asset(
         partitions_def=chunk_partitions(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=["dnc_filtered"],
-        check_specs=[
-            dg.AssetCheckSpec(
-                PROVEN,
-                asset="callable_leads",
-                blocking=True,
-                description=(
-                    "No phone is CALLABLE without a valid CLEAR from each required source in"
-                    " PHONE_VERDICTS, read in SQL alone. If it fails, nothing was published:"
-                    " materialize `ccc_enriched` and `dnc_filtered` of the chunk again."
-                ),
-            )
-        ],
+        check_specs=check_specs("callable_leads"),
         group_name="publish",
         kinds={"snowflake", "table"},
         owners=["team:data"],
         code_version="1",
-        metadata={"dagster/table_name": f"{settings.snowflake_schema}.CALLABLE_LEADS"},
+        tags=catalog.tags("publish"),
+        metadata={
+            "dagster/table_name": f"{settings.snowflake_schema}.CALLABLE_LEADS",
+            **catalog.links(
+                "create_proven_phones",
+                "count_unproven",
+                "create_publishable",
+                "tables/callable_now",
+                docs=["operations.md"],
+            ),
+        },
         description=(
             "The leads that may be called, phones that may not are NULL. Before a chunk is"
             " published its phones are proved again from the ledger, in SQL. Leads that are no"
@@ -67,14 +69,14 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        report = ChunkReport(context)
+        report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
         refused: list[str] = []
         with (
             dnc_store.open(max_age_days=rules.dnc_max_age_days) as store,
             warehouse.for_step(context).session() as session,
         ):
-            schema = column_schema(columns(session, "callable_leads"))
+            schema = column_schema(checks.tables(session, "callable_leads"))
             for number, chunk in enumerate(chunks):
                 try:
                     # days publish each other's leads, so of each bucket one day at a time
@@ -99,11 +101,26 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
                 except NotProvenError as error:
                     step.error(str(error))
                     refused.append(str(chunk))
-                    report.checked(PROVEN, chunk, passed=False, metadata={"reason": str(error)})
+                    finding = Finding(level=Level.WRONG, says=str(error))
+                    checks.found(PROVEN, finding, chunk=chunk)
                     continue
-                report.checked(PROVEN, chunk, passed=True, metadata={"published": published})
+                by_campaign = publication.published_leads(session, chunk)
+                says = f"{published:,} leads published, each of their phones cleared by the ledger"
+                checks.found(
+                    PROVEN,
+                    Finding(level=Level.RIGHT, says=says, numbers={"published": published}),
+                    chunk=chunk,
+                )
                 report.landed(
-                    chunk, {"dagster/row_count": published, "dagster/column_schema": schema}
+                    chunk,
+                    {
+                        "dagster/row_count": published,
+                        "dagster/column_schema": schema,
+                        history.POLICY: rules.hash,
+                        "preview": counts_preview(
+                            "campaign", {name: {"leads": n} for name, n in by_campaign.items()}
+                        ),
+                    },
                 )
                 step.progress(100 * (number + 1) / len(chunks), f"{chunk}: {published:,} published")
         if refused:
@@ -111,49 +128,6 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
                 f"not published, because the ledger does not clear every phone: {refused}",
                 allow_retries=False,
             )
-        return dg.MaterializeResult(
-            metadata={f"seconds_{name}": round(value, 3) for name, value in step.timings.items()},
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=PROVEN, passed=True, metadata={"chunks": len(chunks)}
-                )
-            ],
-        )
+        return dg.MaterializeResult(metadata=seconds(step), check_results=checks.results())
 
     return callable_leads
-
-
-def build_scrub_report(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `scrub_report`."""
-
-    @dg.asset(
-        partitions_def=daily_partitions(settings),
-        deps=["callable_leads"],
-        group_name="publish",
-        kinds={"markdown"},
-        owners=["team:data"],
-        code_version="1",
-        description="A page with the day's funnel by campaign. Counts only, nobody's data.",
-    )
-    def scrub_report(
-        context: dg.AssetExecutionContext,
-        warehouse: WarehouseResource,
-        reports: ReportsResource,
-        progress: dg.ResourceParam[Progress],
-    ) -> dg.MaterializeResult:
-        step = progress.logger(context)
-        day = context.partition_time_window.start.date()
-        with warehouse.for_step(context).session() as session:
-            found = read_day(session, day)
-        text = render_report(found)
-        path = reports.write(f"scrub_report_{day}.md", text)
-        step.progress(100, f"{day}: report written")
-        return dg.MaterializeResult(
-            metadata={
-                "report": dg.MetadataValue.md(text),
-                "path": dg.MetadataValue.path(path),
-                **vars(found.total),
-            }
-        )
-
-    return scrub_report

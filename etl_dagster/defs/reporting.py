@@ -1,7 +1,7 @@
 """What a step tells Dagster while it runs and when it is done.
 
-Belongs here: progress events, one materialization a chunk, check results. Does not: the numbers,
-which the domain returns.
+Belongs here: progress events, one materialization a chunk, how numbers are shown. Does not: the
+numbers, which the domain returns, or checks (`checks.py`).
 """
 
 from collections.abc import Mapping
@@ -69,24 +69,25 @@ class ChunkReport:
         )
         self._context.add_asset_metadata(dict(metadata), partition_key=partition_key(chunk))
 
-    def checked(
-        self, check: str, chunk: Chunk, *, passed: bool, metadata: Mapping[str, Any]
-    ) -> None:
-        """Tell what a check found in a chunk."""
-        self._context.log_event(
-            dg.AssetCheckEvaluation(
-                asset_key=self._context.asset_key,
-                check_name=check,
-                passed=passed,
-                partition=partition_key(chunk),
-                metadata=dict(metadata),
-                severity=dg.AssetCheckSeverity.ERROR,
-            )
-        )
-
 
 def column_schema(columns: list[Column]) -> dg.TableSchema:
     """A table's columns as the UI shows them."""
     return dg.TableSchema(
         columns=[dg.TableColumn(name=column.name, type=column.type) for column in columns]
     )
+
+
+def seconds(step: ProgressLogger) -> dict[str, float]:
+    """What a step took its time for, as metadata."""
+    return {f"seconds_{name}": round(value, 3) for name, value in step.timings.items()}
+
+
+def counts_preview(name: str, counts: Mapping[str, Mapping[str, int]]) -> dg.MarkdownMetadataValue:
+    """Counts as a small table: a row each for what is named, a column each for what is counted."""
+    heads = list(next(iter(counts.values()), {}))
+    lines = [
+        [name, *(head.replace("_", " ") for head in heads)],
+        ["---", *["---:"] * len(heads)],
+        *([key, *(f"{row[head]:,}" for head in heads)] for key, row in counts.items()),
+    ]
+    return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))

@@ -8,6 +8,7 @@ before a step asks for it.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from dagster import ResourceDependency
 from filelock import FileLock
 from pydantic import Field, PrivateAttr
 
-from etl_dagster.ccc import CccConfig, CccScrubber
+from etl_dagster.ccc import CccConfig, CccError, CccScrubber
 from etl_dagster.dnc import DncStore, DncUsageError
 from etl_dagster.leads.policy import Policy
 from etl_dagster.resilience import redis_bucket
@@ -137,9 +138,25 @@ class CccResource(dg.ConfigurableResource[Any]):
     state_dir: str = Field(description="Folder of the breaker's and limiter's shared state")
     redis_url: str = Field(UNSET, description="Redis that keeps that state for several hosts")
 
+    def trouble(self) -> str | None:
+        """Why CCC cannot be asked now, or None if it answers its test numbers as it must.
+
+        An open circuit is told without asking; one that has been open for its time is put to the
+        test. Takes at most some seconds, whatever CCC does.
+        """
+        hasty = replace(self._config(), max_retries=0, read_timeout=5.0, answer_timeout=10.0)
+        with self._scrubber(hasty) as scrub:
+            try:
+                scrub.canary()
+            except CccError as error:
+                return f"{error} (circuit breaker: {scrub.summary.breaker_state})"
+        return None
+
     def scrubber(self, **options: Any) -> CccScrubber:
         """A scrubber for one step; a context manager."""
-        config = self._config()
+        return self._scrubber(self._config(), **options)
+
+    def _scrubber(self, config: CccConfig, **options: Any) -> CccScrubber:
         if self.redis_url:
             from redis import Redis  # noqa: PLC0415  an optional dependency
 

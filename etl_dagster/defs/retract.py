@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import numpy as np
 
+from etl_dagster.defs import catalog
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import (
     DncStoreResource,
@@ -41,6 +42,8 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
         group_name="publish",
         kinds={"snowflake", "sqlite"},
         owners=["team:compliance"],
+        tags=catalog.tags("publish"),
+        metadata=catalog.links("mask_callable_leads", docs=["operations.md"]),
         code_version="1",
         description=(
             "Published leads asked about again after the Do-Not-Call store has changed: an opt-out"

@@ -1,7 +1,13 @@
 """The stage `scrub`: every phone against the Do-Not-Call store, then the decision."""
 
+import time
 import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import dagster as dg
 import numpy as np
@@ -9,31 +15,57 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from etl_dagster.defs import catalog
+from etl_dagster.defs.checks import (
+    CONSERVED,
+    COVERAGE,
+    DNC_CANARY,
+    DNC_RATE,
+    FRESH_LISTS,
+    UNKNOWN_SHARE,
+    CheckLog,
+    check_specs,
+)
 from etl_dagster.defs.dnc import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
-from etl_dagster.defs.reporting import ChunkReport, Progress, column_schema
+from etl_dagster.defs.reporting import (
+    ChunkReport,
+    Progress,
+    column_schema,
+    counts_preview,
+    seconds,
+)
 from etl_dagster.defs.resources import (
     DncStoreResource,
     HostLocks,
     PolicyResource,
     WarehouseResource,
 )
-from etl_dagster.dnc import DncStore, Lookup
+from etl_dagster.dnc import DncError, DncStore, Lookup
+from etl_dagster.findings import (
+    Finding,
+    Level,
+    judge_coverage,
+    judge_rate,
+    judge_staleness,
+    judge_unknown,
+)
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Decision, Decisions, Evidence, Verdict, decide
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import ledger, publication, scrubbing
+from etl_dagster.warehouse import ledger, publication, scrubbing, statistics
 from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
+from etl_dagster.warehouse.publication import Conservation
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.tables import columns
 
 SOURCE = "dnc"
-CONSERVED = "every_lead_in_one_class"
+NUMBERS_OF_AN_AREA: Final = 10_000_000
+"""A phone divided by this is its area code."""
 
 
 def build_dnc_filtered(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `dnc_filtered`, with its conservation check."""
+    """The asset `dnc_filtered`."""
 
     @dg.asset(
         partitions_def=chunk_partitions(settings),
@@ -43,22 +75,21 @@ def build_dnc_filtered(settings: Settings) -> dg.AssetsDefinition:
             dg.AssetDep("dnc_registry", partition_mapping=dg.AllPartitionMapping()),
             "internal_opt_outs",
         ],
-        check_specs=[
-            dg.AssetCheckSpec(
-                CONSERVED,
-                asset="dnc_filtered",
-                blocking=True,
-                description=(
-                    "Every lead of the chunk is CALLABLE, BLOCKED, UNKNOWN or INVALID, exactly"
-                    " once. If it fails: materialize the chunk from `leads` on again."
-                ),
-            )
-        ],
+        check_specs=check_specs("dnc_filtered"),
         group_name="scrub",
         kinds={"snowflake", "sqlite", "table"},
         owners=["team:data"],
         code_version="1",
-        metadata={"dagster/table_name": f"{settings.snowflake_schema}.DNC_FILTERED"},
+        tags=catalog.tags("scrub"),
+        metadata={
+            "dagster/table_name": f"{settings.snowflake_schema}.DNC_FILTERED",
+            **catalog.links(
+                "select_evidence",
+                "insert_dnc_filtered",
+                "check_conservation",
+                docs=["operations.md"],
+            ),
+        },
         description=(
             "Each phone's Do-Not-Call verdict and the policy's decision on it: CALLABLE only if"
             " every required source says CLEAR and none of that has run out, BLOCKED if any says"
@@ -75,15 +106,14 @@ def build_dnc_filtered(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        report = ChunkReport(context)
+        report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
-        broken: list[str] = []
         take_opt_outs(step, dnc_store, locks)
         with (
-            dnc_store.open(max_age_days=rules.dnc_max_age_days) as store,
+            _opened(dnc_store, rules, checks) as store,
             warehouse.for_step(context).session() as session,
         ):
-            schema = column_schema(columns(session, "dnc_filtered"))
+            schema = column_schema(checks.tables(session, "dnc_filtered"))
             for number, chunk in enumerate(chunks):
                 origin = Provenance(
                     chunk=chunk,
@@ -93,37 +123,90 @@ def build_dnc_filtered(settings: Settings) -> dg.AssetsDefinition:
                     deployment=settings.deployment.value,
                 )
                 with locks.hold(chunk):
-                    metadata = _scrub(session, store, origin, rules, step)
+                    scrubbed = _scrub(session, store, origin, rules, step)
                     conservation = publication.check_conservation(session, chunk)
-                report.checked(
-                    CONSERVED,
+                for check, finding in _findings(scrubbed, conservation, settings).items():
+                    checks.found(check, finding, chunk=chunk)
+                report.landed(
                     chunk,
-                    passed=conservation.violations == 0,
-                    metadata=vars(conservation),
+                    {
+                        **scrubbed.numbers,
+                        "dagster/column_schema": schema,
+                        "list_versions": scrubbed.list_versions,
+                        "preview": counts_preview("list", scrubbed.lists),
+                    },
                 )
-                if conservation.violations:
-                    broken.append(str(chunk))
-                report.landed(chunk, {**metadata, "dagster/column_schema": schema})
                 step.progress(
-                    100 * (number + 1) / len(chunks), f"{chunk}: {metadata['phones']:,} phones"
+                    100 * (number + 1) / len(chunks),
+                    f"{chunk}: {scrubbed.numbers['phones']:,} phones",
+                    phones_per_second=round(scrubbed.numbers["phones_per_second"]),
                 )
-        return dg.MaterializeResult(
-            metadata={f"seconds_{name}": round(value, 3) for name, value in step.timings.items()},
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=CONSERVED,
-                    passed=not broken,
-                    metadata={"chunks": len(chunks), "chunks_violating": broken},
-                )
-            ],
-        )
+            for day in sorted({chunk.lead_date for chunk in chunks}):
+                checks.found(DNC_RATE, judge_rate(*statistics.listed_rates(session, SOURCE, day)))
+        return dg.MaterializeResult(metadata=seconds(step), check_results=checks.results())
 
     return dnc_filtered
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scrubbed:
+    """What became of a chunk: counts, nobody's data.
+
+    Attributes:
+        numbers: counts and rates by name.
+        list_versions: the lists and versions that were asked.
+        lists: list name to `{"phones": the chunk's phones on it}`.
+        not_covered: area code to the phones in it that no list covers.
+    """
+
+    numbers: Mapping[str, float]
+    list_versions: str
+    lists: Mapping[str, Mapping[str, int]]
+    not_covered: Mapping[int, int]
+
+
+@contextmanager
+def _opened(dnc_store: DncStoreResource, policy: Policy, checks: CheckLog) -> Iterator[DncStore]:
+    """The store, which tests itself when it is opened; what it finds is a check."""
+    try:
+        store = dnc_store.open(max_age_days=policy.dnc_max_age_days)
+    except DncError as error:
+        raise checks.stop(DNC_CANARY, Finding(level=Level.WRONG, says=str(error))) from error
+    says = "the store is intact and finds what it must"
+    checks.found(DNC_CANARY, Finding(level=Level.RIGHT, says=says))
+    with store:
+        yield store
+
+
+def _findings(
+    scrubbed: Scrubbed, conservation: Conservation, settings: Settings
+) -> dict[str, Finding]:
+    """What the checks of a chunk find."""
+    numbers = scrubbed.numbers
+    violations = conservation.violations
+    return {
+        CONSERVED: Finding(
+            level=Level.WRONG if violations else Level.RIGHT,
+            says=(
+                f"{conservation.leads:,} leads, {conservation.judged:,} of them judged,"
+                f" {violations:,} not exactly once"
+            ),
+            numbers=vars(conservation),
+        ),
+        FRESH_LISTS: judge_staleness(int(numbers["phones_stale"])),
+        COVERAGE: judge_coverage(scrubbed.not_covered),
+        UNKNOWN_SHARE: judge_unknown(
+            int(numbers["phones_unknown"]),
+            int(numbers["phones"]),
+            warn=settings.unknown_warn,
+            error=settings.unknown_error,
+        ),
+    }
+
+
 def _scrub(
     session: Session, store: DncStore, origin: Provenance, policy: Policy, step: ProgressLogger
-) -> dict[str, float]:
+) -> Scrubbed:
     """Look the chunk's phones up, decide, replace the chunk; return its numbers."""
     with step.timed("read"):
         scrubbing.gather_evidence(session, origin.chunk)
@@ -136,6 +219,7 @@ def _scrub(
             ccc_ttl=policy.ccc_ttl,
             moment=moment,
         )
+    started = time.perf_counter()
     with step.timed("look_up"):
         found = store.lookup(evidence.phones, versions=evidence.list_versions)
         decided = decide(
@@ -146,6 +230,7 @@ def _scrub(
             required=policy.required_sources,
             moment=moment,
         )
+    look_up = time.perf_counter() - started
     with step.timed("write"):
         known = evidence.dnc_on_record & (evidence.dnc_verdicts == found.verdicts)
         batch = ledger_batch(evidence.phones, found, ~known, moment)
@@ -158,16 +243,34 @@ def _scrub(
             policy_hash=policy.hash,
             run_id=origin.run_id,
         )
-    return {
-        "dagster/row_count": sum(leads.values()),
-        "phones": len(evidence.phones),
-        **{
-            f"phones_{decision.name.lower()}": int((decided.decisions == decision).sum())
-            for decision in Decision
+    not_covered = evidence.phones[_because(found, "not_covered")]
+    return Scrubbed(
+        numbers={
+            "dagster/row_count": sum(leads.values()),
+            "phones": len(evidence.phones),
+            "phones_per_second": round(len(evidence.phones) / look_up, 1),
+            **{
+                f"phones_{decision.name.lower()}": int((decided.decisions == decision).sum())
+                for decision in Decision
+            },
+            "phones_dnc_listed": int((found.verdicts == Verdict.LISTED).sum()),
+            "phones_stale": int(_because(found, "stale").sum()),
+            "phones_not_covered": len(not_covered),
+            **{f"leads_{verdict.lower()}": count for verdict, count in leads.items()},
         },
-        "phones_dnc_listed": int((found.verdicts == Verdict.LISTED).sum()),
-        **{f"leads_{verdict.lower()}": count for verdict, count in leads.items()},
-    }
+        list_versions=found.list_versions,
+        lists={
+            name: {"phones": int(np.count_nonzero(found.lists >> np.uint64(bit) & np.uint64(1)))}
+            for bit, name in enumerate(found.list_names)
+        },
+        not_covered=Counter((not_covered // NUMBERS_OF_AN_AREA).tolist()),
+    )
+
+
+def _because(found: Lookup, reason: str) -> NDArray[np.bool_]:
+    """Which phones are UNKNOWN for a reason."""
+    because: NDArray[np.bool_] = found.reasons == found.reason_names.index(reason)
+    return because
 
 
 def ledger_batch(

@@ -121,10 +121,26 @@ class DncReader:
                 verdict=Verdict(int(answer.verdicts[0])).name.lower(),
             )
 
-    def stats(self) -> list[reports.ListStats]:
-        """Describe every list: numbers, area codes, age, freshness left, size, versions."""
-        with self._readers.take() as (_, catalog):
-            return reports.stats(catalog, micros(self._clock()), self._max_age_days)
+    def stats(
+        self,
+        moment: datetime | None = None,
+        *,
+        versions: str | Mapping[str, int] | None = None,
+    ) -> list[reports.ListStats]:
+        """Describe every list: numbers, area codes, age, freshness left, size, versions.
+
+        Args:
+            moment: judge freshness at this moment. None: now.
+            versions: describe no version above these (`Lookup.list_versions`); a list that is not
+                named is described as before its first load.
+
+        Raises:
+            DncHistoryError: a version is not in the store any more, or never was.
+        """
+        with self._readers.take() as (connection, catalog):
+            moments = self._moments(connection, catalog, None, versions)
+            now = micros(moment or self._clock())
+            return reports.stats(catalog, moments, now, self._max_age_days)
 
     def history(self, name: str) -> list[reports.VersionRecord]:
         """Tell every version of a list: what was loaded, when, from which files."""

@@ -117,14 +117,17 @@ def history(catalog: Catalog, name: str) -> list[VersionRecord]:
     ]
 
 
-def stats(catalog: Catalog, now: int, max_age_days: int | None) -> list[ListStats]:
-    """Describe every list, in bit order."""
+def stats(
+    catalog: Catalog, moments: Mapping[str, Moment], now: int, max_age_days: int | None
+) -> list[ListStats]:
+    """Describe every list as a look-up would see it, in bit order."""
     out = []
-    for info in catalog.lists.values():
-        versions = catalog.versions(info)
-        held = info.head["tip"] > 0
-        _, until = fresh_until(Moment(info, info.version, info.head), max_age_days)
-        dates = info.head["as_of"][held]
+    for moment in moments.values():
+        info, state = moment.info, moment.state
+        versions = [one for one in catalog.versions(info) if one.number <= moment.version]
+        held = state["tip"] > 0
+        _, until = fresh_until(moment, max_age_days)
+        dates = state["as_of"][held]
         first = int(until[held].min()) if held.any() else _NEVER
         out.append(
             ListStats(
@@ -133,11 +136,11 @@ def stats(catalog: Catalog, now: int, max_age_days: int | None) -> list[ListStat
                 source=info.source,
                 states=info.states,
                 required=info.required,
-                version=info.version,
+                version=moment.version,
                 versions=len(versions),
                 area_codes=int(held.sum()),
                 stale_area_codes=int(np.count_nonzero(until[held] < now)),
-                numbers=int(info.head["count"].sum(dtype=np.int64)),
+                numbers=int(state["count"].sum(dtype=np.int64)),
                 as_of=from_micros(int(dates.min())) if len(dates) else None,
                 newest_as_of=from_micros(int(dates.max())) if len(dates) else None,
                 recorded_at=from_micros(versions[-1].recorded_at) if versions else None,

@@ -35,6 +35,7 @@ _TOKEN: Final = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+_NAME: Final = re.compile(r"[^\W\d][\w$]*")
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
 _WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _MAY_BE_EMPTY: Final = "may be empty"
@@ -62,11 +63,14 @@ class Query:
             numbers in Snowflake's messages are the file's.
         version: changes when the query does, but not with comments, white space or line ends.
         may_be_empty: a comment of its own says `-- may be empty`: no rows are no error.
+        tables: what it reads, as written, unquoted names in upper case; for people to see where
+            leads come from, so a table behind a view or a function is not among them.
     """
 
     text: str
     version: str
     may_be_empty: bool
+    tables: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,12 @@ def read_query(source: str) -> Query:
     _check_variables(query)
     text = source[: query[-1].end]
     notes = {token.text.strip("-/* \n").lower() for token in every if token.kind == "comment"}
-    return Query(text=text, version=_version(text), may_be_empty=_MAY_BE_EMPTY in notes)
+    return Query(
+        text=text,
+        version=_version(text),
+        may_be_empty=_MAY_BE_EMPTY in notes,
+        tables=tuple(sorted(set(_tables(query)))),
+    )
 
 
 def _tokens(source: str) -> Iterator[_Token]:
@@ -162,6 +171,41 @@ def _check_variables(query: Sequence[_Token]) -> None:
         if token.kind == "variable" and token.text[1:].upper() not in VARIABLES:
             known = ", ".join(f"${name}" for name in VARIABLES)
             raise SqlTextError(f"unknown variable {token.text}; there are {known}", token.line)
+
+
+def _tables(query: Sequence[_Token]) -> Iterator[str]:
+    """Names behind FROM and JOIN that are neither functions nor defined by the query itself."""
+    texts = [token.text.upper() if token.kind == "word" else token.text for token in query]
+    own = {
+        name
+        for name, *after in zip(texts, texts[1:], texts[2:], strict=False)
+        if after == ["AS", "("]
+    }
+    selects = [
+        False
+    ]  # a FROM without a SELECT in its brackets is a function's: EXTRACT(... FROM ...)
+    for at, text in enumerate(texts):
+        if query[at].kind == "open":
+            selects.append(False)
+        elif query[at].kind == "close":
+            selects.pop()
+        elif text == "SELECT":
+            selects[-1] = True
+        elif text in {"FROM", "JOIN"} and selects[-1]:
+            name, behind = _dotted_name(texts[at + 1 :])
+            if name and behind != "(" and name not in own:
+                yield name
+
+
+def _dotted_name(texts: Sequence[str]) -> tuple[str, str]:
+    """The name that some tokens begin with, and the token behind it."""
+    length = 0
+    while length < len(texts) and (texts[length][0] == '"' or _NAME.fullmatch(texts[length])):
+        length += 2
+        if length > len(texts) or texts[length - 1 : length] != ["."]:
+            break
+    end = max(length - 1, 0)
+    return "".join(texts[:end]), "".join(texts[end : end + 1])
 
 
 def _shown(token: _Token) -> str:

@@ -58,6 +58,7 @@ class Campaign:
         sql: one query without trailing semicolon, safe to stand between brackets.
         code_version: changes when the query does, not with comments or white space.
         may_be_empty: the file has the line `-- may be empty`: a day without leads is right for it.
+        tables: what its query reads, as far as that can be seen.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Campaign:
     sql: str
     code_version: str
     may_be_empty: bool = False
+    tables: tuple[str, ...] = ()
 
 
 def load_campaign(path: Path) -> Campaign:
@@ -93,6 +95,7 @@ def load_campaign(path: Path) -> Campaign:
         sql=query.text,
         code_version=query.version,
         may_be_empty=query.may_be_empty,
+        tables=query.tables,
     )
 
 

@@ -52,6 +52,17 @@ class ExtractCount:
         """Leads that go into LEADS."""
         return self.rows - self.nameless - self.duplicates - self.still_valid
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """All counts by name."""
+        return {
+            "rows": self.rows,
+            "nameless": self.nameless,
+            "duplicates": self.duplicates,
+            "still_valid": self.still_valid,
+            "leads": self.leads,
+        }
+
     def __str__(self) -> str:
         return (
             f"campaign {self.campaign}: {self.rows:,} rows, {self.nameless:,} without names,"

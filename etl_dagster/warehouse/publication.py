@@ -9,6 +9,7 @@ from datetime import datetime
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.warehouse.errors import WarehouseError
+from etl_dagster.warehouse.scrubbing import counts
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.templates import literals, render
@@ -87,4 +88,9 @@ def publish(
         session.execute(
             sql("insert_callable_leads"), {"policy_hash": policy.hash, "run_id": run_id}
         )
-    return int(session.scalar(sql("count_callable_leads"), chunk.values))
+    return sum(published_leads(session, chunk).values())
+
+
+def published_leads(session: Session, chunk: Chunk) -> dict[str, int]:
+    """The chunk's published leads by campaign."""
+    return counts(session, "count_callable_leads", chunk.values)

@@ -89,6 +89,15 @@ def write_ccc_enriched(
     return leads, counts(session, "count_ccc_enriched", {})
 
 
+def count_unanswered(session: Session) -> int:
+    """The chunk's phones without an answer that CCC might give when asked again.
+
+    Args:
+        session: the session in which `gather_evidence` ran.
+    """
+    return int(session.scalar(sql("count_unanswered")))
+
+
 def read_evidence(
     session: Session,
     *,

@@ -4,6 +4,8 @@ Belongs here: their order and what must hold between them and the settings. Does
 columns, which stand in `sql/tables/`.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from etl_dagster.warehouse.errors import WarehouseError
@@ -20,6 +22,11 @@ TABLES: Final = (
     "callable_leads",
 )
 VIEWS: Final = ("latest_verdicts", "ccc_enriched_leads", "dnc_filtered_leads", "callable_now")
+
+
+_DECLARED: Final = re.compile(r"^ {4}([a-z_0-9]+) ([A-Z_]+)", re.MULTILINE)
+_REPORTED: Final = {"VARCHAR": "TEXT"}
+"""Types that Snowflake reports under another name than they are declared by."""
 
 
 class ChunksChangedError(WarehouseError):
@@ -54,3 +61,32 @@ def columns(session: Session, table: str) -> list[Column]:
     if table.lower() not in {*TABLES, *VIEWS}:
         raise ValueError(f"{table} is none of this project's tables")
     return session.describe(f"SELECT * FROM {table}")  # noqa: S608  a name from the list above
+
+
+def differences(table: str, found: Sequence[Column]) -> list[str]:
+    """How a table differs from its declaration in `sql/tables/`, a sentence each.
+
+    Args:
+        table: one of TABLES.
+        found: its columns, as `columns` returns them.
+    """
+    declared = {
+        name.upper(): _REPORTED.get(kind, kind)
+        for name, kind in _DECLARED.findall(sql(f"tables/{table}"))
+    }
+    present = {column.name: column.type for column in found}
+    name = table.upper()
+    return [
+        *(f"{name} has no column {one}" for one in declared if one not in present),
+        *(f"{name} has a column {one} of nobody's" for one in present if one not in declared),
+        *(
+            f"{name}.{one} is {present[one]}, declared is {kind}"
+            for one, kind in declared.items()
+            if present.get(one, kind) != kind
+        ),
+        *(
+            [f"the columns of {name} are in another order"]
+            if present.keys() == declared.keys() and list(present) != list(declared)
+            else []
+        ),
+    ]

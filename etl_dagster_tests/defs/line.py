@@ -269,7 +269,7 @@ class Line:
         if "partition_key" not in options and "tags" not in options:
             options["tags"] = range_tags(Chunk(day, first), Chunk(to or day, last))
         ops: dict[str, Any] = {}
-        if job == "scrub_day":
+        if job == "scrub_day" and "asset_selection" not in options:
             ops = {
                 "leads": {"config": {"campaigns": list(campaigns), "force": force}},
                 "ccc_enriched": {"config": {"force": force}},

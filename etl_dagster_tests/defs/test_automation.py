@@ -1,33 +1,44 @@
-from datetime import UTC, date, datetime
+"""Schedules and sensors on ephemeral instances: what they ask for, and that it runs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 
-from etl_dagster.defs.automation import REPORTS_ITSELF, days_of, published
+from etl_dagster.defs import history
+from etl_dagster.defs.automation import build_automation
+from etl_dagster.defs.jobs import REPORTS_ITSELF
 from etl_dagster.defs.partitions import range_tags
+from etl_dagster.defs.sensors import reports_are_due
 from etl_dagster.leads.chunks import Chunk
-from etl_dagster_tests.defs.line import DAY, Line, crowd
+from etl_dagster.settings import Settings, SettingsError
+from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, eventually, person
 
 DATE = date(2026, 2, 28)
 
 
-@pytest.mark.parametrize(
-    ("tags", "days"),
-    [
-        ({}, []),
-        ({"dagster/partition": "2026-02-28|03"}, ["2026-02-28"]),
-        (range_tags(Chunk(DATE, 0), Chunk(DATE, 3)), ["2026-02-28"]),
-        (
-            range_tags(Chunk(DATE, 0), Chunk(date(2026, 3, 2), 3)),
-            ["2026-02-28", "2026-03-01", "2026-03-02"],
-        ),
-    ],
-)
-def test_the_days_of_a_run_are_those_of_its_partitions(
-    tags: dict[str, str], days: list[str]
-) -> None:
-    assert days_of(tags) == days
+@pytest.fixture
+def lasting(make_line: Callable[..., Line], tmp_path: Path) -> Iterator[Callable[..., Line]]:
+    """Make lines whose instance is in files: schedules take none that others could not open."""
+    with ExitStack() as stack:
+
+        def make(**environment: str) -> Line:
+            line = make_line(**environment)
+            folder = tmp_path / "instance"
+            folder.mkdir()
+            opened = dg.DagsterInstance.local_temp(str(folder))
+            line.instance = stack.enter_context(opened)
+            return line
+
+        yield make
+
+
+STAGES_AFTER_LEADS = ["ccc_enriched", "dnc_filtered", "callable_leads"]
 
 
 @pytest.mark.parametrize(
@@ -47,26 +58,100 @@ def test_a_run_that_published_is_reported_on(
 ) -> None:
     keys = None if selected is None else frozenset(dg.AssetKey(name) for name in selected)
     run = dg.DagsterRun(job_name=job, run_id="r", asset_selection=keys, tags=tags)
-    assert published(run) is expected
+    assert reports_are_due(run) is expected
 
 
-def test_the_schedule_asks_for_one_run_of_yesterdays_chunks(line: Line) -> None:
-    schedule = line.defs().resolve_schedule_def("scrub_yesterday")
-    moment = datetime(2026, 3, 1, 6, tzinfo=UTC)
-    context = dg.build_schedule_context(scheduled_execution_time=moment)
-    request = schedule(context)
-    assert isinstance(request, dg.RunRequest)
+def tick(line: Line, moment: datetime) -> list[dg.RunRequest]:
+    """What the daily schedule asks for at a moment."""
+    defs = line.defs()
+    schedule = defs.resolve_schedule_def("scrub_yesterday")
+    with dg.build_schedule_context(
+        instance=line.instance,
+        scheduled_execution_time=moment,
+        repository_def=defs.get_repository_def(),
+        resources={"policy": (defs.resources or {})["policy"]},
+    ) as context:
+        requests = schedule.evaluate_tick(context).run_requests
+    return list(requests or [])
+
+
+def morning_after(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 6, tzinfo=UTC) + timedelta(days=1)
+
+
+def test_the_schedule_asks_for_one_run_of_yesterdays_chunks(
+    lasting: Callable[..., Line],
+) -> None:
+    line = lasting()
+    (request,) = tick(line, morning_after(DATE))
     expected = range_tags(Chunk(DATE, 0), Chunk(DATE, line.settings.chunks - 1))
     assert {name: request.tags[name] for name in expected} == expected
     assert request.partition_key is None
+    assert request.run_config == {}
 
 
-def test_what_the_schedule_asks_for_runs_and_is_then_reported(line: Line) -> None:
+@pytest.mark.parametrize(
+    ("hour", "zone", "newest"),
+    [
+        (20, "America/New_York", date(2026, 2, 28)),  # 01:00 UTC of March 1
+        (6, "America/New_York", date(2026, 2, 27)),
+        (0, "Asia/Tokyo", date(2026, 2, 26)),  # 15:00 UTC of February 27
+    ],
+)
+def test_yesterday_is_the_newest_whole_day_of_utc(
+    lasting: Callable[..., Line], hour: int, zone: str, newest: date
+) -> None:
+    line = lasting(ETL_SCHEDULE_TIMEZONE=zone)
+    (request,) = tick(line, datetime(2026, 2, 28, hour, tzinfo=ZoneInfo(zone)))
+    assert request.tags["etl_dagster/day"] == str(newest)
+
+
+def test_the_schedule_has_cron_zone_and_campaigns_from_the_settings(
+    lasting: Callable[..., Line],
+) -> None:
+    line = lasting(
+        ETL_SCHEDULE_CRON="30 5 * * 1-5",
+        ETL_SCHEDULE_TIMEZONE="America/Denver",
+        ETL_SCHEDULE_CAMPAIGNS="walk_in",
+    )
+    schedule = line.defs().resolve_schedule_def("scrub_yesterday")
+    assert schedule.cron_schedule == "30 5 * * 1-5"
+    assert schedule.execution_timezone == "America/Denver"
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    (request,) = tick(line, morning_after(DATE))
+    assert request.run_config == {"ops": {"leads": {"config": {"campaigns": ["walk_in"]}}}}
+
+
+def test_a_schedule_that_makes_no_sense_is_refused_by_name(line: Line) -> None:
+    with pytest.raises(SettingsError, match="ETL_SCHEDULE_CRON is 'daily at six'"):
+        build_automation(line.settings.model_copy(update={"schedule_cron": "daily at six"}))
+    with pytest.raises(SettingsError, match="ETL_SCHEDULE_TIMEZONE"):
+        Settings.from_environment({"ETL_SCHEDULE_TIMEZONE": "Mars/Olympus"})
+    line.environment["ETL_SCHEDULE_CAMPAIGNS"] = "walk_in, run_out"
+    with pytest.raises(SettingsError, match=r"'run_out', which is no campaign.*walk_in"):
+        line.defs()
+
+
+def test_days_that_were_missed_are_made_up_for(lasting: Callable[..., Line]) -> None:
+    line = lasting(ETL_CHUNKS="1")
+    first = DAY - timedelta(days=4)
+    line.people([person(1, CLEAN[1], day=first), person(2, CLEAN[2], day=EARLIER)])
+    assert [r.tags["etl_dagster/day"] for r in tick(line, morning_after(DAY))] == [str(DAY)]
+    assert line.run(first).success
+    assert line.run(EARLIER).success
+    requests = tick(line, morning_after(DAY))
+    days = [DAY - timedelta(days=3), DAY - timedelta(days=2), DAY]
+    assert [request.tags["etl_dagster/day"] for request in requests] == list(map(str, days))
+    assert len({request.run_key for request in requests}) == 3
+
+
+def test_what_the_schedule_asks_for_runs_and_is_then_reported(
+    lasting: Callable[..., Line],
+) -> None:
+    line = lasting()
     line.people(crowd(8))
     defs = line.defs()
-    when = datetime(DAY.year, DAY.month, DAY.day, 6, tzinfo=UTC) + (DATE - date(2026, 2, 27))
-    context = dg.build_schedule_context(scheduled_execution_time=when)
-    request: Any = defs.resolve_schedule_def("scrub_yesterday")(context)
+    (request,) = tick(line, morning_after(DAY))
     result = line.run(tags=dict(request.tags))
     assert result.success, result.error
     assert line.count("LEADS", f"lead_date = '{DAY}'") == 8
@@ -85,3 +170,70 @@ def test_what_the_schedule_asks_for_runs_and_is_then_reported(line: Line) -> Non
     assert report.success, report.error
     page = line.settings.home / "reports" / f"scrub_report_{DAY}.md"
     assert "| walk_in | 8 |" in page.read_text(encoding="utf-8")
+
+
+# --- phones that CCC left unanswered -----------------------------------------------------------
+
+
+def left_over(line: Line) -> tuple[list[dg.RunRequest], str]:
+    """What the sensor asks for, or why it does not."""
+    defs = line.defs()
+    sensor = defs.resolve_sensor_def("unanswered_phones")
+    parts = {"ccc": (defs.resources or {})["ccc"]}
+    with dg.build_sensor_context(instance=line.instance, resources=parts) as context:
+        told = sensor.evaluate_tick(context)
+    return list(told.run_requests or []), told.skip_message or ""
+
+
+def test_nothing_is_left_over_of_a_day_that_ccc_answered(one_chunk: Line) -> None:
+    assert left_over(one_chunk) == ([], "CCC has left no phone unanswered")
+    one_chunk.people(crowd(8))
+    assert one_chunk.run().success
+    assert left_over(one_chunk) == ([], "CCC has left no phone unanswered")
+
+
+def test_unanswered_phones_are_asked_about_again_when_ccc_is_well(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(
+        ETL_RETRY_UNKNOWN_MINUTES="0", CCC_BREAKER_RESET_SECONDS="0.5", CCC_MAX_WORKERS="2"
+    )
+    line.people(crowd(48))
+    line.fault("status", status=503, batches=tuple(range(4, 1_000)))
+    failed = line.run()
+    assert not failed.success
+    assert line.count("CALLABLE_LEADS") == 0
+    answered = line.bought()
+    unanswered = sum(one.unanswered for one in history.enriched_chunks(line.instance, since=DAY))
+    assert unanswered > 0
+
+    # while CCC is away, nothing runs and the tick says why
+    requests, skipped = left_over(line)
+    assert requests == []
+    assert f"{unanswered} phones wait for CCC" in skipped
+
+    line.ccc.faults.clear()
+    line.ccc.reset()
+    eventually(lambda: bool(left_over(line)[0]))
+    ((request,), _) = left_over(line)
+    assert sorted(key.to_user_string() for key in request.asset_selection or []) == sorted(
+        STAGES_AFTER_LEADS
+    )
+    again = line.run(
+        tags={name: text for name, text in request.tags.items() if "range" in name},
+        asset_selection=request.asset_selection,
+    )
+    assert again.success, again.error
+    assert not line.bought() & answered  # only what was missing
+    assert line.count("CALLABLE_LEADS") > 0
+    assert left_over(line) == ([], "CCC has left no phone unanswered")
+
+
+def test_chunks_are_left_alone_for_a_while(line: Line) -> None:
+    line.people(crowd(16))
+    line.fault("status", status=503)
+    assert not line.run().success
+    line.ccc.faults.clear()
+    requests, skipped = left_over(line)
+    assert requests == []
+    assert "phones are unanswered; their chunks were asked about a short while ago" in skipped

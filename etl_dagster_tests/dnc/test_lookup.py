@@ -204,3 +204,24 @@ def test_a_store_holds_at_most_64_lists(store: DncStore, tmp_path: Path) -> None
     assert mask == (1 << 64) - 1 - 1
     with pytest.raises(DncUsageError, match="no list named 'ga'"):
         list(store.export("ga"))
+
+
+def test_stats_of_earlier_versions_are_those_of_then(
+    store: DncStore, clock: Clock, tmp_path: Path
+) -> None:
+    later = clock.forward(days=1)
+    changes = write_changes(tmp_path / "c.txt", [(CLEAR, later, "A")])
+    store.apply_changes("national", [changes], as_of=later)
+    before, now = (
+        next(one for one in found if one.list == "national")
+        for found in (store.stats(NOW, versions="internal@0;national@1"), store.stats())
+    )
+    assert (before.version, before.versions, before.numbers) == (1, 1, len(PHONES))
+    assert (now.version, now.versions, now.numbers) == (2, 2, len(PHONES) + 1)
+    assert (before.as_of, before.recorded_at) == (ago(days=10), NOW)
+    assert before.stale_area_codes == 0
+    stale = store.stats(NOW.replace(year=2027), versions="internal@0;national@1")
+    assert stale[1].stale_area_codes == 1
+    assert store.stats(versions="internal@0;national@2") == store.stats()
+    with pytest.raises(DncHistoryError):
+        store.stats(versions="national@3")

@@ -1,7 +1,14 @@
 import pytest
 
 from etl_dagster.warehouse.session import Warehouse
-from etl_dagster.warehouse.tables import TABLES, VIEWS, ChunksChangedError, columns, create_tables
+from etl_dagster.warehouse.tables import (
+    TABLES,
+    VIEWS,
+    ChunksChangedError,
+    columns,
+    create_tables,
+    differences,
+)
 from etl_dagster_tests.warehouse.conftest import Tables
 
 
@@ -45,3 +52,32 @@ def test_an_empty_schema_takes_any_number_of_chunks(warehouse: Warehouse) -> Non
     with warehouse.session() as session:
         for chunks in (1, 7, 1000):
             create_tables(session, chunks=chunks)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_as_it_is_made_differs_in_nothing(tables: Tables, table: str) -> None:
+    assert differences(table, columns(tables.session, table)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("ALTER TABLE LEADS DROP COLUMN city", ["LEADS has no column CITY"]),
+        ("ALTER TABLE LEADS ADD COLUMN hue VARCHAR", ["LEADS has a column HUE of nobody's"]),
+        (
+            "CREATE OR REPLACE TABLE LEADS AS SELECT * EXCLUDE (run_id), 1 AS run_id FROM LEADS",
+            ["LEADS.RUN_ID is NUMBER, declared is TEXT"],
+        ),
+        (
+            "CREATE OR REPLACE TABLE LEADS AS SELECT * EXCLUDE (lead_date), lead_date FROM LEADS",
+            ["the columns of LEADS are in another order"],
+        ),
+    ],
+)
+def test_what_somebody_changed_in_a_table_is_named(
+    warehouse: Warehouse, change: str, said: list[str]
+) -> None:
+    with warehouse.session() as session:
+        create_tables(session, chunks=1)
+        session.execute(change)
+        assert differences("leads", columns(session, "leads")) == said

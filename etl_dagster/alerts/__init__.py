@@ -1,0 +1,10 @@
+"""Telling people that a run failed: what is said, and how it reaches them.
+
+Knows nothing of runs: which are worth an alert, and the facts, come from `defs`.
+"""
+
+from etl_dagster.alerts.alert import Alert
+from etl_dagster.alerts.channels import AlertError, Channel, ntfy, webhook
+from etl_dagster.alerts.delivery import deliver
+
+__all__ = ["Alert", "AlertError", "Channel", "deliver", "ntfy", "webhook"]

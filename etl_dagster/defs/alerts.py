@@ -1,0 +1,160 @@
+"""The sensor that tells people of failed runs.
+
+Belongs here: which runs are worth an alert, and its facts from the run's events. Does not: the
+words and the channels, which are `etl_dagster.alerts`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from etl_dagster.alerts import Alert, Channel, deliver, ntfy, webhook
+from etl_dagster.defs.failures import Cause, causes, publishable
+from etl_dagster.defs.jobs import STAGE_ASSETS
+from etl_dagster.defs.partitions import covered
+from etl_dagster.settings import Settings
+
+WILL_RETRY = "dagster/will_retry"
+RETRIED_BY = "dagster/auto_retry_run_id"
+ASKED_STAGE = "ccc_enriched"
+UNKNOWN = "phones_unknown"
+ASSETS = "materialization of assets"
+"""What people call a run that no job of ours started."""
+EVENTS = {
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a failed run left behind.
+
+    Attributes:
+        job: the job's name.
+        run_id: the run's id.
+        tags: the run's tags.
+        failures: steps that failed, in the order in which they did, with their errors.
+        ending: the error that ended the run outside of any step, if one did.
+        remark: what Dagster says of the run's end.
+        checks: checks that failed with severity ERROR.
+        landed: asset to the partitions of it that were materialized, of all that were asked for.
+        unknown: partition to the phones of it without an answer from CCC.
+    """
+
+    job: str
+    run_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, list[Cause]] = field(default_factory=dict)
+    ending: list[Cause] = field(default_factory=list)
+    remark: str = ""
+    checks: Sequence[str] = ()
+    landed: Mapping[str, set[str]] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
+
+
+def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
+    """The sensor `alert_failed_runs`, for the channels of this deployment."""
+    channels = channels_of(settings)
+
+    # A run of `etl-dagster run` belongs to no code location, so those of all are looked at, and
+    # `reason_to_skip` leaves out what is not ours.
+    @dg.run_failure_sensor(
+        name="alert_failed_runs",
+        monitor_all_code_locations=True,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Tells people of failed runs, once no retry is left: in the log and on the channels"
+            " of ETL_ALERT_WEBHOOK_URL and ETL_ALERT_NTFY_URL. Fails if no channel takes it."
+        ),
+    )
+    def alert_failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+        run = context.dagster_run
+        if reason := reason_to_skip(run, context.repository_def):
+            return dg.SkipReason(reason)
+        facts = gather(context.instance, run, context.failure_event)
+        deliver(alert_of(facts, ui_url=settings.ui_url), channels, log=context.log.error)
+        return None
+
+    return alert_failed_runs
+
+
+def channels_of(settings: Settings) -> list[Channel]:
+    """The channels that are configured."""
+    kinds = ((webhook, settings.alert_webhook_url), (ntfy, settings.alert_ntfy_url))
+    return [make(url.get_secret_value()) for make, url in kinds if url]
+
+
+def reason_to_skip(run: dg.DagsterRun, repository: dg.RepositoryDefinition | None) -> str:
+    """Why a failed run is not worth an alert; empty if it is."""
+    if run.tags.get(WILL_RETRY) == "true":
+        by = f" as run {run.tags[RETRIED_BY]}" if RETRIED_BY in run.tags else ""
+        return f"run {run.run_id} is tried again{by}; only the last try's failure is told"
+    if repository and not _belongs(run, repository):
+        return f"run {run.run_id} of {run.job_name} is of another code location"
+    return ""
+
+
+def _belongs(run: dg.DagsterRun, repository: dg.RepositoryDefinition) -> bool:
+    # every location has a job for assets that are launched by themselves: their keys tell
+    graph = repository.asset_graph
+    return repository.has_job(run.job_name) and all(map(graph.has, run.asset_selection or ()))
+
+
+def gather(instance: dg.DagsterInstance, run: dg.DagsterRun, failure: dg.DagsterEvent) -> Facts:
+    """Read a failed run's events."""
+    failures, checks = dict[str, list[Cause]](), dict[str, None]()
+    landed, unknown = dict[str, set[str]](), dict[str, int]()
+    for entry in instance.all_logs(run.run_id, of_type=EVENTS):
+        event = entry.get_dagster_event()
+        if event.is_step_failure:
+            failures[str(event.step_key)] = causes(event.step_failure_data.error)
+        elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            found = event.asset_check_evaluation_data
+            if not found.passed and found.severity is dg.AssetCheckSeverity.ERROR:
+                checks[f"{found.asset_key.to_user_string()}: {found.check_name}"] = None
+        elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
+            planned = event.asset_materialization_planned_data
+            landed.setdefault(planned.asset_key.to_user_string(), set())
+        else:
+            made = event.step_materialization_data.materialization
+            asset, partition = made.asset_key.to_user_string(), made.partition or ""
+            landed.setdefault(asset, set()).add(partition)
+            count = made.metadata.get(UNKNOWN)
+            if asset == ASKED_STAGE and count:
+                # a chunk is told twice, when it lands and when the step ends
+                unknown[partition] = int(str(count.value))
+    return Facts(
+        job=run.job_name,
+        run_id=run.run_id,
+        tags=run.tags,
+        failures=failures,
+        # a run that others report failed, such as one that was killed, has no data there
+        ending=causes(getattr(failure.event_specific_data, "error", None)),
+        remark=failure.message or "",
+        checks=list(checks),
+        landed=landed,
+        unknown=unknown,
+    )
+
+
+def alert_of(facts: Facts, *, ui_url: str) -> Alert:
+    """The alert that tells these facts."""
+    covers, asked = covered(facts.tags)
+    first = next(iter(facts.failures.values()), facts.ending)
+    landed = {stage: len(facts.landed[stage]) for stage in STAGE_ASSETS if stage in facts.landed}
+    return Alert(
+        job=ASSETS if facts.job.startswith("__ASSET_JOB") else facts.job,
+        run_id=facts.run_id,
+        covers=covers,
+        stages=tuple(facts.failures),
+        checks=facts.checks,
+        message=publishable(first) or facts.remark,
+        chunks_asked=asked,
+        chunks_done=landed if asked else {},
+        phones_unknown=sum(facts.unknown.values()) if facts.unknown else None,
+        link=f"{ui_url.rstrip('/')}/runs/{facts.run_id}",
+    )

@@ -1,0 +1,107 @@
+"""What the asset graph says of things beside their data: where leads come from, tags, links.
+
+Belongs here: external assets for what is outside, the words of tags, links to SQL and docs. Does
+not: anything that is materialized.
+"""
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import dagster as dg
+
+from etl_dagster.leads.campaigns import Campaign
+from etl_dagster.settings import PROJECT, Settings
+
+SOURCES: Final = "sources"
+CCC_API: Final = dg.AssetKey([SOURCES, "ccc_litigator_scrub"])
+LIST_FILES: Final = dg.AssetKey([SOURCES, "dnc_list_files"])
+OPT_OUT_FILES: Final = dg.AssetKey([SOURCES, "opt_out_files"])
+STATEMENTS: Final = Path(__file__).parent.parent / "warehouse" / "sql"
+DOCS: Final = PROJECT / "docs"
+
+warnings.filterwarnings("ignore", message=".*CodeReference", category=dg.BetaWarning)
+
+
+def source_specs(settings: Settings, campaigns: Sequence[Campaign]) -> list[dg.AssetSpec]:
+    """What is read and not made here: tables, list files, the CCC API."""
+    tables = {name for campaign in campaigns for name in campaign.tables}
+    return [
+        *(
+            dg.AssetSpec(
+                table_key(name),
+                description=f"Table `{name}`, which campaigns read.",
+                group_name=SOURCES,
+                kinds={"snowflake", "table"},
+                tags=tags(SOURCES, personal_data=True),
+            )
+            for name in sorted(tables | {settings.contacts_table.upper()})
+        ),
+        dg.AssetSpec(
+            CCC_API,
+            description=(
+                "The litigator scrub of Contact Center Compliance: phones go there, nothing else."
+            ),
+            group_name=SOURCES,
+            kinds={"api"},
+            tags=tags(SOURCES),
+        ),
+        dg.AssetSpec(
+            LIST_FILES,
+            description=(
+                f"Do-Not-Call lists as files in `{settings.dnc_inbox_dir}`, called"
+                " `<list>@<date>` with any ending."
+            ),
+            group_name=SOURCES,
+            kinds={"file"},
+            tags=tags(SOURCES),
+        ),
+        dg.AssetSpec(
+            OPT_OUT_FILES,
+            description=f"People's opt-outs as files in `{settings.opt_out_inbox_dir}`.",
+            group_name=SOURCES,
+            kinds={"file"},
+            tags=tags(SOURCES),
+        ),
+    ]
+
+
+def campaign_sources(settings: Settings, campaign: Campaign) -> list[dg.AssetKey]:
+    """What a campaign's leads are made of."""
+    return [table_key(name) for name in {*campaign.tables, settings.contacts_table.upper()}]
+
+
+def table_key(name: str) -> dg.AssetKey:
+    """The asset that stands for a table, whatever its schema is called."""
+    return dg.AssetKey([SOURCES, re.sub(r"\W+", "_", name.rpartition(".")[2].lower()).strip("_")])
+
+
+def tags(stage: str, *, personal_data: bool = False) -> dict[str, str]:
+    """Tags to search assets by: the stage, and whether names and addresses are in it."""
+    return {"stage": stage, "personal_data": "in_warehouse" if personal_data else "none"}
+
+
+def links(*statements: str, docs: Iterable[str] = (), files: Iterable[Path] = ()) -> dict[str, Any]:
+    """Metadata that links an asset to its SQL, its docs and other files.
+
+    Args:
+        statements: names of `warehouse/sql/*.sql`.
+        docs: names of pages in the folder of docs, which only a checkout has.
+        files: any.
+    """
+    paths = [
+        *files,
+        *(STATEMENTS / f"{name}.sql" for name in statements),
+        *(DOCS / name for name in docs),
+    ]
+    return {
+        "dagster/code_references": dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(path), label=path.name)
+                for path in paths
+                if path.exists()
+            ]
+        )
+    }

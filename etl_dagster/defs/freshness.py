@@ -1,0 +1,117 @@
+"""Checks that run by themselves: is each Do-Not-Call list fresh, is the newest day published.
+
+Belongs here: what goes wrong without any run to tell it. Does not: the stages' own checks
+(`checks.py`). Dagster's freshness policies are about an asset as a whole, so that a state's list or
+an old day's backfill would make the national list or the newest day look fresh; hence these.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._utils.schedules import get_latest_completed_cron_tick
+
+from etl_dagster.defs import history
+from etl_dagster.defs.jobs import DAY_CHECK, FRESHNESS_JOB
+from etl_dagster.defs.resources import DncStoreResource, PolicyResource
+from etl_dagster.dnc import DncError, ListStats
+from etl_dagster.settings import Settings
+
+TIME_TO_PUBLISH = timedelta(hours=2)
+"""How long after the schedule's tick the day must be published."""
+RENEW_BEFORE = timedelta(days=7)
+"""A list that grows too old within so long is worth a warning."""
+
+
+def build_freshness(settings: Settings) -> dg.Definitions:
+    """The checks and the job that makes them."""
+    checks = [_lists_check(), _day_check(settings)]
+    job = dg.define_asset_job(
+        FRESHNESS_JOB,
+        selection=dg.AssetSelection.checks(*checks),
+        description="Check that each list is fresh and the newest day published",
+        executor_def=dg.in_process_executor,
+    )
+    return dg.Definitions(asset_checks=checks, jobs=[job])
+
+
+def _lists_check() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset="dnc_registry",
+        name="every_list_is_fresh",
+        description=(
+            "No list that clears phones is older than the policy allows, or will be within a week."
+            " If it fails: load a newer list of that name; until then its phones are UNKNOWN."
+        ),
+    )
+    def every_list_is_fresh(
+        dnc_store: DncStoreResource, policy: PolicyResource
+    ) -> dg.AssetCheckResult:
+        try:
+            with dnc_store.open(max_age_days=policy.load().dnc_max_age_days) as store:
+                return lists_result(store.stats(), datetime.now(UTC))
+        except DncError as error:
+            return dg.AssetCheckResult(passed=False, description=str(error))
+
+    return every_list_is_fresh
+
+
+def lists_result(stats: Sequence[ListStats], now: datetime) -> dg.AssetCheckResult:
+    """Judge the ages of lists; those that do not grow old are left out."""
+    ageing = {one.list: one.fresh_until for one in stats if one.fresh_until is not None}
+    stale = [name for name, until in ageing.items() if until <= now]
+    late = [name for name, until in ageing.items() if now < until <= now + RENEW_BEFORE]
+    says = "every list is fresh" if ageing else "there is no list"
+    if stale:
+        says = f"too old to clear a phone: {', '.join(stale)}"
+    elif late:
+        says = f"too old within {RENEW_BEFORE.days} days: {', '.join(late)}"
+    return dg.AssetCheckResult(
+        passed=bool(ageing) and not stale and not late,
+        severity=dg.AssetCheckSeverity.WARN if late and not stale else dg.AssetCheckSeverity.ERROR,
+        description=says,
+        metadata={
+            f"fresh_days_left_{name}": round((until - now) / timedelta(days=1), 2)
+            for name, until in ageing.items()
+        },
+    )
+
+
+def _day_check(settings: Settings) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=DAY_CHECK.asset_key,
+        name=DAY_CHECK.name,
+        description=(
+            "All chunks of the day that the schedule asked for last are published, two hours"
+            " after its tick. If it fails: see the day's runs, then `etl-dagster run --date`."
+            " In a local deployment, where nobody dials, it only warns."
+        ),
+    )
+    def newest_day_is_published(
+        context: dg.AssetCheckExecutionContext, policy: PolicyResource
+    ) -> dg.AssetCheckResult:
+        deadline = datetime.now(UTC) - TIME_TO_PUBLISH
+        tick = get_latest_completed_cron_tick(
+            settings.schedule_cron, deadline, settings.schedule_timezone
+        )
+        expected = (tick or deadline).astimezone(UTC).date() - timedelta(days=1)
+        finished = history.finished_days(
+            context.instance,
+            chunks=settings.chunks,
+            policy_hash=policy.load().hash,
+            campaigns=settings.scheduled_campaigns,
+        )
+        newest = max(finished, default=None)
+        severity = dg.AssetCheckSeverity.WARN if settings.is_local else dg.AssetCheckSeverity.ERROR
+        return dg.AssetCheckResult(
+            passed=expected in finished,
+            severity=severity,
+            description=(
+                f"{expected} is published"
+                if expected in finished
+                else f"{expected} is not published; the newest day that is: {newest or 'none'}"
+            ),
+            metadata={"expected": str(expected), "newest_published": str(newest or "none")},
+        )
+
+    return newest_day_is_published

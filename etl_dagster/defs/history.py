@@ -1,0 +1,153 @@
+"""What Dagster remembers: which chunks are done, left over, or being worked on.
+
+Belongs here: reading the event log and the runs. Does not: deciding what follows (`agenda.py`).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import dagster as dg
+
+from etl_dagster.agenda import EnrichedChunk
+from etl_dagster.defs.jobs import DAY_JOB, STAGE_ASSETS
+from etl_dagster.defs.partitions import PARTITION, RANGE_END, RANGE_START, chunk_of, partition_key
+from etl_dagster.leads.chunks import Chunk
+
+CAMPAIGNS = "campaigns"
+"""Metadata of `leads`: the campaigns that were extracted."""
+ALL_CAMPAIGNS = "all"
+POLICY = "policy_hash"
+"""Metadata of `callable_leads`: the policy under which the chunk was published."""
+UNANSWERED = "phones_unanswered"
+"""Metadata of `ccc_enriched`: phones without an answer that CCC might give when asked again."""
+UNFINISHED = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+
+
+def finished_days(
+    instance: dg.DagsterInstance,
+    *,
+    chunks: int,
+    policy_hash: str,
+    campaigns: Collection[str] = (),
+    since: date | None = None,
+) -> set[date]:
+    """The days of which every chunk went through all four stages, in their order.
+
+    Args:
+        instance: whose history.
+        chunks: the number of chunks a day is cut into.
+        policy_hash: the policy in force; what was published under another is not finished.
+        campaigns: those that must have been extracted; all if empty.
+        since: days before it are left out.
+    """
+    stages = [_latest(instance, asset, since=since) for asset in STAGE_ASSETS]
+    through = [
+        key
+        for key in stages[0]
+        if all(key in stage for stage in stages)
+        and all(one[key] < later[key] for one, later in pairwise(stages))
+    ]
+    extracted = _records(instance, STAGE_ASSETS[0], [stages[0][key] for key in through])
+    published = _records(instance, STAGE_ASSETS[-1], [stages[-1][key] for key in through])
+    done = Counter(
+        chunk_of(key).lead_date
+        for key in through
+        if _text(published[key], POLICY) == policy_hash
+        and _covers(_text(extracted[key], CAMPAIGNS), campaigns)
+    )
+    return {day for day, number in done.items() if number == chunks}
+
+
+def enriched_chunks(instance: dg.DagsterInstance, *, since: date) -> list[EnrichedChunk]:
+    """The newest enrichment of each chunk of the days since one."""
+    enriched = _latest(instance, STAGE_ASSETS[1], since=since)
+    published = _latest(instance, STAGE_ASSETS[-1], since=since)
+    records = _records(instance, STAGE_ASSETS[1], enriched.values())
+    return [
+        EnrichedChunk(
+            chunk=chunk_of(key),
+            unanswered=int(_text(record, UNANSWERED) or 0),
+            at=datetime.fromtimestamp(record.timestamp, UTC),
+            run_id=record.run_id,
+            published=published.get(key, 0) > enriched[key],
+        )
+        for key, record in records.items()
+    ]
+
+
+def busy_chunks(instance: dg.DagsterInstance) -> set[Chunk]:
+    """The chunks that a run of any stage is queued or under way for."""
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=list(UNFINISHED)))
+    return {chunk for run in runs if stages_of(run) for chunk in chunks_of(run)}
+
+
+def stages_of(run: dg.DagsterRun) -> frozenset[str]:
+    """The stages that a run materializes."""
+    selected = run.asset_selection  # None or empty where the whole job runs
+    if not selected:
+        return frozenset(STAGE_ASSETS) if run.job_name == DAY_JOB else frozenset()
+    return frozenset(STAGE_ASSETS) & {key.to_user_string() for key in selected}
+
+
+def chunks_of(run: dg.DagsterRun) -> list[Chunk]:
+    """The chunks that a run of stages covers, by its partition tags, in order."""
+    key = run.tags.get(PARTITION)
+    start, end = run.tags.get(RANGE_START, key), run.tags.get(RANGE_END, key)
+    if start is None or end is None:
+        return []
+    first, last = chunk_of(start), chunk_of(end)
+    days = (last.lead_date - first.lead_date).days + 1
+    return [
+        Chunk(first.lead_date + timedelta(days=day), number)
+        for day in range(days)
+        for number in range(first.number, last.number + 1)
+    ]
+
+
+def days_of(run: dg.DagsterRun) -> list[date]:
+    """The days that a run of stages covers, in order."""
+    return sorted({chunk.lead_date for chunk in chunks_of(run)})
+
+
+def _latest(
+    instance: dg.DagsterInstance, asset: str, *, since: date | None = None
+) -> dict[str, int]:
+    """Where in the event log the newest materialization of each partition is."""
+    found = instance.get_latest_storage_id_by_partition(
+        dg.AssetKey(asset), dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
+    earliest = partition_key(Chunk(since, 0)) if since else ""
+    return {key: place for key, place in found.items() if key >= earliest}
+
+
+def _records(
+    instance: dg.DagsterInstance, asset: str, places: Iterable[int]
+) -> dict[str, dg.EventLogRecord]:
+    """The materializations at these places of the event log, by partition."""
+    places = list(places)
+    if not places:
+        return {}
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), storage_ids=places), limit=len(places)
+    )
+    return {str(record.partition_key): record for record in found.records}
+
+
+def _text(record: dg.EventLogRecord, name: str) -> str:
+    materialization = record.asset_materialization
+    entry = materialization.metadata.get(name) if materialization else None
+    return "" if entry is None else str(entry.value)
+
+
+def _covers(extracted: str, wanted: Collection[str]) -> bool:
+    if extracted == ALL_CAMPAIGNS:
+        return True
+    return bool(wanted) and set(wanted) <= set(extracted.split(", "))

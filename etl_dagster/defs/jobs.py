@@ -1,0 +1,54 @@
+"""The jobs: what a schedule, a sensor, the command line or a person in the UI launches.
+
+Belongs here: names and selections. Does not: when they run (`schedules.py`, `sensors.py`).
+"""
+
+from typing import Any, Final
+
+import dagster as dg
+
+DAY_JOB: Final = "scrub_day"
+REPORT_JOB: Final = "report_day"
+LISTS_JOB: Final = "load_dnc_lists"
+OPT_OUTS_JOB: Final = "load_opt_outs"
+RETRACT_JOB: Final = "retract_listed"
+FRESHNESS_JOB: Final = "check_freshness"
+REPORTS_ITSELF: Final = "etl_dagster/reports_itself"
+"""Tag of a run whose launcher writes the report."""
+STAGE_ASSETS: Final = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
+DAY_CHECK: Final = dg.AssetCheckKey(dg.AssetKey(STAGE_ASSETS[-1]), "newest_day_is_published")
+Job = Any
+"""An asset job before it is resolved; Dagster does not export the type."""
+
+
+def build_jobs() -> dict[str, Job]:
+    """All asset jobs by name; each runs in one process."""
+    selections = {
+        DAY_JOB: (
+            # whose freshness is checked by a job of its own, hours later
+            dg.AssetSelection.assets(*STAGE_ASSETS) - dg.AssetSelection.checks(DAY_CHECK),
+            "Extract, enrich, scrub and publish; one run does all chunks of a day",
+        ),
+        REPORT_JOB: (dg.AssetSelection.assets("scrub_report"), "Write the day's report"),
+        LISTS_JOB: (
+            dg.AssetSelection.assets("dnc_registry"),
+            "Load a Do-Not-Call list's files from the inbox",
+        ),
+        OPT_OUTS_JOB: (
+            dg.AssetSelection.assets("internal_opt_outs"),
+            "Load opt-out files from the inbox",
+        ),
+        RETRACT_JOB: (
+            dg.AssetSelection.assets("retractions"),
+            "Take back published leads whose phones are no longer clear",
+        ),
+    }
+    return {
+        name: dg.define_asset_job(
+            name,
+            selection=selection,
+            description=description,
+            executor_def=dg.in_process_executor,
+        )
+        for name, (selection, description) in selections.items()
+    }

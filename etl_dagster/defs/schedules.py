@@ -1,0 +1,103 @@
+"""The schedules: the daily run, and the watch over what should be fresh.
+
+Belongs here: thin triggers. Does not: which days are due (`agenda.py`).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+
+import dagster as dg
+from dagster._utils.schedules import is_valid_cron_string
+
+from etl_dagster import agenda
+from etl_dagster.defs import history
+from etl_dagster.defs.jobs import DAY_JOB, FRESHNESS_JOB
+from etl_dagster.defs.partitions import range_tags
+from etl_dagster.defs.resources import PolicyResource
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.settings import Settings, SettingsError
+
+DAY = "etl_dagster/day"
+"""Tag of a scheduled run: its day."""
+
+
+def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+    """All schedules.
+
+    Raises:
+        SettingsError: ETL_SCHEDULE_CRON is no cron schedule.
+    """
+    if not is_valid_cron_string(settings.schedule_cron):
+        raise SettingsError(
+            f"ETL_SCHEDULE_CRON is {settings.schedule_cron!r}, which is no cron schedule; expected"
+            " minute, hour, day, month and weekday, such as '0 6 * * *'"
+        )
+    return [_daily_schedule(settings), _freshness_schedule()]
+
+
+def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    campaigns = settings.scheduled_campaigns
+    zone, back = settings.schedule_timezone, settings.catch_up_days
+
+    @dg.schedule(
+        cron_schedule=settings.schedule_cron,
+        execution_timezone=zone,
+        job_name=DAY_JOB,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=(
+            f"Scrubs the leads of {', '.join(campaigns) or 'all campaigns'} of yesterday, all"
+            f" chunks in one run, at `{settings.schedule_cron}` ({zone}). Days that were missed,"
+            f" up to {back} back, are made up for. Off until somebody turns it on: it buys answers."
+        ),
+    )
+    def scrub_yesterday(
+        context: dg.ScheduleEvaluationContext, policy: PolicyResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        moment = context.scheduled_execution_time
+        newest = moment.astimezone(UTC).date() - timedelta(days=1)
+        finished = history.finished_days(
+            context.instance,
+            chunks=settings.chunks,
+            policy_hash=policy.load().hash,
+            campaigns=campaigns,
+        )
+        due = agenda.days_due(
+            newest,
+            finished=finished,
+            running={chunk.lead_date for chunk in history.busy_chunks(context.instance)},
+            begun=min(finished, default=None),
+            catch_up_days=back,
+        )
+        due = [day for day in due if day >= settings.start_date]
+        if not due:
+            yield dg.SkipReason(f"{newest} is running already, and no day before it was missed")
+        for day in due:
+            yield dg.RunRequest(
+                run_key=f"{day} at {moment.isoformat()}",
+                run_config=leads_config(campaigns),
+                tags={
+                    **range_tags(Chunk(day, 0), Chunk(day, settings.chunks - 1)),
+                    DAY: day.isoformat(),
+                },
+            )
+
+    return scrub_yesterday
+
+
+def leads_config(campaigns: tuple[str, ...]) -> dict[str, object]:
+    """Run configuration that extracts these campaigns; all if there are none."""
+    return {"ops": {"leads": {"config": {"campaigns": list(campaigns)}}}} if campaigns else {}
+
+
+def _freshness_schedule() -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name="watch_freshness",
+        cron_schedule="17 * * * *",
+        execution_timezone="UTC",
+        job_name=FRESHNESS_JOB,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=(
+            "Checks every hour that each Do-Not-Call list is fresh and the newest day published;"
+            " on by default, since it only looks."
+        ),
+    )

@@ -1,0 +1,209 @@
+"""The sensors: what arrives in an inbox, what a list changes, what CCC left unanswered, reports.
+
+Belongs here: thin triggers. Does not: which chunks are due (`agenda.py`), what waits in an inbox
+(`dnc/inbox.py`), alerts (`alerts.py`).
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+import numpy as np
+
+from etl_dagster import agenda
+from etl_dagster.defs import history
+from etl_dagster.defs.dnc import LISTS
+from etl_dagster.defs.jobs import (
+    DAY_JOB,
+    LISTS_JOB,
+    OPT_OUTS_JOB,
+    REPORT_JOB,
+    REPORTS_ITSELF,
+    RETRACT_JOB,
+    STAGE_ASSETS,
+    Job,
+)
+from etl_dagster.defs.partitions import range_tags
+from etl_dagster.defs.resources import CccResource, DncStoreResource
+from etl_dagster.defs.retract import NAME as RETRACTIONS
+from etl_dagster.defs.retract import VERSIONS
+from etl_dagster.dnc import DncStore, inbox
+from etl_dagster.settings import Settings
+
+INBOX_SECONDS: Final = 15
+"""How often the inboxes and the store are looked into."""
+LEFT_OVER_SECONDS: Final = 60
+"""How often it is looked for phones that CCC left unanswered."""
+TRY_AGAIN_SECONDS: Final = 600
+"""After so long, what failed is launched again."""
+
+
+def build_sensors(settings: Settings, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
+    """All sensors; each is on by default, since none of them buys what nobody asked for."""
+    return [
+        _report_sensor(jobs[REPORT_JOB]),
+        _lists_sensor(settings.dnc_inbox_dir, jobs[LISTS_JOB]),
+        _opt_outs_sensor(settings.opt_out_inbox_dir, jobs[OPT_OUTS_JOB]),
+        _retraction_sensor(jobs[RETRACT_JOB]),
+        _left_over_sensor(
+            jobs[DAY_JOB],
+            within_days=settings.retry_unknown_days,
+            patience=timedelta(minutes=settings.retry_unknown_minutes),
+        ),
+    ]
+
+
+def _report_sensor(report: Job) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        request_job=report,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Writes scrub_report of the days that a run has published",
+    )
+    def report_published_days(
+        context: dg.RunStatusSensorContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        run = context.dagster_run
+        if not reports_are_due(run):
+            yield dg.SkipReason("that run has published nothing, or writes the report itself")
+            return
+        for day in history.days_of(run):
+            yield dg.RunRequest(run_key=f"{run.run_id}-{day}", partition_key=day.isoformat())
+
+    return report_published_days
+
+
+def reports_are_due(run: dg.DagsterRun) -> bool:
+    """Whether a run has published leads and leaves the report to others."""
+    return STAGE_ASSETS[-1] in history.stages_of(run) and REPORTS_ITSELF not in run.tags
+
+
+def _lists_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
+    @dg.sensor(
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=INBOX_SECONDS,
+        description=(
+            f"Loads Do-Not-Call list files, called `<list>@<date>`, when they have arrived whole in"
+            f" `{folder}`"
+        ),
+    )
+    def dnc_inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        del context
+        files = inbox.pending(folder)
+        if not files:
+            strangers = ", ".join(path.name for path in inbox.nameless(folder))
+            return dg.SkipReason(
+                f"not called <list>@<date>: {strangers}" if strangers else f"nothing in {folder}"
+            )
+        names = sorted({file.list for file in files})
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    partition_key=name,
+                    run_key=_once(
+                        name, inbox.fingerprint(file.path for file in files if file.list == name)
+                    ),
+                )
+                for name in names
+            ],
+            dynamic_partitions_requests=[LISTS.build_add_request(names)],
+        )
+
+    return dnc_inbox
+
+
+def _opt_outs_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
+    @dg.sensor(
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=INBOX_SECONDS,
+        description=f"Records opt-outs when a file of them has arrived whole in `{folder}`",
+    )
+    def opt_out_inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        del context
+        if files := inbox.waiting(folder):
+            return dg.RunRequest(run_key=_once(inbox.fingerprint(files)))
+        return dg.SkipReason(f"nothing in {folder}")
+
+    return opt_out_inbox
+
+
+def _retraction_sensor(job: Job) -> dg.SensorDefinition:
+    @dg.sensor(
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=INBOX_SECONDS,
+        description="Takes published leads back after the Do-Not-Call store has changed",
+    )
+    def dnc_changes(
+        context: dg.SensorEvaluationContext, dnc_store: DncStoreResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        if not Path(dnc_store.path).exists():
+            return dg.SkipReason("there is no store yet")
+        with DncStore.open(dnc_store.path) as store:
+            versions = store.lookup(np.empty(0, np.int64)).list_versions
+        event = context.instance.get_latest_materialization_event(dg.AssetKey(RETRACTIONS))
+        done = event.asset_materialization if event else None
+        if done and done.metadata[VERSIONS].value == versions:
+            return dg.SkipReason(f"nothing new since {versions}")
+        return dg.RunRequest(run_key=_once(versions))
+
+    return dnc_changes
+
+
+def _left_over_sensor(job: Job, *, within_days: int, patience: timedelta) -> dg.SensorDefinition:
+    @dg.sensor(
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=LEFT_OVER_SECONDS,
+        description=(
+            "Runs chunks again whose phones CCC left unanswered, of the last"
+            f" {within_days} days, once it answers its test numbers: only those phones are asked"
+            f" about. A chunk is left alone for {patience} in between."
+        ),
+    )
+    def unanswered_phones(
+        context: dg.SensorEvaluationContext, ccc: CccResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        now = datetime.now(UTC)
+        newest = now.date() - timedelta(days=1)
+        chunks = history.enriched_chunks(
+            context.instance, since=newest - timedelta(days=within_days)
+        )
+        due = agenda.chunks_to_ask_again(
+            chunks,
+            busy=history.busy_chunks(context.instance),
+            now=now,
+            newest=newest,
+            within_days=within_days,
+            patience=patience,
+        )
+        waiting = sum(one.unanswered for one in chunks)
+        if not due:
+            yield dg.SkipReason(
+                f"{waiting:,} phones are unanswered; their chunks were asked about a short while"
+                " ago, are being worked on, or are too old"
+                if waiting
+                else "CCC has left no phone unanswered"
+            )
+        elif trouble := ccc.trouble():
+            yield dg.SkipReason(f"{waiting:,} phones wait for CCC: {trouble}")
+        else:
+            tried = {one.chunk: one.at for one in chunks}
+            for chunk_range in due:
+                yield dg.RunRequest(
+                    run_key=_once(str(chunk_range), str(tried[chunk_range.last])),
+                    asset_selection=[dg.AssetKey(name) for name in STAGE_ASSETS[1:]],
+                    tags=range_tags(chunk_range.first, chunk_range.last),
+                )
+
+    return unanswered_phones
+
+
+def _once(*of: str) -> str:
+    """A run key for this cause and some minutes: what failed or was killed is tried again."""
+    return " ".join([*of, str(int(time.time() // TRY_AGAIN_SECONDS))])

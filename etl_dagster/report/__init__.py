@@ -1,0 +1,16 @@
+"""The day's page: what became of its leads, from which evidence, and what to do. Counts only.
+
+page.py      the whole page, from one `Report`
+chart.py     the funnel as a picture (SVG)
+changes.py   the day beside the same weekday the week before
+lists.py     the Do-Not-Call lists that the day was scrubbed with
+api.py       what CCC was asked and answered, and what that cost
+advice.py    why phones are unknown, and what to do about it
+markdown.py  tables and text that no name can break
+"""
+
+from etl_dagster.report.api import Calls
+from etl_dagster.report.lists import ListInForce, lists_in_force
+from etl_dagster.report.page import Report, render_report
+
+__all__ = ["Calls", "ListInForce", "Report", "lists_in_force", "render_report"]

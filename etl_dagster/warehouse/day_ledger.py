@@ -1,0 +1,87 @@
+"""What is on record of a day: what CCC answered, and which Do-Not-Call lists were asked.
+
+Belongs here: counts from the ledger. Does not: what became of leads (`funnel.py`), evidence for a
+decision (`scrubbing.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import sql
+from etl_dagster.warehouse.templates import render
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one address was asked and answered; a phone asked about twice counts twice.
+
+    Attributes:
+        asked: phones that it was to answer about.
+        requests: requests that it answered.
+        answered: phones in those answers.
+    """
+
+    asked: int
+    requests: int
+    answered: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayLedger:
+    """What is on record of a day.
+
+    Attributes:
+        phones: distinct valid phones of its leads.
+        unjudged: leads that no stage has decided on.
+        endpoints: CCC's address to what it was asked and answered.
+        unanswered: why CCC's newest word on a phone is UNKNOWN, to phones.
+        list_versions: the Do-Not-Call lists and versions that were asked, to phones.
+    """
+
+    phones: int = 0
+    unjudged: int = 0
+    endpoints: Mapping[str, Answers]
+    unanswered: Mapping[str, int]
+    list_versions: Mapping[str, int]
+
+    @property
+    def asked(self) -> int:
+        """Phones that CCC was to answer about; one asked about twice counts twice."""
+        return sum(found.asked for found in self.endpoints.values())
+
+    @property
+    def answered(self) -> int:
+        """Phones that it answered about; one asked about twice counts twice."""
+        return sum(found.answered for found in self.endpoints.values())
+
+
+def read_day_ledger(session: Session, lead_date: date, *, scrubbed_at: datetime) -> DayLedger:
+    """Count what is on record of a day.
+
+    Args:
+        session: any.
+        lead_date: the day.
+        scrubbed_at: when the day was last held against the Do-Not-Call lists, aware: what was
+            recorded later is of a retraction, or of another day with the same phones.
+    """
+    values = {"lead_date": lead_date}
+    return DayLedger(
+        phones=int(session.scalar(sql("count_day_phones"), values)),
+        unjudged=int(session.scalar(sql("count_unjudged"), values)),
+        endpoints={
+            str(endpoint): Answers(*map(int, numbers))
+            for endpoint, *numbers in session.rows(sql("count_answers"), values)
+        },
+        unanswered={
+            str(reason): int(phones)
+            for reason, phones in session.rows(render("count_day_unanswered"), values)
+        },
+        list_versions={
+            str(versions): int(phones)
+            for versions, phones in session.rows(
+                render("count_list_versions"), {**values, "scrubbed_at": scrubbed_at}
+            )
+        },
+    )

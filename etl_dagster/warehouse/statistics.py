@@ -1,0 +1,50 @@
+"""Numbers of a day and of the days before it, which checks compare.
+
+Belongs here: counting. Does not: judging (`findings.py`), the funnel that people read
+(`funnel.py`).
+"""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import Final
+
+from etl_dagster.findings import Rate
+from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import sql
+from etl_dagster.warehouse.templates import render
+
+DAYS_BEFORE: Final = 30
+SOURCE_TABLES: Final[Mapping[str, str]] = MappingProxyType(
+    {"ccc": "CCC_ENRICHED", "dnc": "DNC_FILTERED"}
+)
+"""Where each source's verdicts stand, beside the lead."""
+
+
+def lead_counts(session: Session, lead_date: date) -> tuple[int, list[int]]:
+    """The leads of a day, and of each of the 30 days before it that has any."""
+    found = {
+        day: int(leads)
+        for day, leads in session.rows(sql("count_leads_by_day"), _window(lead_date))
+    }
+    return found.pop(lead_date, 0), list(found.values())
+
+
+def listed_rates(session: Session, source: str, lead_date: date) -> tuple[Rate, list[Rate]]:
+    """How many phones a source has listed on a day, and on each of the 30 days before it.
+
+    Args:
+        session: any.
+        source: `ccc` or `dnc`.
+        lead_date: the day.
+    """
+    statement = render("count_listed_by_day", source=source, table=SOURCE_TABLES[source])
+    found = {
+        day: Rate(listed=int(listed), answered=int(answered))
+        for day, listed, answered in session.rows(statement, _window(lead_date))
+    }
+    return found.pop(lead_date, Rate(listed=0, answered=0)), list(found.values())
+
+
+def _window(lead_date: date) -> dict[str, object]:
+    return {"lead_date": lead_date, "since": lead_date - timedelta(days=DAYS_BEFORE)}

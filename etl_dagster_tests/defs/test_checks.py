@@ -1,0 +1,298 @@
+"""The checks of the stages on small worlds: what each finds, what it blocks, what it says."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from etl_dagster.defs.checks import CHECKS, check_specs
+from etl_dagster.defs.freshness import lists_result
+from etl_dagster.dnc import DncStore, ListStats
+from etl_dagster_tests.defs.line import (
+    CLEAN,
+    DAY,
+    LISTED,
+    TODAY,
+    UNCOVERED,
+    Line,
+    Result,
+    person,
+)
+
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+
+
+def verdicts(result: Result) -> dict[str, tuple[bool, dg.AssetCheckSeverity]]:
+    """The last word of each check of a run, by `asset:check`."""
+    found = {}
+    for event in result.run.all_events:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            one = event.asset_check_evaluation_data
+            key = f"{one.asset_key.to_user_string()}:{one.check_name}"
+            found[key] = (one.passed, one.severity)
+    return found
+
+
+def told(result: Result, check: str) -> str:
+    """What a check said last."""
+    said = ""
+    for event in result.run.all_events:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            one = event.asset_check_evaluation_data
+            if one.check_name == check:
+                said = str(one.description)
+    return said
+
+
+def history(line: Line, people: Callable[[int], Sequence[dict[str, Any]]], *, days: int) -> None:
+    """Put leads of earlier days into the tables that checks compare with."""
+    for back in range(days, 0, -1):
+        day = DAY - timedelta(days=back)
+        line.people([{**one, "day": day} for one in people(back)])
+        assert line.run(day, force=True).success
+
+
+def copy_back(line: Line, table: str, *, days: int) -> None:
+    """Let a day of a table have been the same on each of some days before."""
+    with line.session() as session:
+        for back in range(1, days + 1):
+            session.execute(
+                f"INSERT INTO {table} SELECT * REPLACE"
+                f" (DATEADD(day, -{back}, lead_date)::DATE AS lead_date)"
+                f" FROM {table} WHERE lead_date = '{DAY}'"
+            )
+
+
+def test_every_check_says_what_to_do_when_it_fails() -> None:
+    for asset, checks in CHECKS.items():
+        assert len({check.name for check in checks}) == len(checks)
+        for spec in check_specs(asset):
+            assert "If it fails: " in str(spec.description)
+
+
+def test_on_a_good_day_every_check_passes(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(number, CLEAN[number]) for number in range(12)])
+    result = line.run()
+    assert result.success, result.error
+    found = verdicts(result)
+    expected = {f"{asset}:{check.name}" for asset, checks in CHECKS.items() for check in checks}
+    assert set(found) == expected
+    assert all(passed for passed, _ in found.values()), found
+
+
+def test_a_table_that_somebody_changed_stops_the_run_before_anything_is_written(
+    one_chunk: Line,
+) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1])])
+    with line.session() as session:
+        session.execute("ALTER TABLE PHONE_VERDICTS DROP COLUMN evidence_hash")
+    result = line.run()
+    assert not result.success
+    assert result.steps == {"leads": "success", "ccc_enriched": "failure"}
+    assert "PHONE_VERDICTS has no column EVIDENCE_HASH" in result.error
+    assert "What to do: somebody changed a table" in result.error
+    assert verdicts(result)["ccc_enriched:tables_are_as_declared"] == (False, ERROR)
+    assert line.bought() == set()
+
+
+def test_an_extract_of_ten_times_the_usual_size_buys_nothing(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(number, CLEAN[number]) for number in range(12)])
+    assert line.run().success
+    copy_back(line, "LEADS", days=5)
+    line.people([person(number, CLEAN[number]) for number in range(130)])
+    line.ccc.reset()
+    result = line.run()
+    assert result.steps == {"leads": "failure"}
+    assert verdicts(result)["leads:size_is_usual"] == (False, ERROR)
+    assert told(result, "size_is_usual") == ("130 leads, where the median of 5 earlier days is 12")
+    assert line.bought() == set()
+    # somebody looked, and it is right: the later stages are materialized by hand
+    stages = [dg.AssetKey(name) for name in ("ccc_enriched", "dnc_filtered", "callable_leads")]
+    assert line.run(asset_selection=stages).success
+    assert line.count("CALLABLE_LEADS", f"lead_date = '{DAY}'") == 130
+
+
+def test_a_day_without_leads_is_an_error_unless_they_are_still_valid(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1], first_name=None)])  # rows, and none of them a lead
+    result = line.run()
+    assert result.steps == {"leads": "failure"}
+    assert told(result, "size_is_usual") == "the day has no lead"
+
+    earlier = DAY - timedelta(days=1)
+    line.people([person(1, CLEAN[1], day=day) for day in (earlier, DAY)])
+    assert line.run(earlier).success
+    assert line.run(DAY).success
+    assert line.count("LEADS", f"lead_date = '{DAY}'") == 0
+
+
+def test_a_list_that_lost_its_numbers_publishes_nothing(one_chunk: Line) -> None:
+    line = one_chunk
+    listed = [person(number, LISTED[number]) for number in range(150)]
+    clean = [person(1_000 + number, CLEAN[number]) for number in range(150)]
+    line.people([*listed, *clean])
+    assert line.run().success
+    for table in ("LEADS", "DNC_FILTERED"):
+        copy_back(line, table, days=5)
+    line.settings.dnc_store.unlink()
+    line.lists(listed=CLEAN[600:610])  # the right area code, hardly anybody on it
+    with line.session() as session:
+        session.execute("DELETE FROM CALLABLE_LEADS")
+    result = line.run()
+    assert result.steps["dnc_filtered"] == "failure"
+    assert "callable_leads" not in result.steps
+    assert verdicts(result)["dnc_filtered:dnc_rate_is_usual"] == (False, ERROR)
+    assert "0.00% of 300 phones are listed" in told(result, "dnc_rate_is_usual")
+    assert line.count("CALLABLE_LEADS") == 0
+
+
+def test_more_listed_phones_than_usual_are_published_with_a_warning(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(number, CLEAN[number]) for number in range(300)])
+    assert line.run().success
+    for table in ("LEADS", "DNC_FILTERED"):
+        copy_back(line, table, days=5)
+    line.people(
+        [person(number, CLEAN[number]) for number in range(200)]
+        + [person(1_000 + number, LISTED[number]) for number in range(100)]
+    )
+    result = line.run()
+    assert result.success, result.error
+    assert verdicts(result)["dnc_filtered:dnc_rate_is_usual"] == (False, WARN)
+    assert line.count("CALLABLE_LEADS", f"lead_date = '{DAY}'") == 200
+
+
+def test_phones_that_no_list_covers_are_warned_of_by_area_code(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_UNKNOWN_WARN="0.1", ETL_UNKNOWN_ERROR="0.6")
+    line.people(
+        [person(number, CLEAN[number]) for number in range(10)]
+        + [person(100 + number, UNCOVERED[number]) for number in range(3)]
+    )
+    result = line.run()
+    assert result.success, result.error
+    found = verdicts(result)
+    assert found["dnc_filtered:area_codes_are_covered"] == (False, WARN)
+    assert found["dnc_filtered:few_phones_are_unknown"] == (False, WARN)
+    assert found["dnc_filtered:no_phone_waits_for_a_newer_list"] == (True, ERROR)
+    assert told(result, "area_codes_are_covered") == (
+        "no list covers the area codes of 3 phones: 505 (3)"
+    )
+
+
+def test_phones_that_wait_for_a_newer_list_are_an_error_and_not_published(
+    one_chunk: Line,
+) -> None:
+    line = one_chunk
+    line.settings.dnc_store.unlink()
+    line.lists(as_of=TODAY - timedelta(days=40))
+    line.people([person(number, CLEAN[number]) for number in range(4)])
+    result = line.run()
+    assert result.success, result.error
+    found = verdicts(result)
+    assert found["dnc_filtered:no_phone_waits_for_a_newer_list"] == (False, ERROR)
+    assert found["dnc_filtered:few_phones_are_unknown"] == (False, ERROR)
+    assert line.count("CALLABLE_LEADS") == 0
+
+
+def test_wrong_answers_to_the_test_numbers_are_a_failed_check(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1])])
+    line.fault("wrong_canary")
+    result = line.run()
+    assert result.steps == {"leads": "success", "ccc_enriched": "failure"}
+    assert verdicts(result)["ccc_enriched:ccc_knows_its_test_numbers"] == (False, ERROR)
+    assert "What to do: believe none of its answers" in result.error
+    assert line.count("PHONE_VERDICTS") == 0
+
+
+def test_a_damaged_store_is_a_failed_check(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1])])
+    line.settings.dnc_store.write_bytes(b"not a store")
+    result = line.run()
+    assert result.steps["dnc_filtered"] == "failure"
+    assert verdicts(result)["dnc_filtered:store_finds_its_canaries"] == (False, ERROR)
+
+
+# --- checks that run by themselves -------------------------------------------------------------
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def stats(tmp_path: Path, *ages: int) -> list[ListStats]:
+    """Real lists of these ages, in days, called by them."""
+    path = tmp_path / "dnc.sqlite"
+    file = tmp_path / "numbers.txt"
+    file.write_text("4075550100\n", encoding="utf-8")
+    with DncStore.create(path) as store:
+        for age in ages:
+            as_of = NOW - timedelta(days=age)
+            store.add_list(f"state_a{age}", [file], as_of=as_of, covers=[407])
+        return store.stats()
+
+
+@pytest.mark.parametrize(
+    ("ages", "passed", "severity", "says"),
+    [
+        ((1, 20), True, ERROR, "every list is fresh"),
+        ((1, 28), False, WARN, "too old within 7 days: state_a28"),
+        ((28, 32, 40), False, ERROR, "too old to clear a phone: state_a32, state_a40"),
+        ((), False, ERROR, "there is no list"),
+    ],
+)
+def test_lists_are_judged_by_their_age(
+    tmp_path: Path,
+    ages: Sequence[int],
+    severity: dg.AssetCheckSeverity,
+    says: str,
+    *,
+    passed: bool,
+) -> None:
+    found = lists_result(stats(tmp_path, *ages), NOW)
+    assert found.passed is passed
+    assert found.description == says
+    if not passed:
+        assert found.severity is severity
+    assert set(found.metadata) == {f"fresh_days_left_state_a{age}" for age in ages}
+
+
+def freshness(line: Line) -> dict[str, dg.AssetCheckEvaluation]:
+    done = line.run(job="check_freshness", tags={})
+    assert done.success, done.error
+    return {
+        event.asset_check_evaluation_data.check_name: event.asset_check_evaluation_data
+        for event in done.run.all_events
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    }
+
+
+def test_the_newest_day_is_watched(make_line: Callable[..., Line]) -> None:
+    # a tick of this minute yesterday: yesterday's run was due a day ago, so the day before counts
+    tick = datetime.now(UTC) - timedelta(hours=3)
+    line = make_line(ETL_CHUNKS="1", ETL_SCHEDULE_CRON=f"{tick.minute} {tick.hour} * * *")
+    expected = tick.date() - timedelta(days=1)
+    before = freshness(line)
+    assert not before["newest_day_is_published"].passed
+    assert before["newest_day_is_published"].severity is WARN  # nobody dials a local deployment
+    assert str(expected) in str(before["newest_day_is_published"].description)
+    assert before["every_list_is_fresh"].passed
+
+    line.people([person(1, CLEAN[1], day=expected)])
+    assert line.run(expected).success
+    after = freshness(line)
+    assert after["newest_day_is_published"].passed
+
+
+def test_a_missing_store_is_told_by_the_watch(one_chunk: Line) -> None:
+    one_chunk.settings.dnc_store.unlink()
+    found = freshness(one_chunk)["every_list_is_fresh"]
+    assert not found.passed
+    assert found.severity is ERROR

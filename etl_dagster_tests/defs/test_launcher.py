@@ -1,0 +1,117 @@
+"""Whether the process of a run lives: told from its events, on real processes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psutil
+import pytest
+from dagster._core.events import EngineEventData
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.launcher import WorkerStatus
+
+from etl_dagster.defs.launch import dagster_home
+from etl_dagster.defs.launcher import HOST, PROCESS, WatchedRunLauncher, process_is_gone
+from etl_dagster.settings import Settings
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that lives until it is killed."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def started(instance: dg.DagsterInstance, pid: int | None, tag: str = "") -> dg.DagsterRun:
+    """A run that has told the id of its process."""
+    run = dg.DagsterRun(
+        job_name="scrub_day",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={PROCESS: tag} if tag else {},
+    )
+    instance.add_run(run)
+    instance.report_engine_event("first", run)
+    if pid is not None:
+        instance.report_engine_event("Started process", run, EngineEventData.in_process(pid))
+    return run
+
+
+def test_a_run_is_gone_when_its_process_is(
+    instance: dg.DagsterInstance, sleeper: subprocess.Popen[bytes]
+) -> None:
+    run = started(instance, sleeper.pid)
+    assert not process_is_gone(instance, run)
+    sleeper.kill()  # not waited for: it is a zombie now, or gone
+    sleeper.wait()
+    assert process_is_gone(instance, run)
+
+
+def test_a_zombie_is_gone(instance: dg.DagsterInstance, sleeper: subprocess.Popen[bytes]) -> None:
+    run = started(instance, sleeper.pid)
+    sleeper.kill()
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # dead, and left unburied
+    assert process_is_gone(instance, run)
+
+
+def test_a_younger_process_with_the_same_id_does_not_stand_for_the_one_that_is_gone(
+    instance: dg.DagsterInstance, sleeper: subprocess.Popen[bytes]
+) -> None:
+    run = started(instance, None)
+    event = dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ENGINE_EVENT.value,
+        job_name=run.job_name,
+        event_specific_data=EngineEventData.in_process(sleeper.pid),
+    )
+    told = psutil.Process(sleeper.pid).create_time() - 60
+    instance.handle_new_event(
+        dg.EventLogEntry(
+            error_info=None,
+            level=20,
+            user_message="",
+            run_id=run.run_id,
+            timestamp=told,
+            job_name=run.job_name,
+            dagster_event=event,
+        )
+    )
+    assert process_is_gone(instance, run)
+
+
+def test_a_run_that_has_not_told_its_process_counts_as_living(
+    instance: dg.DagsterInstance,
+) -> None:
+    assert not process_is_gone(instance, started(instance, None))
+
+
+def test_a_run_of_another_host_counts_as_living(instance: dg.DagsterInstance) -> None:
+    gone = 2**22 + 1  # above any process id
+    assert process_is_gone(instance, started(instance, gone, f"{HOST} {gone}"))
+    assert not process_is_gone(instance, started(instance, gone, f"elsewhere {gone}"))
+
+
+def test_the_instance_of_a_home_has_the_launcher_and_it_tells_run_monitoring(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    home = dagster_home(Settings.from_environment({"ETL_HOME": str(tmp_path)}))
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))) as instance:
+        launcher = instance.run_launcher
+        assert isinstance(launcher, WatchedRunLauncher)
+        assert launcher.supports_check_run_worker_health
+        run = started(instance, sleeper.pid)
+        assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+        sleeper.kill()
+        sleeper.wait()
+        assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
+        assert instance.run_retries_enabled
+        assert not instance.run_retries_retry_on_asset_or_op_failure

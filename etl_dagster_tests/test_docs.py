@@ -1,0 +1,78 @@
+"""Tables in the docs that say what the definitions say.
+
+To renew them after a change: `python -m etl_dagster_tests.test_docs`, then read the difference.
+"""
+
+import re
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from etl_dagster.definitions import build_defs
+from etl_dagster.defs.checks import CHECKS
+from etl_dagster.settings import PROJECT, Settings
+
+PAGE = PROJECT / "docs" / "operations.md"
+SETTINGS = Settings.from_environment({"ETL_START_DATE": "2026-11-01"})
+
+
+def triggers_table() -> str:
+    """Schedules and sensors: what each does, and whether it is on by default."""
+    repository = build_defs(SETTINGS).get_repository_def()
+    lines = ["| name | by default | what it does |", "| --- | --- | --- |"]
+    on = (dg.DefaultScheduleStatus.RUNNING, dg.DefaultSensorStatus.RUNNING)
+    for one in [*repository.schedule_defs, *repository.sensor_defs]:
+        state = "on" if one.default_status in on else "**off**"
+        kind = "schedule" if isinstance(one, dg.ScheduleDefinition) else "sensor"
+        words = str(one.description).replace(str(SETTINGS.home), "ETL_HOME")
+        lines.append(f"| `{one.name}` ({kind}) | {state} | {words} |")
+    return "\n".join(lines)
+
+
+def checks_table() -> str:
+    """Checks: what holds when they pass, what to do when they do not."""
+    lines = ["| check | blocks | what holds, and what to do if it fails |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{asset}`: `{check.name}` | {'yes' if check.blocks else 'no'} |"
+        f" {check.says} If it fails: {check.advice} |"
+        for asset, checks in CHECKS.items()
+        for check in checks
+    ]
+    lines += _standing_checks()
+    return "\n".join(lines)
+
+
+def _standing_checks() -> Iterator[str]:
+    """Checks that are not made by a stage."""
+    graph = build_defs(SETTINGS).get_repository_def().asset_graph
+    made = {(asset, check.name) for asset, checks in CHECKS.items() for check in checks}
+    for key in sorted(graph.asset_check_keys, key=str):
+        asset = key.asset_key.to_user_string()
+        if (asset, key.name) not in made:
+            spec = graph.get_check_spec(key)
+            yield f"| `{asset}`: `{key.name}` | no, hourly | {spec.description} |"
+
+
+TABLES = {"triggers": triggers_table, "checks": checks_table}
+
+
+def section(name: str) -> re.Pattern[str]:
+    """A table in the page, and the mark before it."""
+    return re.compile(rf"<!-- {name} -->\n(?:\n(?:\|[^\n]*\n)+)?")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tables_of_the_docs_say_what_is_served(name: str) -> None:
+    assert TABLES[name]() in PAGE.read_text(encoding="utf-8"), (
+        "run `python -m etl_dagster_tests.test_docs` and review the difference"
+    )
+
+
+if __name__ == "__main__":
+    page = PAGE.read_text(encoding="utf-8")
+    for name, make in TABLES.items():
+        text = f"<!-- {name} -->\n\n{make()}\n"
+        page = section(name).sub(lambda _, text=text: text, page)
+    PAGE.write_text(page, encoding="utf-8")
+    print(f"wrote {PAGE}")  # noqa: T201
