@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,6 +68,7 @@ class UiServer:
     options: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
+    _groups: list[int] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -104,22 +105,26 @@ class UiServer:
             self._process.wait(STOP_SECONDS)
         self.kill()
 
-    def kill(self) -> None:
-        """End all its processes at once, as a power cut would."""
+    def kill(self, *, spare: str | None = None) -> None:
+        """End all its processes at once, as a power cut would, or all but those of a role."""
         if self._process is None:
             return
-        for process in self.processes():
+        spared = {process.pid for process in self.processes(spare)} if spare else set()
+        victims = [process for process in self.processes() if process.pid not in spared]
+        for process in victims:
             with suppress(psutil.NoSuchProcess):
                 process.suspend()  # so that none sees another's end and does something about it
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        for process in victims:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait()
-        wait_for("the end of all processes", lambda: not self.processes())
+        wait_for("the victims' ends", lambda: {one.pid for one in self.processes()} <= spared)
+        self._groups.append(self._process.pid)
         self._process = None
 
-    def kill_only(self, *roles: str) -> None:
-        """End the processes of some roles at once; what `dagster dev` makes of it is its own."""
-        victims = [process for role in roles for process in self.processes(role)]
+    def kill_runs(self) -> None:
+        """End the processes of the runs; what the others make of it is theirs."""
+        victims = self.processes("run")
         assert victims
         for process in victims:
             process.kill()
@@ -179,6 +184,9 @@ class UiServer:
     def tear_down(self) -> None:
         """End everything that was started for the home."""
         self.stop()
+        for group in self._groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
         for name in SIDECARS:
             sidecar.stop(name, self.home)
 
@@ -188,8 +196,3 @@ def _group(process: int) -> int | None:
         return os.getpgid(process)
     except ProcessLookupError:
         return None
-
-
-def describe(processes: Sequence[psutil.Process]) -> str:
-    """Process ids and command lines, for messages."""
-    return "\n".join(f"{process.pid} {' '.join(process.cmdline())[:120]}" for process in processes)

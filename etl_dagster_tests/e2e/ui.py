@@ -56,12 +56,26 @@ class Ui:
     # The graph
 
     def open_graph(self) -> None:
-        """The whole asset graph, groups unfolded, fitted to the window."""
+        """The asset graph, groups unfolded."""
         self.open("/asset-groups")
         expect(self._nodes.first).to_be_visible()
         self._unfold_groups()
-        self.page.reload()  # fits the graph to the room that it has
+        self.page.reload()  # fits the graph to the room that it has, more or less
         expect(self._nodes.first).to_be_visible()
+
+    def fit_graph(self, names: Iterable[str]) -> None:
+        """Zoom out until assets and groups of these names are seen, and nothing is cut off."""
+        wanted = set(names)
+
+        def seen() -> bool:
+            labels = self._labels_in_sight()
+            if all(any(_is_label_of(label, name) for label in labels) for name in wanted):
+                return True
+            if labels:
+                self._icon_button("zoom_out").click()
+            return False
+
+        wait_for(f"all of {sorted(wanted)}", seen, seconds=30)
 
     def node(self, name: str) -> Locator:
         """An asset in the graph, or a group."""
@@ -85,6 +99,24 @@ class Ui:
     @property
     def _nodes(self) -> Locator:
         return self.page.locator("foreignObject")
+
+    def _labels_in_sight(self) -> set[str]:
+        """The texts in the graph; an empty one if anything drawn goes beyond the canvas."""
+        search = self.page.locator(".CodeMirror").first.bounding_box()
+        if search is None:
+            return set()
+        drawn = self._nodes.evaluate_all(
+            "nodes => nodes.map(node => [node.textContent, node.getBoundingClientRect()])"
+        )
+        left, top = search["x"] - 40, search["y"] + search["height"] + 10
+        inside = all(
+            box["left"] >= left
+            and box["right"] <= SIZE["width"]
+            and box["top"] >= top
+            and box["bottom"] <= SIZE["height"]
+            for _, box in drawn
+        )
+        return {text for text, _ in drawn} if inside else {""}
 
     def _unfold_groups(self) -> None:
         canvas = self.page.viewport_size or SIZE
@@ -118,7 +150,7 @@ class Ui:
         began = self.page.locator('a[href^="/runs/b/"]').first  # in the message that says so
         address = began.get_attribute("href") or ""
         began.click()
-        self.page.mouse.move(SIZE["width"] / 2, SIZE["height"] - 20)  # off the message: it may go
+        self.page.mouse.move(SIZE["width"] / 2, 20)  # off the message, which then goes
         expect(self.page).to_have_url(re.compile("/runs/b/"))
         return address.split("/")[3].partition("?")[0]
 
@@ -171,9 +203,12 @@ class Ui:
         """The page of one of an asset's checks."""
         self.open_asset(asset, "checks")
         self.page.get_by_text(check, exact=True).first.click()
-        expect(self.page).to_have_url(
-            re.compile(f"checkDetail={check}|selectedCheck={check}|{check}")
-        )
+        expect(self.page).to_have_url(re.compile(check))
+
+    @property
+    def check_result(self) -> Locator:
+        """What the page of a check says of its newest execution."""
+        return self.page.get_by_text("Evaluation result", exact=True).locator("..")
 
     def show_plots(self) -> Locator:
         """Turn an asset's metadata into plots; return them."""
@@ -207,3 +242,9 @@ class Ui:
 
     def _icon_button(self, icon: str) -> Locator:
         return self.page.get_by_role("button").filter(has=self.page.get_by_label(icon, exact=True))
+
+
+def _is_label_of(label: str, name: str) -> bool:
+    """Whether the label is the name, perhaps with its middle left out."""
+    start, gap, end = label.partition("…")
+    return label == name or bool(gap and name.startswith(start) and name.endswith(end))
