@@ -11,34 +11,37 @@ import importlib
 import json
 import os
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from etl_dagster.cli_options import DAY, check_days, yesterday
 
+if TYPE_CHECKING:
     from etl_dagster.settings import Settings
 
-DAY: Final = click.DateTime(["%Y-%m-%d"])
-GROUPS: Final = {"dnc": "etl_dagster.dnc.cli", "sandbox": "etl_dagster.sandbox.cli"}
-"""Groups of commands by the module that has them, imported on first use."""
+ELSEWHERE: Final = {
+    "dnc": "etl_dagster.dnc.cli",
+    "preview": "etl_dagster.cli_preview",
+    "sandbox": "etl_dagster.sandbox.cli",
+}
+"""Commands and groups of them by the module that has them, imported on first use."""
 
 
 class _Commands(click.Group):
-    """The commands, groups imported on first use, and errors as one line."""
+    """The commands, some imported on first use, and errors as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *GROUPS])
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in GROUPS:
+        if cmd_name not in ELSEWHERE:
             return super().get_command(ctx, cmd_name)
-        module = importlib.import_module(GROUPS[cmd_name])
-        group: click.Command = getattr(module, cmd_name)
-        return group
+        module = importlib.import_module(ELSEWHERE[cmd_name])
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -96,18 +99,13 @@ def run(  # noqa: PLR0913  one option each
     """
     wanted = _days(day, first, last)
     settings = _settings()
-    newest = datetime.now(UTC).date() - timedelta(days=1)
-    if not settings.start_date <= wanted[0] <= wanted[-1] <= newest:
-        raise click.UsageError(
-            f"there are partitions from {settings.start_date} (ETL_START_DATE) to yesterday,"
-            f" {newest} (UTC); {wanted[0]} to {wanted[-1]} is not within that"
-        )
+    check_days(settings, wanted[0], wanted[-1])
     from etl_dagster import show  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse.funnel import read_day  # noqa: PLC0415
 
     console = show.make_console()
-    _announce(settings, console)
+    show.announce(console, settings)
     with show.RunDisplay(console) as display:
         from etl_dagster.defs.launch import Launcher  # noqa: PLC0415  Dagster: two seconds
 
@@ -143,16 +141,7 @@ def _days(day: datetime | None, first: datetime | None, last: datetime | None) -
         if first > last:
             raise click.UsageError("--from is after --to")
         return [first.date() + timedelta(days=n) for n in range((last - first).days + 1)]
-    return [day.date() if day else datetime.now(UTC).date() - timedelta(days=1)]
-
-
-def _announce(settings: "Settings", console: "Console") -> None:
-    if settings.is_local:
-        console.print(
-            "[bold yellow]LOCAL deployment[/]: embedded Snowflake, CCC sandbox, sample leads and"
-            " lists. Nothing here may be dialled."
-        )
-    console.print(f"home: {settings.home}")
+    return [day.date() if day else yesterday()]
 
 
 @main.command()
@@ -206,7 +195,7 @@ def ui(port: int, options: tuple[str, ...]) -> None:
     from etl_dagster.sandbox.cli import bring_up  # noqa: PLC0415
     from etl_dagster.settings import PROJECT  # noqa: PLC0415
 
-    _announce(settings, show.make_console())
+    show.announce(show.make_console(), settings)
     home = dagster_home(settings)
     if settings.is_local:
         click.echo("bringing up the embedded parts and their sample...")

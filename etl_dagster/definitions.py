@@ -21,6 +21,7 @@ from etl_dagster.defs import (
     enrich,
     extract,
     freshness,
+    preview,
     publish,
     report,
     resources,
@@ -92,7 +93,10 @@ def build_defs(
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(
-        stages, freshness.build_freshness(settings), automation.build_automation(settings)
+        stages,
+        freshness.build_freshness(settings),
+        automation.build_automation(settings),
+        preview.build_preview(settings, campaigns),
     )
 
 

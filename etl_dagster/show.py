@@ -21,6 +21,7 @@ from etl_dagster.warehouse.funnel import FUNNEL_COLUMNS, Day
 
 if TYPE_CHECKING:
     from etl_dagster.defs.launch import DayResult
+    from etl_dagster.warehouse.preview import Preview
 
 WIDTH_WITHOUT_TERMINAL: Final = 120
 
@@ -28,6 +29,16 @@ WIDTH_WITHOUT_TERMINAL: Final = 120
 def make_console() -> Console:
     """A console that does not wrap tables when its output goes to a file."""
     return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False)
+
+
+def announce(console: Console, settings: Settings) -> None:
+    """Say where this is going to happen, loudly where it is not for real."""
+    if settings.is_local:
+        console.print(
+            "[bold yellow]LOCAL deployment[/]: embedded Snowflake, CCC sandbox, sample leads and"
+            " lists. Nothing here may be dialled."
+        )
+    console.print(f"home: {settings.home}")
 
 
 class RunDisplay:
@@ -162,6 +173,46 @@ def funnel_table(day: Day) -> Table:
     table.add_section()
     table.add_row("all", *(f"{getattr(day.total, column):,}" for column in FUNNEL_COLUMNS))
     return table
+
+
+def print_preview(console: Console, preview: "Preview") -> None:
+    """Print what a run would do, and what would make it fail."""
+    from etl_dagster.warehouse.preview import LABELS  # noqa: PLC0415  it knows the CCC client
+
+    title = f"What a run of {preview.lead_date} would do{' with --force' if preview.force else ''}"
+    table = Table(title=title, title_justify="left")
+    table.add_column("campaign")
+    for name in preview.total.numbers:
+        table.add_column(LABELS[name], justify="right")
+    for campaign in preview.campaigns:
+        table.add_row(campaign.campaign, *(f"{count:,}" for count in campaign.numbers.values()))
+    table.add_section()
+    table.add_row("all", *(f"{count:,}" for count in preview.total.numbers.values()))
+    console.print(table)
+    asking = Table(title="Phones and CCC", title_justify="left", show_header=False)
+    asking.add_column("what")
+    asking.add_column("number", justify="right")
+    for name, number in preview.asking.items():
+        asking.add_row(LABELS[name], f"{number:,}")
+    cost = "set CCC_PRICE_PER_1000" if preview.cost is None else f"{preview.cost:,.2f}"
+    asking.add_row(LABELS["cost"], cost)
+    console.print(asking)
+    console.print("Nothing was written, and CCC was not asked.")
+    for problem in preview.problems:
+        console.print(f"[bold red]THE RUN WOULD FAIL[/]: {escape(problem)}")
+
+
+def preview_record(preview: "Preview") -> dict[str, object]:
+    """What a run would do, for machines; the cost is null where no price is known."""
+    return {
+        "date": preview.lead_date.isoformat(),
+        "force": preview.force,
+        "campaigns": [{"campaign": one.campaign, **one.numbers} for one in preview.campaigns],
+        **preview.total.numbers,
+        **preview.asking,
+        "cost": preview.cost,
+        "would_fail": list(preview.problems),
+    }
 
 
 def counts_table(title: str, name: str, counts: Mapping[str, int]) -> Table:

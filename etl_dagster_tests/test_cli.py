@@ -80,6 +80,15 @@ def test_run_refuses_options_that_make_no_sense(arguments: list[str], message: s
     assert message in result.output
 
 
+@pytest.mark.parametrize("day", ["2026-10-31", str(TODAY)])
+def test_preview_knows_the_days_that_run_knows(day: str) -> None:
+    shown = [invoke({}, command, "--date", day) for command in ("preview", "run")]
+    assert [result.exit_code for result in shown] == [2, 2]
+    first, second = (result.output.partition("Error:")[2] for result in shown)
+    assert first == second
+    assert "there are partitions from 2026-11-01" in first
+
+
 def test_help_names_the_commands_and_does_not_import_what_it_does_not_need() -> None:
     heavy = ["dagster", "snowflake", "pyarrow", "httpx"]
     code = (
@@ -89,7 +98,7 @@ def test_help_names_the_commands_and_does_not_import_what_it_does_not_need() -> 
         "except SystemExit as end:\n    assert end.code == 0, end.code\n"
         f"print('LOADED', [name for name in {heavy!r} if name in sys.modules])\n"
     )
-    for arguments in (["--help"], ["run", "--help"], ["sql", "-h"]):
+    for arguments in (["--help"], ["run", "--help"], ["sql", "-h"], ["preview", "-h"]):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             env=clean_environment(), capture_output=True, text=True, check=True,
@@ -97,12 +106,12 @@ def test_help_names_the_commands_and_does_not_import_what_it_does_not_need() -> 
         assert "LOADED []" in done.stdout, arguments
         assert "Usage: etl-dagster" in done.stdout
     shown = invoke({}, "--help").output
-    for command in ("run", "sql", "ui", "sandbox", "dnc", "retract"):
+    for command in ("run", "preview", "sql", "ui", "sandbox", "dnc", "retract"):
         assert re.search(rf"^  {command} ", shown, re.MULTILINE)
 
 
 def test_production_with_anything_missing_refuses_with_one_clear_message() -> None:
-    for command in (["run"], ["sql", "SELECT 1"]):
+    for command in (["run"], ["preview"], ["sql", "SELECT 1"]):
         result = invoke({"ETL_DEPLOYMENT": "production"}, *command)
         assert result.exit_code == 1
         assert result.output.count("Error:") == 1
@@ -157,6 +166,52 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         made.campaign("walk_in", CAMPAIGN.replace("WHERE", "WHERE score < 100 AND"))
         made.people([*crowd(16), *crowd(8, start=104), *crowd(8, start=24, day=EARLIER)])
         yield made
+
+
+def test_preview_tells_what_a_run_would_do_without_dagster(line: Line, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.json"
+    arguments = ("preview", "--date", str(DAY), "--json", str(file))
+    code = (
+        "import sys\n"
+        "from etl_dagster.cli import main\n"
+        "main(sys.argv[1:], prog_name='etl-dagster', standalone_mode=False)\n"
+        "print('LOADED', [name for name in ('dagster', 'pandas') if name in sys.modules])\n"
+    )
+    environment = {**clean_environment(), **line.environment, "CCC_PRICE_PER_1000": "1000"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "LOADED []" in done.stdout
+    for part in ("LOCAL deployment", f"run of {DAY} would do", "mailing", "canaries", "cost"):
+        assert part in done.stdout
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert [(one["campaign"], one["leads"]) for one in found["campaigns"]] == [
+        ("mailing", 8),
+        ("walk_in", 16),
+    ]
+    assert found["leads"] == 24
+    assert found["phones_to_ask"] == found["cost"] > 0
+    assert found["would_fail"] == []
+    assert line.ccc.stats()["requests"] == 0
+
+    one = ("--campaign", "walk_in", "--force")
+    assert invoke(line.environment, *arguments, *one).exit_code == 0
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert (found["leads"], found["force"], found["cost"]) == (16, True, None)
+
+
+def test_preview_of_a_run_that_would_fail_says_why_and_exits_with_1(line: Line) -> None:
+    result = invoke(line.environment, "preview", "--date", str(EARLIER))
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1
+    assert "mailing.sql: the query returned no row" in said
+    assert "would do" in said
+    result = invoke(line.environment, "preview", "--campaign", "unheard_of")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 1
+    assert "Error: " in said
+    assert "no campaign 'unheard_of'; there are mailing, walk_in" in said
 
 
 @pytest.mark.slow
@@ -247,7 +302,8 @@ def test_a_run_that_fails_says_why_and_exits_with_1(line: Line, tmp_path: Path) 
     result = invoke(line.environment, "run", "--campaign", "unheard_of", "--json", str(file))
     assert result.exit_code == 1
     assert "FAILED leads: " in result.output
-    assert "no campaign 'unheard_of'; there are mailing, walk_in" in result.output
+    said = "no campaign 'unheard_of'; there are mailing, walk_in"
+    assert said in " ".join(result.output.split())
     assert not any(one["success"] for one in json.loads(file.read_text(encoding="utf-8")))
 
 

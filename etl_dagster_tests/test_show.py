@@ -10,6 +10,7 @@ from etl_dagster.defs.launch import DayResult
 from etl_dagster.progress import ProgressEvent
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.funnel import Day, Funnel
+from etl_dagster_tests.warehouse.test_preview import preview
 
 DATE = date(2026, 11, 20)
 DAY = Day(
@@ -102,3 +103,56 @@ def test_query_results_show_values_as_they_are(console: Console) -> None:
 
 def test_output_to_a_file_is_wide_enough_for_the_tables() -> None:
     assert show.make_console().width == show.WIDTH_WITHOUT_TERMINAL
+
+
+def test_a_preview_is_printed_with_every_number_and_what_would_fail(console: Console) -> None:
+    problem = "a[/x].sql: the query returned no row"
+    show.print_preview(console, preview(1_000, 500, price_per_1000=1_000.0, problems=(problem,)))
+    shown = text(console)
+    for part in ("run of 2026-11-20 would do", "mailing", "without names", "1,500.00", "5,000"):
+        assert part in shown
+    assert f"THE RUN WOULD FAIL: {problem}" in shown
+    assert "CCC was not asked" in shown
+
+
+def test_a_preview_without_a_price_says_which_setting_shows_the_cost(console: Console) -> None:
+    show.print_preview(console, preview(force=True))
+    assert "set CCC_PRICE_PER_1000" in text(console)
+    assert "with --force" in text(console)
+
+
+def test_the_record_of_a_preview_has_totals_campaigns_and_what_would_fail() -> None:
+    record = show.preview_record(preview(10, problems=("p",)))
+    campaigns = record.pop("campaigns")
+    assert campaigns == [
+        {
+            "campaign": name,
+            "rows": rows,
+            "nameless": 1,
+            "duplicates": 2,
+            "still_valid": 3,
+            "leads": rows - 6,
+            "no_phone": 4,
+            "invalid": 5,
+        }
+        for name, rows in (("walk_in", 20), ("mailing", 30))
+    ]
+    assert record == {
+        "date": "2026-11-20",
+        "force": False,
+        "rows": 50,
+        "nameless": 2,
+        "duplicates": 4,
+        "still_valid": 6,
+        "leads": 38,
+        "no_phone": 8,
+        "invalid": 10,
+        "staying_leads": 0,
+        "phones": 5_000,
+        "phones_on_record": 0,
+        "phones_to_ask": 10,
+        "requests": 2,
+        "seconds_at_rate_limit": 2.0,
+        "cost": None,
+        "would_fail": ["p"],
+    }

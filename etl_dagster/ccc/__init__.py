@@ -22,7 +22,7 @@ from etl_dagster.ccc.errors import (
     CccUnavailableError,
 )
 from etl_dagster.ccc.records import Checkpoint, ScrubbedBatch, ScrubProgress, ScrubSummary
-from etl_dagster.ccc.scrubber import CccScrubber
+from etl_dagster.ccc.scrubber import CccScrubber, requests_for
 
 __all__ = [
     "Answer",
@@ -45,4 +45,5 @@ __all__ = [
     "ScrubProgress",
     "ScrubSummary",
     "ScrubbedBatch",
+    "requests_for",
 ]

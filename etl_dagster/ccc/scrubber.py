@@ -213,6 +213,14 @@ class CccScrubber:
         )
 
 
+def requests_for(phones: int, *, batch_size: int) -> int:
+    """Return how many requests one scrub of ``phones`` makes if nothing goes wrong.
+
+    One asks about the test numbers, then each batch takes one; without phones there is none.
+    """
+    return 1 + -(-phones // batch_size) if phones else 0
+
+
 def _distinct(phones: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sort in place and drop repetitions; twenty times as fast as ``np.unique`` hashes."""
     phones.sort()

@@ -20,7 +20,7 @@ from etl_dagster.defs.reporting import (
 )
 from etl_dagster.defs.resources import HostLocks, PolicyResource, WarehouseResource
 from etl_dagster.findings import judge_size
-from etl_dagster.leads.campaigns import Campaign
+from etl_dagster.leads.campaigns import Campaign, choose
 from etl_dagster.leads.phones import mask_phones
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import statistics
@@ -104,7 +104,7 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        chosen = _chosen(campaigns, config.campaigns)
+        chosen = choose(campaigns, config.campaigns)
         report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
         extracted = ", ".join(config.campaigns) or history.ALL_CAMPAIGNS
@@ -162,12 +162,3 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
         )
 
     return leads
-
-
-def _chosen(campaigns: Sequence[Campaign], names: Sequence[str]) -> list[Campaign]:
-    known = {campaign.name for campaign in campaigns}
-    if unknown := sorted(set(names) - known):
-        raise dg.Failure(
-            f"no campaign {unknown[0]!r}; there are {', '.join(sorted(known))}", allow_retries=False
-        )
-    return [campaign for campaign in campaigns if not names or campaign.name in names]

@@ -82,22 +82,22 @@ def chunks_in(context: dg.AssetExecutionContext) -> list[Chunk]:
             backfill can do that with multi-dimensional partitions and then report success for
             all of them; better to fail here.
     """
-    keys = sorted(context.partition_keys)
-    _guard_range(context, keys)
-    return [chunk_of(key) for key in keys]
+    chunks = sorted(chunk_of(key) for key in context.partition_keys)
+    _guard_range(context, chunks)
+    return chunks
 
 
-def _guard_range(context: dg.AssetExecutionContext, keys: Sequence[str]) -> None:
+def _guard_range(context: dg.AssetExecutionContext, chunks: Sequence[Chunk]) -> None:
     start, end = context.run.tags.get(RANGE_START), context.run.tags.get(RANGE_END)
     if start is None or end is None:
         return
     first, last = chunk_of(start), chunk_of(end)
     days = (last.lead_date - first.lead_date).days + 1
     expected = days * (last.number - first.number + 1)
-    if len(keys) != expected:
+    if len(chunks) != expected:
         raise dg.Failure(
             f"this run was asked for the {expected} partitions from {start} to {end} and was given"
-            f" {len(keys)}: launch it as an asset backfill or with `etl-dagster run --from --to`,"
+            f" {len(chunks)}: launch it as an asset backfill or with `etl-dagster run --from --to`,"
             " not as a backfill of a job",
             allow_retries=False,
         )

@@ -6,6 +6,7 @@ import dagster as dg
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
+from etl_dagster.defs.lookup_rows import SOURCE
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -21,7 +22,6 @@ from etl_dagster.defs.resources import (
     WarehouseResource,
 )
 from etl_dagster.defs.retract import retract_listed
-from etl_dagster.defs.scrub import SOURCE
 from etl_dagster.findings import Finding, Level
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import publication

@@ -82,7 +82,9 @@ def seconds(step: ProgressLogger) -> dict[str, float]:
     return {f"seconds_{name}": round(value, 3) for name, value in step.timings.items()}
 
 
-def counts_preview(name: str, counts: Mapping[str, Mapping[str, int]]) -> dg.MarkdownMetadataValue:
+def counts_preview(
+    name: str, counts: Mapping[str, Mapping[str, float]]
+) -> dg.MarkdownMetadataValue:
     """Counts as a small table: a row each for what is named, a column each for what is counted."""
     heads = list(next(iter(counts.values()), {}))
     lines = [

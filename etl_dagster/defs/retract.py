@@ -10,6 +10,7 @@ import dagster as dg
 import numpy as np
 
 from etl_dagster.defs import catalog
+from etl_dagster.defs.lookup_rows import SOURCE, ledger_batch
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import (
     DncStoreResource,
@@ -17,7 +18,6 @@ from etl_dagster.defs.resources import (
     PolicyResource,
     WarehouseResource,
 )
-from etl_dagster.defs.scrub import SOURCE, ledger_batch
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.settings import Settings

@@ -1,7 +1,6 @@
 """The stage `scrub`: every phone against the Do-Not-Call store, then the decision."""
 
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,8 +10,6 @@ from typing import Final
 
 import dagster as dg
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl_dagster.defs import catalog
@@ -27,6 +24,7 @@ from etl_dagster.defs.checks import (
     check_specs,
 )
 from etl_dagster.defs.dnc import take_opt_outs
+from etl_dagster.defs.lookup_rows import SOURCE, decision_table, ledger_batch
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -51,15 +49,14 @@ from etl_dagster.findings import (
     judge_unknown,
 )
 from etl_dagster.leads.policy import Policy
-from etl_dagster.leads.verdicts import Decision, Decisions, Evidence, Verdict, decide
+from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, publication, scrubbing, statistics
-from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
+from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import Conservation
 from etl_dagster.warehouse.session import Session
 
-SOURCE = "dnc"
 NUMBERS_OF_AN_AREA: Final = 10_000_000
 """A phone divided by this is its area code."""
 
@@ -271,53 +268,3 @@ def _because(found: Lookup, reason: str) -> NDArray[np.bool_]:
     """Which phones are UNKNOWN for a reason."""
     because: NDArray[np.bool_] = found.reasons == found.reason_names.index(reason)
     return because
-
-
-def ledger_batch(
-    phones: NDArray[np.int64], found: Lookup, which: NDArray[np.bool_], moment: datetime
-) -> LedgerBatch:
-    """Some of the phones of a look-up as a ledger batch."""
-    return LedgerBatch(
-        batch_id=str(uuid.uuid4()),
-        phones=phones[which],
-        verdicts=found.verdicts[which],
-        reasons=_reasons(found).filter(pa.array(which)),
-        valid_until=found.valid_until[which],
-        list_versions=found.list_versions,
-        checked_at=moment,
-        evidence_hash="",
-        endpoint="dnc-store",
-    )
-
-
-def decision_table(phones: NDArray[np.int64], found: Lookup, decided: Decisions) -> pa.Table:
-    """What was found and decided as the rows of CHUNK_DECISIONS, one a phone."""
-    return pa.table(
-        {
-            "PHONE": pa.array(phones),
-            "DNC_VERDICT": _names(Verdict, found.verdicts),
-            "DNC_REASON": _reasons(found),
-            "LISTS": _lists(found),
-            "VERDICT": _names(Decision, decided.decisions),
-        }
-    )
-
-
-def _reasons(found: Lookup) -> pa.Array:
-    """Why each phone is not CLEAR: the lists that have it, or what is unknown."""
-    unknown = pa.array(found.reason_names).take(pa.array(found.reasons))
-    return pc.if_else(pa.array(found.verdicts == Verdict.LISTED), _lists(found), unknown)
-
-
-def _lists(found: Lookup) -> pa.Array:
-    """The names of the lists that have each phone, separated by commas."""
-    masks, place = np.unique(found.lists, return_inverse=True)
-    names = [
-        ",".join(name for bit, name in enumerate(found.list_names) if mask >> bit & 1)
-        for mask in masks.tolist()
-    ]
-    return pa.array(names, pa.string()).take(pa.array(place))
-
-
-def _names(kind: type[Verdict] | type[Decision], codes: NDArray[np.int8]) -> pa.Array:
-    return pa.array([member.name for member in sorted(kind)]).take(pa.array(codes))

@@ -6,6 +6,7 @@ running anything.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,7 @@ __all__ = [
     "DescribedColumn",
     "SourceColumn",
     "check_query",
+    "choose",
     "load_campaign",
     "load_campaigns",
     "resolve_columns",
@@ -139,3 +141,16 @@ def load_campaigns(folder: Path) -> tuple[Campaign, ...]:
     if not campaigns:
         raise CampaignFileError(folder, "no campaign; put at least one .sql file here")
     return tuple(campaigns[name] for name in sorted(campaigns))
+
+
+def choose(campaigns: Sequence[Campaign], names: Sequence[str]) -> list[Campaign]:
+    """The campaigns of these names, in their own order; all if there are no names.
+
+    Raises:
+        CampaignFileError: a name is none of theirs.
+    """
+    known = {campaign.name for campaign in campaigns}
+    if unknown := sorted(set(names) - known):
+        problem = f"no campaign {unknown[0]!r}; there are {', '.join(sorted(known))}"
+        raise CampaignFileError(campaigns[0].path.parent, problem)
+    return [campaign for campaign in campaigns if not names or campaign.name in names]

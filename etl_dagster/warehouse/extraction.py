@@ -4,7 +4,7 @@ Belongs here: the order of the statements that extract a day, and their counts. 
 campaign must return (`leads/campaigns.py`), the statements themselves (`sql/`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -17,16 +17,15 @@ from etl_dagster.leads.campaigns import (
     resolve_columns,
 )
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.warehouse import expressions
 from etl_dagster.warehouse.errors import StatementError
 from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster.warehouse.session import Session, Statement
 from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.templates import fragment, literals, render
 
-TEXT_COLUMNS: Final = ("first_name", "last_name", "address", "city", "state")
 STILL_VALID_FOR: Final = timedelta(days=1)
 """A lead that another day published is left out while it can be dialled for at least so long."""
-CONTACT_COLUMNS: Final = ("phone_1", "phone_2", "phone_3", "email_1", "email_2", "email_3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +70,11 @@ class ExtractCount:
         )
 
 
+def refuse(error: CampaignEmptyError) -> None:
+    """What an extraction does with a campaign that returned no row: end."""
+    raise error
+
+
 class Extraction:
     """One day's extraction: `stage` runs the campaigns once, `write` replaces a chunk at a time.
 
@@ -113,8 +117,14 @@ class Extraction:
         self._moment = moment
         self._run_id = run_id
 
-    def stage(self) -> list[ExtractCount]:
+    def stage(
+        self, *, on_empty: Callable[[CampaignEmptyError], None] = refuse
+    ) -> list[ExtractCount]:
         """Check and run the campaigns; their leads wait in the session's temporary tables.
+
+        Args:
+            on_empty: told of a campaign that returned no row and does not say that it may; if it
+                does not raise, the other campaigns run.
 
         Raises:
             CampaignError: a campaign's SQL does not compile, returns other columns than a lead
@@ -133,15 +143,19 @@ class Extraction:
         maps = [(campaign, self._described(campaign)) for campaign in self._campaigns]
         session.execute(sql("create_extracted"))
         for campaign, columns in maps:
-            self._run(campaign, columns)
+            if not self._run(campaign, columns) and not campaign.may_be_empty:
+                on_empty(self._empty(campaign))
         contacts = render(
-            "create_contacts", contacts_table=self._contacts_table, **_identity("c"), **_numbers()
+            "create_contacts",
+            contacts_table=self._contacts_table,
+            **expressions.identity("c"),
+            **expressions.numbers(),
         )
         session.execute(contacts)
         day_leads = render(
             "create_day_leads",
             chunk=fragment("chunk", lead_id="n.lead_id", chunks=self._chunks),
-            **_numbers(),
+            **expressions.numbers(),
         )
         values = {
             "lead_date": self._lead_date,
@@ -181,27 +195,29 @@ class Extraction:
             ) from error
         return resolve_columns(campaign, described)
 
-    def _run(self, campaign: Campaign, columns: ColumnMap) -> None:
+    def _run(self, campaign: Campaign, columns: ColumnMap) -> int:
+        """Put what the campaign returns into EXTRACTED; return the number of rows."""
         statement = render(
             "extract_campaign",
             campaign=campaign.name,
             campaign_sql=campaign.sql,
-            columns=",\n            ".join(_selected(columns)),
-            attributes=_attributes(columns),
-            **_identity("keyed"),
+            columns=",\n            ".join(expressions.selected(columns)),
+            attributes=expressions.attributes(columns),
+            **expressions.identity("keyed"),
         )
         try:
-            rows = self._session.execute(Statement(statement, campaign.path.name))
+            return self._session.execute(Statement(statement, campaign.path.name))
         except StatementError as error:
             raise CampaignSqlError(
                 campaign.path, f"Snowflake cannot run the query, nothing was written: {error}"
             ) from error
-        if not rows and not campaign.may_be_empty:
-            raise CampaignEmptyError(
-                campaign.path,
-                f"the query returned no row for {self._lead_date}, nothing was written; if a day"
-                " without leads is right for it, put the line '-- may be empty' into the file",
-            )
+
+    def _empty(self, campaign: Campaign) -> CampaignEmptyError:
+        return CampaignEmptyError(
+            campaign.path,
+            f"the query returned no row for {self._lead_date}, nothing was written; if a day"
+            " without leads is right for it, put the line '-- may be empty' into the file",
+        )
 
     def _counts(self) -> list[ExtractCount]:
         found = {
@@ -221,53 +237,3 @@ class Extraction:
             found.get(campaign.name, ExtractCount(campaign=campaign.name, **empty))
             for campaign in self._campaigns
         ]
-
-
-def _identity(table: str) -> dict[str, str]:
-    """The expressions that identify a person, over the columns of `table`."""
-    return {
-        "first_key": fragment("identity_key", text=f"{table}.first_name"),
-        "last_key": fragment("identity_key", text=f"{table}.last_name"),
-        "street_key": fragment("identity_key", text=f"{table}.address"),
-        "zip_key": fragment("zip_code", text=f"TO_VARCHAR({table}.zip)"),
-    }
-
-
-def _numbers() -> dict[str, str]:
-    """The expressions that read phones."""
-    return {
-        "phone_number": fragment("phone_number", raw="c.phone_raw"),
-        **{
-            f"phone_{place}": fragment("phone_number", raw=f"filled.phone_{place}_raw")
-            for place in (1, 2, 3)
-        },
-    }
-
-
-def _selected(columns: ColumnMap) -> list[str]:
-    """The campaign's columns under the lead's names; blank text is NULL."""
-
-    def text(name: str, to: str) -> str:
-        source = columns.lead[name]
-        if source is None:
-            return f"NULL::VARCHAR AS {to}"
-        value = f"NULLIF(TRIM(TO_VARCHAR(campaign.{source.quoted})), '')"
-        return f"{value} AS {to}"
-
-    return [
-        *(text(name, name) for name in (*TEXT_COLUMNS, "zip")),
-        *(
-            text(name, f"{name}_raw" if name.startswith("phone") else name)
-            for name in CONTACT_COLUMNS
-        ),
-    ]
-
-
-def _attributes(columns: ColumnMap) -> str:
-    """Every other column of the campaign as one object, under its own name."""
-    pairs = []
-    for column in columns.attributes:
-        name = column.name.replace("\\", "\\\\").replace("'", "''")
-        pairs.append(f"'{name}', campaign.{column.quoted}")
-    # the embedded server does not know OBJECT_CONSTRUCT of nothing
-    return f"OBJECT_CONSTRUCT({', '.join(pairs)})::VARIANT" if pairs else "PARSE_JSON('{}')"

@@ -18,7 +18,7 @@ from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Evidence
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import render
+from etl_dagster.warehouse.templates import fragment, render
 
 ASK_AGAIN_BEFORE: Final = timedelta(hours=12)
 """Answers that run out within so long of a run are asked for again by it."""
@@ -51,7 +51,20 @@ def gather_evidence(session: Session, chunk: Chunk) -> int:
         The number of distinct phones. The rows stay in the session's CHUNK_EVIDENCE, which the
         other functions here read.
     """
-    session.execute(render("create_chunk_evidence"), chunk.values)
+    which = "lead_date = %(lead_date)s AND chunk = %(chunk)s"
+    phones = fragment("phones_of", beside="", leads="LEADS", which=which)
+    return gather_evidence_of(session, phones, chunk.values)
+
+
+def gather_evidence_of(session: Session, phones: str, values: Mapping[str, object]) -> int:
+    """Do what `gather_evidence` does for any phones.
+
+    Args:
+        session: any.
+        phones: a query whose column `phone` holds each phone once.
+        values: what it binds.
+    """
+    session.execute(render("create_chunk_evidence", phones=phones), values)
     return int(session.scalar(sql("count_chunk_phones")))
 
 
@@ -67,12 +80,17 @@ def phones_to_ask(
             the decision and its publication.
         force: ask about all phones.
     """
-    values = {
+    values = asking_rule(ccc_ttl=ccc_ttl, moment=moment, force=force)
+    return phone_array(session.arrow_table(sql("select_phones_to_ask"), values)["PHONE"])
+
+
+def asking_rule(*, ccc_ttl: timedelta, moment: datetime, force: bool) -> dict[str, object]:
+    """What `select_phones_to_ask` binds; arguments as for `phones_to_ask`."""
+    return {
         "valid_beyond": moment + min(ASK_AGAIN_BEFORE, ccc_ttl / 4),
         "ccc_ttl_seconds": round(ccc_ttl.total_seconds()),
         "force": force,
     }
-    return phone_array(session.arrow_table(sql("select_phones_to_ask"), values)["PHONE"])
 
 
 def write_ccc_enriched(

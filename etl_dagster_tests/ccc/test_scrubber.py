@@ -16,6 +16,7 @@ from etl_dagster.ccc import (
     CccUnavailableError,
     Checkpoint,
     ScrubProgress,
+    requests_for,
 )
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox.ccc import litigators
@@ -45,6 +46,15 @@ def truth(asked: NDArray[np.int64]) -> dict[int, tuple[Verdict, str]]:
         phone: (Verdict.LISTED, "litigator") if listed else (Verdict.CLEAR, "")
         for phone, listed in zip(asked.tolist(), litigators(asked).tolist(), strict=True)
     }
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 95])
+def test_the_requests_of_a_scrub_are_known_beforehand(
+    settings: Settings, sandbox: Sandbox, count: int
+) -> None:
+    with CccScrubber(settings(batch_size=10)) as scrubber:
+        list(scrubber.scrub(phones(count)))
+    assert sandbox.requests == requests_for(count, batch_size=10)
 
 
 def test_every_phone_gets_the_vendors_verdict(settings: Settings, sandbox: Sandbox) -> None:

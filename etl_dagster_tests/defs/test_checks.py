@@ -25,34 +25,34 @@ from etl_dagster_tests.defs.line import (
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 
-def verdicts(result: Result) -> dict[str, tuple[bool, dg.AssetCheckSeverity]]:
+def evaluations(line: Line, result: Result) -> list[dg.AssetCheckEvaluation]:
+    """Everything that the checks of a run told, in order."""
+    logged = line.instance.all_logs(
+        result.run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    )
+    return [entry.get_dagster_event().asset_check_evaluation_data for entry in logged]
+
+
+def verdicts(line: Line, result: Result) -> dict[str, tuple[bool, dg.AssetCheckSeverity]]:
     """The last word of each check of a run, by `asset:check`."""
-    found = {}
-    for event in result.run.all_events:
-        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            one = event.asset_check_evaluation_data
-            key = f"{one.asset_key.to_user_string()}:{one.check_name}"
-            found[key] = (one.passed, one.severity)
-    return found
+    return {
+        f"{one.asset_key.to_user_string()}:{one.check_name}": (one.passed, one.severity)
+        for one in evaluations(line, result)
+    }
 
 
-def told(result: Result, check: str) -> str:
+def told(line: Line, result: Result, check: str) -> str:
     """What a check said last."""
-    said = ""
-    for event in result.run.all_events:
-        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            one = event.asset_check_evaluation_data
-            if one.check_name == check:
-                said = str(one.description)
-    return said
+    said = [one.description for one in evaluations(line, result) if one.check_name == check]
+    return str(said[-1])
 
 
-def history(line: Line, people: Callable[[int], Sequence[dict[str, Any]]], *, days: int) -> None:
-    """Put leads of earlier days into the tables that checks compare with."""
-    for back in range(days, 0, -1):
-        day = DAY - timedelta(days=back)
-        line.people([{**one, "day": day} for one in people(back)])
-        assert line.run(day, force=True).success
+def renew(line: Line, **lists: Any) -> None:
+    """Another store instead of the line's."""
+    path = line.settings.dnc_store
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    line.lists(**lists)
 
 
 def copy_back(line: Line, table: str, *, days: int) -> None:
@@ -78,7 +78,7 @@ def test_on_a_good_day_every_check_passes(one_chunk: Line) -> None:
     line.people([person(number, CLEAN[number]) for number in range(12)])
     result = line.run()
     assert result.success, result.error
-    found = verdicts(result)
+    found = verdicts(line, result)
     expected = {f"{asset}:{check.name}" for asset, checks in CHECKS.items() for check in checks}
     assert set(found) == expected
     assert all(passed for passed, _ in found.values()), found
@@ -96,7 +96,7 @@ def test_a_table_that_somebody_changed_stops_the_run_before_anything_is_written(
     assert result.steps == {"leads": "success", "ccc_enriched": "failure"}
     assert "PHONE_VERDICTS has no column EVIDENCE_HASH" in result.error
     assert "What to do: somebody changed a table" in result.error
-    assert verdicts(result)["ccc_enriched:tables_are_as_declared"] == (False, ERROR)
+    assert verdicts(line, result)["ccc_enriched:tables_are_as_declared"] == (False, ERROR)
     assert line.bought() == set()
 
 
@@ -109,8 +109,10 @@ def test_an_extract_of_ten_times_the_usual_size_buys_nothing(one_chunk: Line) ->
     line.ccc.reset()
     result = line.run()
     assert result.steps == {"leads": "failure"}
-    assert verdicts(result)["leads:size_is_usual"] == (False, ERROR)
-    assert told(result, "size_is_usual") == ("130 leads, where the median of 5 earlier days is 12")
+    assert verdicts(line, result)["leads:size_is_usual"] == (False, ERROR)
+    assert told(line, result, "size_is_usual") == (
+        "130 leads, where the median of 5 earlier days is 12"
+    )
     assert line.bought() == set()
     # somebody looked, and it is right: the later stages are materialized by hand
     stages = [dg.AssetKey(name) for name in ("ccc_enriched", "dnc_filtered", "callable_leads")]
@@ -123,7 +125,7 @@ def test_a_day_without_leads_is_an_error_unless_they_are_still_valid(one_chunk: 
     line.people([person(1, CLEAN[1], first_name=None)])  # rows, and none of them a lead
     result = line.run()
     assert result.steps == {"leads": "failure"}
-    assert told(result, "size_is_usual") == "the day has no lead"
+    assert told(line, result, "size_is_usual") == "the day has no lead"
 
     earlier = DAY - timedelta(days=1)
     line.people([person(1, CLEAN[1], day=day) for day in (earlier, DAY)])
@@ -140,15 +142,14 @@ def test_a_list_that_lost_its_numbers_publishes_nothing(one_chunk: Line) -> None
     assert line.run().success
     for table in ("LEADS", "DNC_FILTERED"):
         copy_back(line, table, days=5)
-    line.settings.dnc_store.unlink()
-    line.lists(listed=CLEAN[600:610])  # the right area code, hardly anybody on it
+    renew(line, listed=CLEAN[600:610])  # the right area code, hardly anybody on it
     with line.session() as session:
         session.execute("DELETE FROM CALLABLE_LEADS")
     result = line.run()
     assert result.steps["dnc_filtered"] == "failure"
     assert "callable_leads" not in result.steps
-    assert verdicts(result)["dnc_filtered:dnc_rate_is_usual"] == (False, ERROR)
-    assert "0.00% of 300 phones are listed" in told(result, "dnc_rate_is_usual")
+    assert verdicts(line, result)["dnc_filtered:dnc_rate_is_usual"] == (False, ERROR)
+    assert "0.00% of 300 phones are listed" in told(line, result, "dnc_rate_is_usual")
     assert line.count("CALLABLE_LEADS") == 0
 
 
@@ -164,7 +165,7 @@ def test_more_listed_phones_than_usual_are_published_with_a_warning(one_chunk: L
     )
     result = line.run()
     assert result.success, result.error
-    assert verdicts(result)["dnc_filtered:dnc_rate_is_usual"] == (False, WARN)
+    assert verdicts(line, result)["dnc_filtered:dnc_rate_is_usual"] == (False, WARN)
     assert line.count("CALLABLE_LEADS", f"lead_date = '{DAY}'") == 200
 
 
@@ -178,11 +179,11 @@ def test_phones_that_no_list_covers_are_warned_of_by_area_code(
     )
     result = line.run()
     assert result.success, result.error
-    found = verdicts(result)
+    found = verdicts(line, result)
     assert found["dnc_filtered:area_codes_are_covered"] == (False, WARN)
     assert found["dnc_filtered:few_phones_are_unknown"] == (False, WARN)
     assert found["dnc_filtered:no_phone_waits_for_a_newer_list"] == (True, ERROR)
-    assert told(result, "area_codes_are_covered") == (
+    assert told(line, result, "area_codes_are_covered") == (
         "no list covers the area codes of 3 phones: 505 (3)"
     )
 
@@ -191,12 +192,11 @@ def test_phones_that_wait_for_a_newer_list_are_an_error_and_not_published(
     one_chunk: Line,
 ) -> None:
     line = one_chunk
-    line.settings.dnc_store.unlink()
-    line.lists(as_of=TODAY - timedelta(days=40))
+    renew(line, as_of=TODAY - timedelta(days=40))
     line.people([person(number, CLEAN[number]) for number in range(4)])
     result = line.run()
     assert result.success, result.error
-    found = verdicts(result)
+    found = verdicts(line, result)
     assert found["dnc_filtered:no_phone_waits_for_a_newer_list"] == (False, ERROR)
     assert found["dnc_filtered:few_phones_are_unknown"] == (False, ERROR)
     assert line.count("CALLABLE_LEADS") == 0
@@ -208,7 +208,7 @@ def test_wrong_answers_to_the_test_numbers_are_a_failed_check(one_chunk: Line) -
     line.fault("wrong_canary")
     result = line.run()
     assert result.steps == {"leads": "success", "ccc_enriched": "failure"}
-    assert verdicts(result)["ccc_enriched:ccc_knows_its_test_numbers"] == (False, ERROR)
+    assert verdicts(line, result)["ccc_enriched:ccc_knows_its_test_numbers"] == (False, ERROR)
     assert "What to do: believe none of its answers" in result.error
     assert line.count("PHONE_VERDICTS") == 0
 
@@ -219,7 +219,7 @@ def test_a_damaged_store_is_a_failed_check(one_chunk: Line) -> None:
     line.settings.dnc_store.write_bytes(b"not a store")
     result = line.run()
     assert result.steps["dnc_filtered"] == "failure"
-    assert verdicts(result)["dnc_filtered:store_finds_its_canaries"] == (False, ERROR)
+    assert verdicts(line, result)["dnc_filtered:store_finds_its_canaries"] == (False, ERROR)
 
 
 # --- checks that run by themselves -------------------------------------------------------------
@@ -267,11 +267,7 @@ def test_lists_are_judged_by_their_age(
 def freshness(line: Line) -> dict[str, dg.AssetCheckEvaluation]:
     done = line.run(job="check_freshness", tags={})
     assert done.success, done.error
-    return {
-        event.asset_check_evaluation_data.check_name: event.asset_check_evaluation_data
-        for event in done.run.all_events
-        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    }
+    return {one.check_name: one for one in evaluations(line, done)}
 
 
 def test_the_newest_day_is_watched(make_line: Callable[..., Line]) -> None:
@@ -291,8 +287,11 @@ def test_the_newest_day_is_watched(make_line: Callable[..., Line]) -> None:
     assert after["newest_day_is_published"].passed
 
 
-def test_a_missing_store_is_told_by_the_watch(one_chunk: Line) -> None:
-    one_chunk.settings.dnc_store.unlink()
-    found = freshness(one_chunk)["every_list_is_fresh"]
+def test_a_missing_store_is_told_by_the_watch(
+    make_line: Callable[..., Line], tmp_path: Path
+) -> None:
+    line = make_line(ETL_CHUNKS="1", DNC_DB_PATH=str(tmp_path / "lists.sqlite"))
+    line.settings.dnc_store.unlink()
+    found = freshness(line)["every_list_is_fresh"]
     assert not found.passed
     assert found.severity is ERROR

@@ -61,6 +61,13 @@ def test_a_range_gives_every_chunk_of_its_days(numbers: tuple[int, ...]) -> None
     assert found == [[Chunk(day, number) for day in DAYS for number in numbers]]
 
 
+def test_chunks_come_in_the_order_of_their_numbers_also_beyond_99() -> None:
+    settings = Settings.from_environment({"ETL_START_DATE": "2026-01-01", "ETL_CHUNKS": "101"})
+    tags = range_tags(Chunk(DAYS[0], 0), Chunk(DAYS[0], 100))
+    _, found = given_to_an_asset(chunk_partitions(settings), tags=tags)
+    assert found == [[Chunk(DAYS[0], number) for number in range(101)]]
+
+
 def test_one_partition_needs_no_range() -> None:
     result, found = given_to_an_asset(partition_key="2026-02-27|01")
     assert result.success

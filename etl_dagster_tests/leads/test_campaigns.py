@@ -15,6 +15,7 @@ from etl_dagster.leads.campaigns import (
     CampaignFileError,
     CampaignSqlError,
     check_query,
+    choose,
     load_campaigns,
     resolve_columns,
 )
@@ -413,3 +414,12 @@ def test_line_ends_do_not_make_another_campaign(tmp_path: Path) -> None:
     assert [(c.sql, c.code_version) for c in copies] == [
         (c.sql, c.code_version) for c in load_campaigns(SAMPLES)
     ]
+
+
+def test_campaigns_are_chosen_by_name_or_all() -> None:
+    campaigns = load_campaigns(SAMPLES)
+    names = [campaign.name for campaign in campaigns]
+    assert choose(campaigns, []) == list(campaigns)
+    assert choose(campaigns, [names[2], names[0]]) == [campaigns[0], campaigns[2]]
+    with pytest.raises(CampaignFileError, match=rf"no campaign 'a'; there are {', '.join(names)}"):
+        choose(campaigns, [names[0], "b", "a"])

@@ -287,6 +287,16 @@ def test_a_campaign_that_fails_leaves_leads_alone(
     assert leads(contacts) == before
 
 
+def test_campaigns_without_rows_can_be_told_instead_of_refused(
+    contacts: Tables, campaign: Any
+) -> None:
+    empty, good = campaign(name="empty"), campaign(ADA)
+    told: list[CampaignEmptyError] = []
+    counts = extraction(contacts, empty, good).stage(on_empty=told.append)
+    assert [(count.campaign, count.rows) for count in counts] == [("empty", 0), ("walk_in", 1)]
+    assert [error.path for error in told] == [empty.path]
+
+
 def test_extracting_twice_gives_the_same_rows(contacts: Tables, campaign: Any) -> None:
     twins = [
         {**ADA, "phone_1": str(phone), "email_1": f"{phone}@example.org"} for phone in (B, A, C)

@@ -1,14 +1,7 @@
--- The chunk's distinct phones with each source's newest ledger row.
+-- Distinct phones, a chunk's or a whole day's, with each source's newest ledger row.
 CREATE OR REPLACE TEMPORARY TABLE CHUNK_EVIDENCE AS
 WITH phones AS (
-    SELECT phone_1 AS phone FROM LEADS
-    WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s AND phone_1 IS NOT NULL
-    UNION
-    SELECT phone_2 FROM LEADS
-    WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s AND phone_2 IS NOT NULL
-    UNION
-    SELECT phone_3 FROM LEADS
-    WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s AND phone_3 IS NOT NULL
+{phones}
 ),
 latest AS (
     SELECT

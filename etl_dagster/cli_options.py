@@ -1,0 +1,33 @@
+"""What several commands share: how a day is written, and which days there are.
+
+Belongs here: options and checks of what was asked for. Does not: work.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from etl_dagster.settings import Settings
+
+DAY: Final = click.DateTime(["%Y-%m-%d"])
+
+
+def yesterday() -> date:
+    """The newest day that has a partition."""
+    return datetime.now(UTC).date() - timedelta(days=1)
+
+
+def check_days(settings: "Settings", first: date, last: date) -> None:
+    """Check that there are partitions from one day to another.
+
+    Raises:
+        click.UsageError: there are not.
+    """
+    newest = yesterday()
+    if not settings.start_date <= first <= last <= newest:
+        raise click.UsageError(
+            f"there are partitions from {settings.start_date} (ETL_START_DATE) to yesterday,"
+            f" {newest} (UTC); {first} to {last} is not within that"
+        )

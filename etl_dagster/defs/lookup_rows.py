@@ -1,0 +1,69 @@
+"""What the Do-Not-Call store found, as rows of the ledger and of the chunk's decisions.
+
+Belongs here: one look-up in the tables' words. Does not: looking up, deciding (`scrub.py`).
+"""
+
+import uuid
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from etl_dagster.dnc import Lookup
+from etl_dagster.leads.verdicts import Decision, Decisions, Verdict
+from etl_dagster.warehouse.ledger import LedgerBatch
+
+SOURCE: Final = "dnc"
+
+
+def ledger_batch(
+    phones: NDArray[np.int64], found: Lookup, which: NDArray[np.bool_], moment: datetime
+) -> LedgerBatch:
+    """Some of the phones of a look-up as a ledger batch."""
+    return LedgerBatch(
+        batch_id=str(uuid.uuid4()),
+        phones=phones[which],
+        verdicts=found.verdicts[which],
+        reasons=_reasons(found).filter(pa.array(which)),
+        valid_until=found.valid_until[which],
+        list_versions=found.list_versions,
+        checked_at=moment,
+        evidence_hash="",
+        endpoint="dnc-store",
+    )
+
+
+def decision_table(phones: NDArray[np.int64], found: Lookup, decided: Decisions) -> pa.Table:
+    """What was found and decided as the rows of CHUNK_DECISIONS, one a phone."""
+    return pa.table(
+        {
+            "PHONE": pa.array(phones),
+            "DNC_VERDICT": _names(Verdict, found.verdicts),
+            "DNC_REASON": _reasons(found),
+            "LISTS": _lists(found),
+            "VERDICT": _names(Decision, decided.decisions),
+        }
+    )
+
+
+def _reasons(found: Lookup) -> pa.Array:
+    """Why each phone is not CLEAR: the lists that have it, or what is unknown."""
+    unknown = pa.array(found.reason_names).take(pa.array(found.reasons))
+    return pc.if_else(pa.array(found.verdicts == Verdict.LISTED), _lists(found), unknown)
+
+
+def _lists(found: Lookup) -> pa.Array:
+    """The names of the lists that have each phone, separated by commas."""
+    masks, place = np.unique(found.lists, return_inverse=True)
+    names = [
+        ",".join(name for bit, name in enumerate(found.list_names) if mask >> bit & 1)
+        for mask in masks.tolist()
+    ]
+    return pa.array(names, pa.string()).take(pa.array(place))
+
+
+def _names(kind: type[Verdict] | type[Decision], codes: NDArray[np.int8]) -> pa.Array:
+    return pa.array([member.name for member in sorted(kind)]).take(pa.array(codes))
