@@ -156,9 +156,6 @@ class Ui:
 
     # Backfills and runs
 
-    def open_backfill(self, backfill: str) -> None:
-        self.open(f"/runs/b/{backfill}")
-
     def backfill_succeeded(self, assets: int, *, seconds: float) -> None:
         """Watch the page of a backfill until all of it is done."""
         done = self.page.get_by_text("100% completed")
@@ -204,6 +201,11 @@ class Ui:
         self.open_asset(asset, "checks")
         self.page.get_by_text(check, exact=True).first.click()
         expect(self.page).to_have_url(re.compile(check))
+
+    def open_markdown(self) -> Locator:
+        """Open the Markdown among the metadata of the asset whose page is open; return it."""
+        self.page.get_by_text("[Show Markdown]").first.click()
+        return self.page.get_by_role("dialog")
 
     @property
     def check_result(self) -> Locator:
