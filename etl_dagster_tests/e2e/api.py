@@ -110,14 +110,29 @@ class DagsterApi:
 
     def launch_backfill(self, assets: Iterable[str], partitions: Iterable[str]) -> str:
         """Launch a backfill of assets as the UI does; return its id."""
+        return self._launch(
+            assetSelection=[_key(asset) for asset in assets], partitionNames=list(partitions)
+        )
+
+    def launch_job_backfill(self, job: str, partitions: Iterable[str]) -> str:
+        """Launch a backfill of a job as the UI does; return its id."""
+        repository = {
+            "repositoryLocationName": LOCATION, "repositoryName": REPOSITORY,
+        }  # fmt: skip
+        return self._launch(
+            selector={
+                "partitionSetName": f"{job}_partition_set",
+                "repositorySelector": repository,
+            },
+            partitionNames=list(partitions),
+        )
+
+    def _launch(self, **params: Any) -> str:
         found = self.ask(
             "mutation ($params: LaunchBackfillParams!) {launchPartitionBackfill(backfillParams:"
             " $params) {__typename ... on LaunchBackfillSuccess {backfillId}"
             " ... on PythonError {message}}}",
-            params={
-                "assetSelection": [_key(asset) for asset in assets],
-                "partitionNames": list(partitions),
-            },
+            params=params,
         )["launchPartitionBackfill"]
         assert "backfillId" in found, found
         return str(found["backfillId"])
