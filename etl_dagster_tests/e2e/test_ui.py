@@ -75,7 +75,9 @@ def test_a_day_is_materialized_by_clicking_and_watched_until_it_is_done(
     ui.open_asset("callable_leads")
     ui.follow_asset("scrub_report")
     report = ui.open_markdown()
-    expect(report.get_by_role("heading", name=f"Scrub report for {day(1)}")).to_be_visible()
+    title = report.get_by_role("heading", name=f"Scrub report for {day(1)}")
+    title.scroll_into_view_if_needed()  # it opens at its end
+    expect(title).to_be_in_viewport()
     (row,) = server.rows(f"SELECT COUNT(*) AS callable FROM CALLABLE_LEADS WHERE {of(1)}")
     expect(report).to_contain_text(f"{row['CALLABLE']:,}")
     ui.picture("report")
