@@ -25,7 +25,7 @@ from etl_dagster.defs.retract import retract_listed
 from etl_dagster.findings import Finding, Level
 from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import publication
+from etl_dagster.warehouse import call_windows, publication
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import NotProvenError
 
@@ -50,14 +50,16 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                 "count_unproven",
                 "create_publishable",
                 "tables/callable_now",
-                docs=["operations.md"],
+                "tables/callable_within_hours",
+                docs=["operations.md", "calling_hours.md"],
             ),
         },
         description=(
             "The leads that may be called, phones that may not are NULL. Before a chunk is"
             " published its phones are proved again from the ledger, in SQL. Leads that are no"
-            " longer callable are retracted. Dial from the view CALLABLE_NOW, which also drops"
-            " what has run out or was blocked since."
+            " longer callable are retracted. The view CALLABLE_NOW also drops what has run out or"
+            " was blocked since; dial from CALLABLE_WITHIN_HOURS, which of these shows whom the"
+            " calling hours allow at the moment."
         ),
     )
     def callable_leads(  # noqa: PLR0913, PLR0917  one resource each
@@ -77,7 +79,11 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
             dnc_store.open(rules) as store,
             warehouse.for_step(context).session() as session,
         ):
-            schema = column_schema(checks.tables(session, "callable_leads"))
+            schema = column_schema(
+                checks.tables(session, "callable_leads", "call_places", "call_windows")
+            )
+            with locks.hold("call windows"), step.timed("call_windows"):
+                call_windows.keep_up(session, rules.hours, today=datetime.now(UTC).date())
             for number, chunk in enumerate(chunks):
                 try:
                     # days publish each other's leads, so of each bucket one day at a time
