@@ -24,7 +24,8 @@ e2e: setup ## the real UI in a browser, processes killed (needs Chromium)
 	@$(BIN)/python -m pytest -q -m browser etl_dagster_tests/e2e
 
 pictures: export PICTURES := docs/images
-pictures: e2e ## the same, and its screenshots become the pictures of the docs
+pictures: setup ## the pictures of the docs, taken from the real UI (needs Chromium)
+	@$(BIN)/python -m pytest -q -m browser etl_dagster_tests/e2e/test_ui.py
 
 ui: setup ## the Dagster UI, daemon and sandbox on http://127.0.0.1:3000
 	@$(BIN)/etl-dagster ui

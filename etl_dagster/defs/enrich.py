@@ -106,7 +106,7 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                         metadata = _enrich(session, scrub, origin, rules, step, force=config.force)
                     except CccCanaryError as error:
                         wrong = Finding(level=Level.WRONG, says=str(error))
-                        raise checks.stop(CCC_CANARY, wrong) from error
+                        raise checks.stop(CCC_CANARY, wrong, chunk=chunk) from error
                     finally:
                         changes.tell()
                     if scrub.summary.degraded:

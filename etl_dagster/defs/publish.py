@@ -131,6 +131,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                 )
                 step.progress(100 * (number + 1) / len(chunks), f"{chunk}: {published:,} published")
         if refused:
+            checks.tell_worst()
             raise dg.Failure(
                 f"not published, because the ledger does not clear every phone: {refused}",
                 allow_retries=False,

@@ -35,6 +35,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UiServer]:
 
 
 @pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[UiServer]:
+    """A server that may be killed. Batches are small and few at a time: many checkpoints."""
+    options = {"CCC_BATCH_SIZE": "20", "CCC_MAX_WORKERS": "2"}
+    started = UiServer(tmp_path / "home", options)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.tear_down()
+
+
+@pytest.fixture
 def api(server: UiServer) -> DagsterApi:
     """The GraphQL of the session's server."""
     return DagsterApi(server.url)

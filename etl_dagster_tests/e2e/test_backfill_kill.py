@@ -5,9 +5,8 @@ checkpoints. What counts is the end: every chunk of every day is there.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -23,18 +22,6 @@ CHUNKS_WITH_ANSWERS = (
     " ORDER BY lead_date, chunk"
 )
 """Chunks that were asked about, wholly or in part."""
-
-
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[UiServer]:
-    """A server that may be killed. Batches are small and few at a time: many checkpoints."""
-    options = {"CCC_BATCH_SIZE": "20", "CCC_MAX_WORKERS": "2"}
-    started = UiServer(tmp_path / "home", options)
-    try:
-        started.start()
-        yield started
-    finally:
-        started.tear_down()
 
 
 def everything(server: UiServer) -> None:

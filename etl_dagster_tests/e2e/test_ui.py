@@ -134,9 +134,6 @@ def test_a_failed_blocking_check_is_red_and_nothing_after_it_runs(
     ui.picture("check")
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="Dagster shows what was told last: the last chunk's result"
-)
 def test_a_check_that_failed_for_the_first_chunk_is_red_though_the_last_chunk_passed(
     ui: Ui, api: DagsterApi, server: UiServer
 ) -> None:
