@@ -71,13 +71,15 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
             " of ETL_ALERT_WEBHOOK_URL and ETL_ALERT_NTFY_URL. Fails if no channel takes it."
         ),
     )
-    def alert_failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+    def alert_failed_runs(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
         if reason := reason_to_skip(run, context.repository_def):
-            return dg.SkipReason(reason)
+            # not a SkipReason: with another run's failure in the same tick Dagster refuses the
+            # tick as a whole, keeps its place, and the other run would be told again and again
+            context.log.info(reason)
+            return
         facts = gather(context.instance, run, context.failure_event)
         deliver(alert_of(facts, ui_url=settings.ui_url), channels, log=context.log.error)
-        return None
 
     return alert_failed_runs
 
