@@ -20,6 +20,7 @@ TABLES: Final = (
     "ccc_enriched",
     "dnc_filtered",
     "callable_leads",
+    "exports",
 )
 VIEWS: Final = ("latest_verdicts", "ccc_enriched_leads", "dnc_filtered_leads", "callable_now")
 
