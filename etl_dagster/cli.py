@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ELSEWHERE: Final = {
     "dnc": "etl_dagster.dnc.cli",
+    "export": "etl_dagster.cli_export",
+    "exports": "etl_dagster.cli_export",
     "preview": "etl_dagster.cli_preview",
     "sandbox": "etl_dagster.sandbox.cli",
 }
