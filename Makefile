@@ -7,17 +7,25 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Byte code that is not kept makes every start of ours slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test ui check lint types setup bench clean lock
+.PHONY: help run test e2e pictures ui check lint types setup bench clean lock
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## scrub the newest day on the embedded default, through Dagster
 	@$(BIN)/etl-dagster run
 
 test: setup ## run all tests
 	@echo "== tests"
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 -m "not browser"
+
+e2e: setup ## the real UI in a browser, processes killed (needs Chromium)
+	@echo "== end to end"
+	@$(BIN)/python -m pytest -q -m browser etl_dagster_tests/e2e
+
+pictures: export PICTURES := docs/images
+pictures: setup ## the pictures of the docs, taken from the real UI (needs Chromium)
+	@$(BIN)/python -m pytest -q -m browser etl_dagster_tests/e2e/test_ui.py
 
 ui: setup ## the Dagster UI, daemon and sandbox on http://127.0.0.1:3000
 	@$(BIN)/etl-dagster ui

@@ -26,6 +26,7 @@ ELSEWHERE: Final = {
     "dnc": "etl_dagster.dnc.cli",
     "export": "etl_dagster.cli_export",
     "exports": "etl_dagster.cli_export",
+    "policy": "etl_dagster.cli_policy",
     "preview": "etl_dagster.cli_preview",
     "sandbox": "etl_dagster.sandbox.cli",
 }

@@ -72,24 +72,26 @@ def build_defs(
             f"ETL_SCHEDULE_CAMPAIGNS names {strangers[0]!r}, which is no campaign in"
             f" {settings.campaigns_dir}; there are {', '.join(sorted(names))}"
         )
+    served = {
+        **build_resources(settings),
+        "progress": Progress(*listeners),
+        **(resource_overrides or {}),
+    }
+    policy = served["policy"].load()
     stages = dg.Definitions(
         assets=[
             *catalog.source_specs(settings, campaigns),
             *extract.campaign_specs(settings, campaigns),
             extract.build_leads(settings, campaigns),
-            enrich.build_ccc_enriched(settings),
-            scrub.build_dnc_filtered(settings),
-            publish.build_callable_leads(settings),
+            enrich.build_ccc_enriched(settings, policy),
+            scrub.build_dnc_filtered(settings, policy),
+            publish.build_callable_leads(settings, policy),
             report.build_scrub_report(settings),
             retract.build_retractions(settings),
             dnc.dnc_registry,
             dnc.internal_opt_outs,
         ],
-        resources={
-            **build_resources(settings),
-            "progress": Progress(*listeners),
-            **(resource_overrides or {}),
-        },
+        resources=served,
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from etl_dagster.definitions import STAGES, build_defs
+from etl_dagster.leads.policy import Policy, PolicyError
 from etl_dagster.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
@@ -121,6 +123,40 @@ def test_campaigns_show_their_sql_and_version() -> None:
         assert node.description
         assert "```sql" in node.description
         assert "SELECT" in node.description
+
+
+def test_a_changed_policy_is_a_new_code_version_of_what_it_decides(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    versions = []
+    for days in (7, 6):
+        file.write_text(
+            'required_sources = ["ccc", "dnc"]\n'
+            f"[ccc]\nttl_days = {days}\n[dnc]\nmax_age_days = 31\n"
+        )
+        settings = Settings.from_environment({"ETL_POLICY_FILE": str(file)})
+        graph = build_defs(settings).get_repository_def().asset_graph
+        versions.append({name: graph.get(dg.AssetKey(name)).code_version for _, name in STAGES})
+        shown = f"1-{Policy.load(file).hash[:8]}"
+        assert all(versions[-1][name] == shown for _, name in STAGES[1:])
+    changed = [name for _, name in STAGES if versions[0][name] != versions[1][name]]
+    assert changed == [name for _, name in STAGES[1:]]
+
+
+def test_limits_of_settings_are_part_of_the_code_version() -> None:
+    settings = Settings.from_environment({"CCC_VERDICT_TTL_DAYS": "3"})
+    graph = build_defs(settings).get_repository_def().asset_graph
+    assert graph.get(dg.AssetKey("dnc_filtered")).code_version == (
+        f"1-{Policy.load().with_limits(ccc_ttl_days=3).hash[:8]}"
+    )
+
+
+def test_a_policy_that_cannot_be_used_stops_the_definitions_with_its_own_words(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text("[ccc]\nttl_days = 99\n")
+    with pytest.raises(PolicyError, match=r"policy\.toml, line 2: ccc\.ttl_days"):
+        build_defs(Settings.from_environment({"ETL_POLICY_FILE": str(file)}))
 
 
 def test_secrets_are_references_and_never_values() -> None:

@@ -14,6 +14,8 @@ from etl_dagster.leads.phones import mask_phones
 LONGEST_MESSAGE: Final = 500
 LONGEST_NAME: Final = 100
 LONGEST_NAMES: Final = 300
+MOST_NAMES: Final = 20
+"""Of the steps and of the checks that failed, so many are told."""
 
 
 def readable(text: str, *, longest: int) -> str:
@@ -78,7 +80,9 @@ class Alert:
         for name, most in longest.items():
             object.__setattr__(self, name, readable(getattr(self, name), longest=most))
         for name in ("stages", "checks"):
-            names = [readable(one, longest=LONGEST_NAME) for one in getattr(self, name)]
+            names = [
+                readable(one, longest=LONGEST_NAME) for one in getattr(self, name)[:MOST_NAMES]
+            ]
             object.__setattr__(self, name, tuple(names))
 
     @property

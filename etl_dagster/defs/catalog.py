@@ -13,6 +13,7 @@ from typing import Any, Final
 import dagster as dg
 
 from etl_dagster.leads.campaigns import Campaign
+from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import PROJECT, Settings
 
 SOURCES: Final = "sources"
@@ -81,6 +82,11 @@ def table_key(name: str) -> dg.AssetKey:
 def tags(stage: str, *, personal_data: bool = False) -> dict[str, str]:
     """Tags to search assets by: the stage, and whether names and addresses are in it."""
     return {"stage": stage, "personal_data": "in_warehouse" if personal_data else "none"}
+
+
+def code_version(number: str, policy: Policy) -> str:
+    """The code version of an asset that a policy decides: the UI shows a changed one as new."""
+    return f"{number}-{policy.hash[:8]}"
 
 
 def links(*statements: str, docs: Iterable[str] = (), files: Iterable[Path] = ()) -> dict[str, Any]:

@@ -168,23 +168,29 @@ def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
 
 
 class CheckLog:
-    """What the checks of a step found: told at once, chunk by chunk, and summed up at its end."""
+    """What the checks of a step found: told at once, chunk by chunk, and summed up at its end.
+
+    Of a check Dagster shows what was told last for any partition. So what is not right is told once
+    more at the end, lest a chunk that passed after it should hide it.
+    """
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         """Tell the run of this step."""
         self._context = context
         self._asset = context.asset_key.to_user_string()
-        self._found: dict[str, list[Finding]] = {check.name: [] for check in CHECKS[self._asset]}
+        self._found: dict[str, list[tuple[Finding, Chunk | None]]] = {
+            check.name: [] for check in CHECKS[self._asset]
+        }
 
     def found(self, check: str, finding: Finding, *, chunk: Chunk | None = None) -> None:
         """Note a finding; one about a chunk is told at once, and shown at its partition."""
-        self._found[check].append(finding)
+        self._found[check].append((finding, chunk))
         if chunk is not None:
-            self._tell(check, finding, partition_key(chunk))
+            self._tell(check, finding, chunk)
 
-    def stop(self, check: str, finding: Finding) -> dg.Failure:
+    def stop(self, check: str, finding: Finding, *, chunk: Chunk | None = None) -> dg.Failure:
         """Tell a finding that ends the step; return what to raise."""
-        self._tell(check, finding, None)
+        self._tell(check, finding, chunk)
         advice = next(one.advice for one in CHECKS[self._asset] if one.name == check)
         return dg.Failure(
             f"check {check}: {finding.says}. What to do: {advice}", allow_retries=False
@@ -206,7 +212,19 @@ class CheckLog:
         self.found(COLUMNS, finding)
         return found[names[0]]
 
-    def _tell(self, check: str, finding: Finding, partition: str | None) -> None:
+    def tell_worst(self) -> None:
+        """Tell again, as the last word on a check, the worst that was found in a chunk."""
+        for check, found in self._found.items():
+            worst_one, chunk = _worst(found)
+            if worst_one.level is not Level.RIGHT and chunk is not None:
+                self._tell(check, worst_one, chunk)
+
+    def results(self) -> list[dg.AssetCheckResult]:
+        """Each check's worst finding, as results of the step; a blocking one then fails it."""
+        self.tell_worst()
+        return [_result(name, found) for name, found in self._found.items()]
+
+    def _tell(self, check: str, finding: Finding, chunk: Chunk | None) -> None:
         self._context.log_event(
             dg.AssetCheckEvaluation(
                 asset_key=self._context.asset_key,
@@ -214,27 +232,29 @@ class CheckLog:
                 passed=finding.level is Level.RIGHT,
                 severity=_severity(finding),
                 description=finding.says,
-                partition=partition,
+                partition=None if chunk is None else partition_key(chunk),
                 metadata=dict(finding.numbers),
             )
         )
 
-    def results(self) -> list[dg.AssetCheckResult]:
-        """Each check's worst finding, as results of the step; a blocking one then fails it."""
-        return [_result(name, findings) for name, findings in self._found.items()]
+
+def _worst(found: Sequence[tuple[Finding, Chunk | None]]) -> tuple[Finding, Chunk | None]:
+    """The worst finding and the chunk it is about."""
+    finding = worst([one for one, _ in found])
+    return finding, next((chunk for one, chunk in found if one is finding), None)
 
 
-def _result(name: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
-    found = worst(findings)
+def _result(name: str, found: Sequence[tuple[Finding, Chunk | None]]) -> dg.AssetCheckResult:
+    finding, _ = _worst(found)
     return dg.AssetCheckResult(
         check_name=name,
-        passed=found.level is Level.RIGHT,
-        severity=_severity(found),
-        description=found.says,
+        passed=finding.level is Level.RIGHT,
+        severity=_severity(finding),
+        description=finding.says,
         metadata={
-            "looked_at": len(findings),
-            "not_passed": sum(one.level is not Level.RIGHT for one in findings),
-            **found.numbers,
+            "looked_at": len(found),
+            "not_passed": sum(one.level is not Level.RIGHT for one, _ in found),
+            **finding.numbers,
         },
     )
 

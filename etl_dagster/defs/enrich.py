@@ -41,8 +41,8 @@ class EnrichConfig(dg.Config):
     )
 
 
-def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `ccc_enriched`."""
+def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinition:
+    """The asset `ccc_enriched`; the policy in force shows in its code version."""
 
     @dg.asset(
         partitions_def=chunk_partitions(settings),
@@ -52,7 +52,7 @@ def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
         group_name="enrich",
         kinds={"snowflake", "table"},
         owners=["team:data"],
-        code_version="1",
+        code_version=catalog.code_version("1", in_force),
         pool="ccc",
         tags=catalog.tags("enrich"),
         metadata={
@@ -106,7 +106,7 @@ def build_ccc_enriched(settings: Settings) -> dg.AssetsDefinition:
                         metadata = _enrich(session, scrub, origin, rules, step, force=config.force)
                     except CccCanaryError as error:
                         wrong = Finding(level=Level.WRONG, says=str(error))
-                        raise checks.stop(CCC_CANARY, wrong) from error
+                        raise checks.stop(CCC_CANARY, wrong, chunk=chunk) from error
                     finally:
                         changes.tell()
                     if scrub.summary.degraded:

@@ -48,7 +48,7 @@ def _lists_check() -> dg.AssetChecksDefinition:
         dnc_store: DncStoreResource, policy: PolicyResource
     ) -> dg.AssetCheckResult:
         try:
-            with dnc_store.open(max_age_days=policy.load().dnc_max_age_days) as store:
+            with dnc_store.open(policy.load()) as store:
                 return lists_result(store.stats(), datetime.now(UTC))
         except DncError as error:
             return dg.AssetCheckResult(passed=False, description=str(error))

@@ -23,14 +23,15 @@ from etl_dagster.defs.resources import (
 )
 from etl_dagster.defs.retract import retract_listed
 from etl_dagster.findings import Finding, Level
+from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import publication
+from etl_dagster.warehouse import call_windows, publication
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import NotProvenError
 
 
-def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `callable_leads`."""
+def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefinition:
+    """The asset `callable_leads`; the policy in force shows in its code version."""
 
     @dg.asset(
         partitions_def=chunk_partitions(settings),
@@ -40,7 +41,7 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
         group_name="publish",
         kinds={"snowflake", "table"},
         owners=["team:data"],
-        code_version="1",
+        code_version=catalog.code_version("1", in_force),
         tags=catalog.tags("publish"),
         metadata={
             "dagster/table_name": f"{settings.snowflake_schema}.CALLABLE_LEADS",
@@ -49,14 +50,16 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
                 "count_unproven",
                 "create_publishable",
                 "tables/callable_now",
-                docs=["operations.md"],
+                "tables/callable_within_hours",
+                docs=["operations.md", "calling_hours.md"],
             ),
         },
         description=(
             "The leads that may be called, phones that may not are NULL. Before a chunk is"
             " published its phones are proved again from the ledger, in SQL. Leads that are no"
-            " longer callable are retracted. Dial from the view CALLABLE_NOW, which also drops"
-            " what has run out or was blocked since."
+            " longer callable are retracted. The view CALLABLE_NOW also drops what has run out or"
+            " was blocked since; dial from CALLABLE_WITHIN_HOURS, which of these shows whom the"
+            " calling hours allow at the moment."
         ),
     )
     def callable_leads(  # noqa: PLR0913, PLR0917  one resource each
@@ -73,10 +76,14 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
         chunks = chunks_in(context)
         refused: list[str] = []
         with (
-            dnc_store.open(max_age_days=rules.dnc_max_age_days) as store,
+            dnc_store.open(rules) as store,
             warehouse.for_step(context).session() as session,
         ):
-            schema = column_schema(checks.tables(session, "callable_leads"))
+            schema = column_schema(
+                checks.tables(session, "callable_leads", "call_places", "call_windows")
+            )
+            with locks.hold("call windows"), step.timed("call_windows"):
+                call_windows.keep_up(session, rules.hours, today=datetime.now(UTC).date())
             for number, chunk in enumerate(chunks):
                 try:
                     # days publish each other's leads, so of each bucket one day at a time
@@ -124,6 +131,7 @@ def build_callable_leads(settings: Settings) -> dg.AssetsDefinition:
                 )
                 step.progress(100 * (number + 1) / len(chunks), f"{chunk}: {published:,} published")
         if refused:
+            checks.tell_worst()
             raise dg.Failure(
                 f"not published, because the ledger does not clear every phone: {refused}",
                 allow_retries=False,

@@ -215,8 +215,8 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         """The folder where opt-out files arrive."""
         return Path(self.opt_out_inbox)
 
-    def open(self, *, max_age_days: int) -> DncStore:
-        """The store, self-tested, for look-ups.
+    def open(self, policy: Policy) -> DncStore:
+        """The store, self-tested, for look-ups under a policy.
 
         Raises:
             DncError: there is no store, it is damaged, or production was given sample lists;
@@ -225,7 +225,11 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         world = self.local.world()
         if world and self.sample:
             world.load_lists(Path(self.path))
-        store = DncStore.open(Path(self.path), max_age_days=max_age_days)
+        store = DncStore.open(
+            Path(self.path),
+            max_age_days=policy.dnc_max_age_days,
+            must_have=policy.dnc_lists,
+        )
         if world is None and any(is_sample(found) for found in store.stats()):
             store.close()
             raise DncUsageError(f"{self.path} holds sample lists, which clear nobody in production")

@@ -63,7 +63,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
         rules = policy.load()
         blocked = retracted = 0
         with (
-            dnc_store.open(max_age_days=rules.dnc_max_age_days) as store,
+            dnc_store.open(rules) as store,
             warehouse.for_step(context).session() as session,
         ):
             versions = store.lookup(np.empty(0, np.int64)).list_versions

@@ -61,8 +61,8 @@ NUMBERS_OF_AN_AREA: Final = 10_000_000
 """A phone divided by this is its area code."""
 
 
-def build_dnc_filtered(settings: Settings) -> dg.AssetsDefinition:
-    """The asset `dnc_filtered`."""
+def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinition:
+    """The asset `dnc_filtered`; the policy in force shows in its code version."""
 
     @dg.asset(
         partitions_def=chunk_partitions(settings),
@@ -76,7 +76,7 @@ def build_dnc_filtered(settings: Settings) -> dg.AssetsDefinition:
         group_name="scrub",
         kinds={"snowflake", "sqlite", "table"},
         owners=["team:data"],
-        code_version="1",
+        code_version=catalog.code_version("1", in_force),
         tags=catalog.tags("scrub"),
         metadata={
             "dagster/table_name": f"{settings.snowflake_schema}.DNC_FILTERED",
@@ -166,7 +166,7 @@ class Scrubbed:
 def _opened(dnc_store: DncStoreResource, policy: Policy, checks: CheckLog) -> Iterator[DncStore]:
     """The store, which tests itself when it is opened; what it finds is a check."""
     try:
-        store = dnc_store.open(max_age_days=policy.dnc_max_age_days)
+        store = dnc_store.open(policy)
     except DncError as error:
         raise checks.stop(DNC_CANARY, Finding(level=Level.WRONG, says=str(error))) from error
     says = "the store is intact and finds what it must"

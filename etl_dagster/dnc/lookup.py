@@ -4,12 +4,13 @@ Belongs here: the answer's shape and the rule that turns lists into verdicts. Do
 state is found (catalog.py), how numbers are stored (segments.py).
 
 The rule, per phone: LISTED if any list has it, however old that list is. Otherwise UNKNOWN if it
-is not a valid phone, if there is no national list, or if a required list is too old or does not
-cover its area code. Otherwise CLEAR. Freshness and coverage are per list and area code, because
-lists come in files per area code, fetched on different days.
+is not a valid phone, if there is no national list or one that must be there is missing or empty,
+or if a required list is too old or does not cover its area code. Otherwise CLEAR. Freshness and
+coverage are per list and area code, because lists come in files per area code, fetched on
+different days.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,13 +81,14 @@ class Moment:
     phones: NDArray[np.int64] | None = None
 
 
-def look_up(
+def look_up(  # noqa: PLR0913 - the policy's limits and what it is asked about
     phones: NDArray[np.int64],
     *,
     lists: Mapping[str, Moment],
     segments: Segments,
     now: int,
     max_age_days: int | None = None,
+    must_have: Collection[str] = (),
 ) -> Lookup:
     """Apply the rule to every phone.
 
@@ -96,10 +98,12 @@ def look_up(
         segments: where their numbers are.
         now: the moment that freshness is judged at, microseconds.
         max_age_days: lists older than this are stale even if their own limit is higher.
+        must_have: names of lists without which nobody is CLEAR; also where they are marked as not
+            required, they must be fresh.
     """
     area, local, valid = _split(phones)
     mask = _hits(phones, area, local, lists, segments)
-    area_reason, area_until = _areas(list(lists.values()), now, max_age_days)
+    area_reason, area_until = _areas(lists, now, max_age_days, must_have)
     verdicts = np.empty(len(phones), dtype=np.int8)
     reasons = np.empty(len(phones), dtype=np.int8)
     until = np.empty(len(phones), dtype=np.int64)
@@ -178,13 +182,15 @@ def _hits(
 
 
 def _areas(
-    moments: list[Moment], now: int, max_age_days: int | None
+    lists: Mapping[str, Moment], now: int, max_age_days: int | None, must_have: Collection[str]
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Work out per area code why a phone in it cannot be CLEAR, and until when it can."""
     reason = np.zeros(AREAS, dtype=np.int8)
     until = np.full(AREAS, _NEVER, dtype=np.int64)
-    for moment in moments:
-        if not moment.info.required or moment.info.kind == "internal":
+    moments = list(lists.values())
+    for name, moment in lists.items():
+        required = moment.info.required or name in must_have
+        if not required or moment.info.kind == "internal":
             continue
         covered, end = fresh_until(moment, max_age_days)
         asked = covered if moment.info.kind == "state" else np.ones(AREAS, dtype=np.bool_)
@@ -195,11 +201,16 @@ def _areas(
             reason[moment.state["tip"] == 0] = _NOT_COVERED
     if not any(
         moment.info.kind == "national" and bool(moment.state["tip"].any()) for moment in moments
-    ):
+    ) or not all(name in lists and _is_loaded(lists[name]) for name in must_have):
         reason[:] = _NO_LIST
     until[reason != 0] = _NAT
     until[until == _NEVER] = _NAT
     return reason, until
+
+
+def _is_loaded(moment: Moment) -> bool:
+    """Whether a list speaks of anybody; opt-outs do, also where there are none yet."""
+    return moment.info.kind == "internal" or bool(moment.state["tip"].any())
 
 
 def fresh_until(

@@ -5,7 +5,7 @@ the rule of a verdict (lookup.py).
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -30,10 +30,16 @@ class DncReader:
     """What can be asked of a store; see `DncStore`, which adds opening and writing."""
 
     def __init__(
-        self, path: Path, *, max_age_days: int | None, clock: Callable[[], datetime]
+        self,
+        path: Path,
+        *,
+        max_age_days: int | None,
+        must_have: Collection[str],
+        clock: Callable[[], datetime],
     ) -> None:
         self.path = path
         self._max_age_days = max_age_days
+        self._must_have = frozenset(must_have)
         self._clock = clock
         self._readers = Readers(path)
 
@@ -179,6 +185,7 @@ class DncReader:
             segments=Segments(connection),
             now=micros(self._clock()) if moment is None else moment,
             max_age_days=self._max_age_days,
+            must_have=self._must_have,
         )
 
     def _moments(

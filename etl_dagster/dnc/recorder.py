@@ -28,9 +28,10 @@ class DncRecorder(DncReader):
         *,
         read_only: bool,
         max_age_days: int | None,
+        must_have: Collection[str],
         clock: Callable[[], datetime],
     ) -> None:
-        super().__init__(path, max_age_days=max_age_days, clock=clock)
+        super().__init__(path, max_age_days=max_age_days, must_have=must_have, clock=clock)
         self.read_only = read_only
         self._write_lock = threading.Lock()
 

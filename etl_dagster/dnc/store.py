@@ -41,6 +41,7 @@ class DncStore(DncRecorder):
         read_only: bool = True,  # noqa: FBT001, FBT002 - callable either way
         *,
         max_age_days: int | None = None,
+        must_have: Collection[str] = (),
         clock: Clock = utc_now,
     ) -> Self:
         """Open a store and test it.
@@ -49,6 +50,7 @@ class DncStore(DncRecorder):
             path: the file.
             read_only: False to load lists or record opt-outs.
             max_age_days: lists older than this are stale, even if their own limit is higher.
+            must_have: names of lists without which look-ups clear nobody.
             clock: tells the time; must return an aware datetime.
 
         Raises:
@@ -59,7 +61,13 @@ class DncStore(DncRecorder):
         schema.check_file(place)
         if max_age_days is not None and max_age_days < 1:
             raise DncUsageError("max_age_days is at least 1")
-        store = cls(place, read_only=read_only, max_age_days=max_age_days, clock=clock)
+        store = cls(
+            place,
+            read_only=read_only,
+            max_age_days=max_age_days,
+            must_have=must_have,
+            clock=clock,
+        )
         try:
             if not read_only:
                 with store._writer():

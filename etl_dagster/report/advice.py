@@ -40,8 +40,8 @@ _ADVICE: Final[Mapping[str, str]] = {
         f"CCC wants fewer requests: lower CCC_REQUESTS_PER_MINUTE to the contract's, then {AGAIN}."
     ),
     "dnc:no_list": (
-        "There is no national list: load one (`etl-dagster dnc load FILE --list national --as-of"
-        " DATE`), then run the day again."
+        "There is no national list, or one that the policy names is missing: load it (`etl-dagster"
+        " dnc load FILE --list national --as-of DATE`), then run the day again."
     ),
     "dnc:not_covered": (
         "The national list in place does not cover their area codes: subscribe to these area codes"

@@ -49,8 +49,11 @@ def count_unproven(session: Session, chunk: Chunk, policy: Policy) -> int:
     proof = render(
         "create_proven_phones", required=literals(required), required_count=len(required)
     )
-    ttl = round(policy.ccc_ttl.total_seconds())
-    session.execute(proof, {**chunk.values, "ccc_ttl_seconds": ttl})
+    limits = {
+        "ccc_ttl_seconds": round(policy.ccc_ttl.total_seconds()),
+        "policy_hash": policy.hash,
+    }
+    session.execute(proof, {**chunk.values, **limits})
     return int(session.scalar(sql("count_unproven"), chunk.values))
 
 
@@ -77,7 +80,8 @@ def publish(
     if unproven:
         raise NotProvenError(
             f"{chunk}: {unproven} phones were decided CALLABLE without valid CLEAR verdicts from"
-            f" {', '.join(policy.required_sources)} in PHONE_VERDICTS; nothing was published."
+            f" {', '.join(policy.required_sources)} in PHONE_VERDICTS under the policy in force"
+            f" ({policy.hash[:8]}); nothing was published."
             " Materialize ccc_enriched and dnc_filtered of this chunk again"
         )
     values = {**chunk.values, "moment": moment}

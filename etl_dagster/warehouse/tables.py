@@ -21,8 +21,16 @@ TABLES: Final = (
     "dnc_filtered",
     "callable_leads",
     "exports",
+    "call_places",
+    "call_windows",
 )
-VIEWS: Final = ("latest_verdicts", "ccc_enriched_leads", "dnc_filtered_leads", "callable_now")
+VIEWS: Final = (
+    "latest_verdicts",
+    "ccc_enriched_leads",
+    "dnc_filtered_leads",
+    "callable_now",
+    "callable_within_hours",
+)
 
 
 _DECLARED: Final = re.compile(r"^ {4}([a-z_0-9]+) ([A-Z_]+)", re.MULTILINE)

@@ -188,6 +188,26 @@ def test_phones_that_no_list_covers_are_warned_of_by_area_code(
     )
 
 
+def test_the_last_word_on_a_check_is_the_worst_chunks(line: Line) -> None:
+    # Dagster shows what was told last: the last chunk must not hide the first one's finding
+    line.people([person(number, UNCOVERED[number]) for number in range(12)])
+    assert line.run().success
+    rows = line.rows("SELECT DISTINCT phone_1 FROM LEADS WHERE chunk = 0")
+    first = [number for number in range(12) if {"PHONE_1": UNCOVERED[number]} in rows]
+    line.people(
+        [person(number, UNCOVERED[number]) for number in first]
+        + [person(100 + number, CLEAN[number]) for number in range(12)]
+    )
+    result = line.run()
+    assert result.success, result.error
+    words = [
+        (one.partition, one.passed)
+        for one in evaluations(line, result)
+        if one.check_name == "area_codes_are_covered" and one.partition
+    ]
+    assert words == [(f"{DAY}|00", False), (f"{DAY}|01", True), (f"{DAY}|00", False)]
+
+
 def test_phones_that_wait_for_a_newer_list_are_an_error_and_not_published(
     one_chunk: Line,
 ) -> None:

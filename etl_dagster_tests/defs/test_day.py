@@ -3,13 +3,15 @@
 import hashlib
 import re
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import pytest
 
+from etl_dagster.calling import UnplacedError, call_window, of_address, of_phone
 from etl_dagster.leads.phones import parse_phone
+from etl_dagster.leads.policy import Policy
 from etl_dagster.sandbox.ccc import is_litigator
 from etl_dagster.sandbox.data import sample_contacts
 from etl_dagster.sandbox.lists import is_covered, is_listed
@@ -146,6 +148,33 @@ def test_exactly_the_callable_leads_and_phones_are_published(
     }
     assert published == expected
     assert sample.count("CALLABLE_LEADS") == len(expected) == sample.count("CALLABLE_NOW")
+
+
+def test_the_view_to_dial_from_shows_just_whom_the_hours_allow_now(sample: Line) -> None:
+    def may(lead: Row, phone: int, moment: datetime) -> bool:
+        try:
+            places = of_address(lead["STATE"], lead["ZIP"]), of_phone(phone)
+        except UnplacedError:
+            return False
+        days = (moment.date() + timedelta(days=n) for n in (-1, 0, 1))
+        windows = [call_window(day, hours, *places) for day in days]
+        return any(window.has(moment) for window in windows if window)
+
+    hours = Policy.load().hours
+    before = datetime.now(UTC)
+    rows = sample.rows("SELECT * FROM CALLABLE_WITHIN_HOURS")
+    after = datetime.now(UTC)
+    shown = {(row["LEAD_ID"], row["CAMPAIGN"]): row for row in rows}
+    for lead in sample.rows("SELECT * FROM CALLABLE_NOW"):
+        row = shown.pop((lead["LEAD_ID"], lead["CAMPAIGN"]), {})
+        for place in PLACES:
+            phone = lead[f"PHONE_{place}"]
+            if phone is not None:
+                found = row.get(f"PHONE_{place}") == phone
+                assert found in {may(lead, phone, before), may(lead, phone, after)}
+    assert not shown
+    days = sample.rows("SELECT MIN(call_date) AS first, MAX(call_date) AS last FROM CALL_WINDOWS")
+    assert days == [{"FIRST": TODAY - timedelta(days=1), "LAST": TODAY + timedelta(days=32)}]
 
 
 def test_litigators_are_told_by_ccc(sample: Line) -> None:

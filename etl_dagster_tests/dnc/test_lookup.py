@@ -64,6 +64,32 @@ def test_a_stale_state_list_blocks_only_where_it_speaks(store: DncStore, tmp_pat
     assert verdict(store, 3215550199) == "CLEAR"
 
 
+def test_a_list_that_must_be_there_and_is_not_clears_nobody_and_others_still_block(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    with DncStore.open(store.path, must_have=["national", "fl"], clock=clock) as strict:
+        assert (verdict(strict, LISTED), reason(strict, CLEAR)) == ("LISTED", "no_list")
+        assert np.isnat(ask(strict, [CLEAR]).valid_until).all()
+        store.add_list("fl", [write_list(tmp_path / "fl.txt", [4075550150])], as_of=NOW)
+        assert verdict(strict, CLEAR) == "CLEAR"
+        assert verdict(strict, 4075550150) == "LISTED"
+
+
+def test_opt_outs_are_there_also_where_there_are_none_yet(store: DncStore, clock: Clock) -> None:
+    with DncStore.open(store.path, must_have=["internal", "national"], clock=clock) as strict:
+        assert verdict(strict, CLEAR) == "CLEAR"
+
+
+def test_a_list_that_must_be_there_must_be_fresh_also_if_it_is_optional(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    path = write_list(tmp_path / "x.txt", [ELSEWHERE])
+    store.add_list("partner", [path], as_of=ago(days=40), required=False)
+    assert verdict(store, CLEAR) == "CLEAR"
+    with DncStore.open(store.path, must_have=["partner"], clock=clock) as strict:
+        assert reason(strict, CLEAR) == "stale"
+
+
 def test_another_list_speaks_everywhere_unless_optional(store: DncStore, tmp_path: Path) -> None:
     path = write_list(tmp_path / "x.txt", [ELSEWHERE])
     store.add_list("partner", [path], as_of=ago(days=40))

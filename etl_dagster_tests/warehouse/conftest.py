@@ -88,10 +88,11 @@ class Tables:
         until: datetime | None = FRESH,
         chunk: Chunk = CHUNK,
         reason: str | None = None,
+        policy: Policy = POLICY,
     ) -> str:
         """Append what a source said of phones to the ledger; return the batch's id."""
         batch = batch_of(phones, verdict, at=at, until=until, reason=reason)
-        ledger.append(self.session, [batch], origin=origin(source, chunk))
+        ledger.append(self.session, [batch], origin=origin(source, chunk, policy))
         return batch.batch_id
 
     def cleared(self, *phones: int, **when: Any) -> None:
@@ -139,8 +140,10 @@ def batch_of(
     )
 
 
-def origin(source: str, chunk: Chunk = CHUNK) -> Provenance:
-    return Provenance(chunk=chunk, source=source, policy_hash="p", run_id="r", deployment="local")
+def origin(source: str, chunk: Chunk = CHUNK, policy: Policy = POLICY) -> Provenance:
+    return Provenance(
+        chunk=chunk, source=source, policy_hash=policy.hash, run_id="r", deployment="local"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -96,13 +96,34 @@ def test_a_phone_whose_verdict_ran_out_since_is_left_out_and_the_others_publishe
 
 def test_an_answer_is_valid_no_longer_than_the_policy_in_force_allows(tables: Tables) -> None:
     callable_lead(tables, "lead", A)
-    tables.cleared(A, at=NOW - timedelta(days=2))
-    assert publish(tables, policy=replace(POLICY, ccc_ttl_days=3)) == 1
+    three, two = (replace(POLICY, ccc_ttl_days=days) for days in (3, 2))
+    tables.cleared(A, at=NOW - timedelta(days=2), policy=three)
+    assert publish(tables, policy=three) == 1
     assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [
         (NOW + timedelta(days=1),)
     ]
-    assert publish(tables, policy=replace(POLICY, ccc_ttl_days=2)) == 0
+    tables.said("dnc", Verdict.CLEAR, A, at=NOW, policy=two)
+    assert publish(tables, policy=two) == 0
     assert published(tables) == {}
+
+
+def test_what_the_lists_said_under_another_policy_proves_nothing(tables: Tables) -> None:
+    callable_lead(tables, "lead", A)
+    tables.cleared(A)
+    longer = replace(POLICY, dnc_lists=("national",))
+    with pytest.raises(NotProvenError, match=longer.hash[:8]):
+        publish(tables, policy=longer)
+    tables.said("dnc", Verdict.CLEAR, A, at=LATER, policy=longer)
+    assert publish(tables, policy=longer) == 1  # what CCC said is of no policy
+
+
+def test_what_the_lists_blocked_under_another_policy_stays_blocked(tables: Tables) -> None:
+    callable_lead(tables, "lead", A)
+    tables.said("ccc", Verdict.CLEAR, A)
+    other = replace(POLICY, required_sources=("ccc",))
+    tables.said("dnc", Verdict.LISTED, A)
+    with pytest.raises(NotProvenError):
+        publish(tables, policy=other)
 
 
 def test_every_phone_of_a_lead_is_proved(tables: Tables) -> None:
@@ -125,6 +146,16 @@ def test_of_two_rows_of_one_moment_the_one_that_blocks_counts(tables: Tables) ->
     callable_lead(tables, "lead", A)
     tables.cleared(A)
     tables.said("ccc", Verdict.LISTED, A)
+    with pytest.raises(NotProvenError):
+        publish(tables)
+
+
+def test_of_two_clear_rows_of_one_moment_the_one_that_is_valid_for_less_counts(
+    tables: Tables,
+) -> None:
+    callable_lead(tables, "lead", A)
+    tables.cleared(A)
+    tables.said("ccc", Verdict.CLEAR, A, until=None)
     with pytest.raises(NotProvenError):
         publish(tables)
 

@@ -28,7 +28,9 @@ def asked(tables: Tables, *, force: bool = False, ttl: timedelta = POLICY.ccc_tt
     return [int(phone) for phone in phones]
 
 
-def evidence(tables: Tables, versions: str = "", policy: str = "p") -> scrubbing.ChunkEvidence:
+def evidence(
+    tables: Tables, versions: str = "", policy: str = POLICY.hash
+) -> scrubbing.ChunkEvidence:
     scrubbing.gather_evidence(tables.session, CHUNK)
     return scrubbing.read_evidence(
         tables.session,
@@ -103,12 +105,12 @@ def test_evidence_is_by_phone_with_what_ccc_said(tables: Tables) -> None:
 @pytest.mark.parametrize(
     ("verdict", "versions", "policy", "until", "on_record"),
     [
-        (Verdict.CLEAR, "", "p", FRESH, True),
-        (Verdict.LISTED, "", "p", None, True),
-        (Verdict.UNKNOWN, "", "p", None, True),
-        (Verdict.CLEAR, "national@2", "p", FRESH, False),
+        (Verdict.CLEAR, "", POLICY.hash, FRESH, True),
+        (Verdict.LISTED, "", POLICY.hash, None, True),
+        (Verdict.UNKNOWN, "", POLICY.hash, None, True),
+        (Verdict.CLEAR, "national@2", POLICY.hash, FRESH, False),
         (Verdict.CLEAR, "", "q", FRESH, False),
-        (Verdict.CLEAR, "", "p", NOW, False),
+        (Verdict.CLEAR, "", POLICY.hash, NOW, False),
     ],
 )
 def test_a_dnc_verdict_stands_under_the_same_lists_and_policy(

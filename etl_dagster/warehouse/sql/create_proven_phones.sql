@@ -1,5 +1,6 @@
 -- The proof, from the ledger alone: phones whose newest row of every required source is CLEAR, and
--- of no source LISTED, with the moment at which the first of these runs out.
+-- of no source LISTED, with the moment at which the first of these runs out. What the lists said
+-- under another policy proves nothing: which lists must be there, and how old, is the policy's.
 CREATE OR REPLACE TEMPORARY TABLE PROVEN_PHONES AS
 WITH phones AS (
     SELECT phone_1 AS phone FROM LEADS
@@ -13,7 +14,12 @@ WITH phones AS (
 ),
 latest AS (
     SELECT
-        v.phone, v.source, v.verdict,
+        v.phone, v.source,
+        IFF(
+            v.source = 'dnc' AND v.verdict = 'CLEAR' AND v.policy_hash <> %(policy_hash)s,
+            'UNKNOWN',
+            v.verdict
+        ) AS verdict,
         IFF(
             v.source = 'ccc',
             LEAST(v.valid_until, DATEADD(second, %(ccc_ttl_seconds)s, v.checked_at)),

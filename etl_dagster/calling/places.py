@@ -1,0 +1,127 @@
+"""Where a phone or an address may be: its states, and every time zone that is possible.
+
+Belongs here: the two reviewed tables beside this module, whose sources stand in their heads, and
+the look-ups in them. Does not: hours, days.
+
+A lead's address is looked up by state and ZIP prefix together: a pair that is not in the table,
+such as a Florida address with a Californian ZIP, is nowhere. If one of the two is missing, the
+other stands for all it may mean.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+from typing import Final, Self
+
+TOLL_FREE: Final = frozenset({"800", "822", "833", "844", "855", "866", "877", "888"})
+"""Codes that say nothing of where a phone is (47 CFR 52.101; 822 is set aside as the next)."""
+_PREFIX: Final = 3
+"""Digits of an area code, and of the part of a ZIP that names a place."""
+
+
+class UnplacedError(ValueError):
+    """Where somebody is cannot be said; the message is the reason, without any personal data."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where somebody may be.
+
+    Attributes:
+        states: postal codes of the states.
+        zones: names of the time zones in the IANA database; all of them are possible.
+    """
+
+    states: frozenset[str]
+    zones: frozenset[str]
+
+    def or_in(self, other: Self) -> Self:
+        """The place of somebody who may be in either."""
+        return type(self)(self.states | other.states, self.zones | other.zones)
+
+
+def of_phone(phone: int) -> Place:
+    """Where the area code of a ten-digit phone is.
+
+    Raises:
+        UnplacedError: the area code is toll-free, foreign, or not in the table.
+    """
+    area_code = str(phone)[:_PREFIX]
+    if area_code in TOLL_FREE:
+        raise UnplacedError(f"area code {area_code} is toll-free, its owner may be anywhere")
+    try:
+        return AREA_CODES[area_code]
+    except KeyError:
+        raise UnplacedError(f"area code {area_code} is not known in the United States") from None
+
+
+def of_address(state: str | None, zip_code: str | None) -> Place:
+    """Where an address is.
+
+    Args:
+        state: its postal code in any case; None or blank if missing.
+        zip_code: five digits or more, as text; None or blank if missing.
+
+    Raises:
+        UnplacedError: state and ZIP are missing, unknown, or do not belong together.
+    """
+    code, prefix = (state or "").strip(" ").upper(), (zip_code or "").strip(" ")[:_PREFIX]
+    try:
+        return ADDRESSES[f"{code}-{prefix}"]
+    except KeyError:
+        raise UnplacedError(_why_nowhere(code, prefix)) from None
+
+
+def _why_nowhere(code: str, prefix: str) -> str:
+    if not code and not prefix:
+        return "the address has neither state nor ZIP"
+    if code and f"{code}-" not in ADDRESSES:
+        return "the state is not one of the United States' postal codes"
+    if prefix and f"-{prefix}" not in ADDRESSES:
+        return "the ZIP's first three digits are not known"
+    return f"ZIP prefix {prefix} is not in {code}"
+
+
+def _read(name: str) -> Iterator[tuple[str, Place]]:
+    """Each number of a table with its place; a number may come for several states."""
+    text = resources.files(__package__).joinpath(name).read_text("ascii")
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        state, zones, *numbers = line.split()
+        place = Place(frozenset({state}), frozenset(zones.split(",")))
+        for part in numbers:
+            first, _, last = part.partition("-")
+            for number in range(int(first), int(last or first) + 1):
+                yield f"{number:03d}", place
+
+
+def _area_codes() -> Mapping[str, Place]:
+    return MappingProxyType(dict(_read("area_codes.txt")))
+
+
+def _addresses() -> Mapping[str, Place]:
+    """Every key that an address may have: state and prefix, state alone, prefix alone."""
+    found: defaultdict[str, list[Place]] = defaultdict(list)
+    for prefix, place in _read("zip_prefixes.txt"):
+        (state,) = place.states
+        for key in (f"{state}-{prefix}", f"{state}-", f"-{prefix}"):
+            found[key].append(place)
+    return MappingProxyType({key: _either(places) for key, places in found.items()})
+
+
+def _either(places: list[Place]) -> Place:
+    first, *others = places
+    for other in others:
+        first = first.or_in(other)
+    return first
+
+
+AREA_CODES: Final = _area_codes()
+"""Area code, three digits as text, to its place."""
+ADDRESSES: Final = _addresses()
+"""State and ZIP prefix (`FL-324`), state alone (`FL-`), prefix alone (`-324`) to their place.
+
+`warehouse/sql/tables/callable_within_hours.sql` makes the same keys."""

@@ -1,0 +1,95 @@
+"""The window of a day: from when until when a person may be called, in UTC.
+
+Belongs here: the strictest of several states' hours, and a local day's hours as UTC. Does not:
+where people are (`places.py`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from etl_dagster.calling.places import Place
+from etl_dagster.leads.hours import FEDERAL, Hours, Window, format_window
+
+
+@dataclass(frozen=True)
+class CallWindow:
+    """A span of time in which a call may be made: from `opens` up to, and without, `closes`."""
+
+    opens: datetime
+    closes: datetime
+
+    def has(self, moment: datetime) -> bool:
+        """Whether a call may be made at this moment (aware)."""
+        return self.opens <= moment < self.closes
+
+
+@dataclass(frozen=True)
+class Rule:
+    """All that counts of a place: local hours that must hold in every one of its zones."""
+
+    local: Window
+    zones: frozenset[str]
+
+    @classmethod
+    def of(cls, hours: Hours, place: Place) -> Self | None:
+        """The rule of a place, or None if its states' hours share no minute."""
+        local = strictest(hours, place.states)
+        return None if local is None or not place.zones else cls(local, place.zones)
+
+    def __str__(self) -> str:
+        return " ".join([format_window(self.local), *sorted(self.zones)])
+
+
+def strictest(hours: Hours, states: Iterable[str]) -> Window | None:
+    """The local hours that lie within those of each state, and within the federal ones.
+
+    Returns:
+        The hours, or None if there is no minute that all of them allow.
+    """
+    return _common([FEDERAL, *(hours.states.get(state, hours.default) for state in states)])
+
+
+def call_window(day: date, hours: Hours, *places: Place) -> CallWindow | None:
+    """When on a local calendar day somebody may be called who may be in any of these places.
+
+    Args:
+        day: the calendar day; it is the same day in each zone.
+        hours: the policy's hours.
+        places: the place of the address, that of the area code.
+
+    Returns:
+        The window, or None if no minute of the day is within the hours in every zone.
+    """
+    rules = [Rule.of(hours, place) for place in places]
+    known = [rule for rule in rules if rule is not None]
+    return day_window(day, *known) if len(known) == len(rules) else None
+
+
+def day_window(day: date, *rules: Rule) -> CallWindow | None:
+    """When on a local calendar day a call keeps all the rules.
+
+    The hours that all rules share hold in all their zones: the law of the area code's state may
+    protect a person wherever they are.
+    """
+    zones = {zone for rule in rules for zone in rule.zones}
+    local = _common([rule.local for rule in rules]) if rules else None
+    if local is None:
+        return None
+    opens = max(_utc(day, local[0], zone) for zone in zones)
+    closes = min(_utc(day, local[1], zone) for zone in zones)
+    return CallWindow(opens, closes) if opens < closes else None
+
+
+def _common(windows: list[Window]) -> Window | None:
+    opens, closes = max(one[0] for one in windows), min(one[1] for one in windows)
+    return (opens, closes) if opens < closes else None
+
+
+@lru_cache(maxsize=10_000)
+def _utc(day: date, clock: time, zone: str) -> datetime:
+    # Zones change their clocks at night, outside the federal hours: no hour here comes twice.
+    return datetime.combine(day, clock, tzinfo=ZoneInfo(zone)).astimezone(UTC)

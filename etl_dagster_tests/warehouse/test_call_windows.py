@@ -1,0 +1,305 @@
+"""The calling hours in the warehouse.
+
+A test chooses the moment by moving the stored windows to now, never the clock: what the view says
+of a moment does not depend on the hour at which the tests run.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+
+from etl_dagster.calling import UnplacedError, call_window, of_address, of_phone
+from etl_dagster.calling.places import ADDRESSES, AREA_CODES
+from etl_dagster.leads.hours import Hours
+from etl_dagster.warehouse import call_windows
+from etl_dagster.warehouse.publication import publish
+from etl_dagster_tests.warehouse.conftest import CHUNK, NOW, POLICY, Tables
+
+HOURS = Hours(states={"FL": (time(8), time(20))})
+WINTER = date(2026, 1, 15)
+NOON = datetime(2026, 1, 15, 17, tzinfo=UTC)
+"""Noon in New York, 9 o'clock in Los Angeles."""
+NEW_YORK, LOS_ANGELES, MIAMI, HONOLULU = 2125550100, 2135550100, 3055550100, 8085550100
+TOLL_FREE, TORONTO = 8005550100, 4165550100
+
+Lead = tuple[str, str | None, str | None, tuple[int | None, ...]]
+
+
+def publish_leads(tables: Tables, *leads: Lead) -> None:
+    """Publish leads (name, state, ZIP, phones) that no verdict stops."""
+    phones = sorted({phone for *_, own in leads for phone in own if phone})
+    of_all = {"LEAD_DATE": CHUNK.lead_date, "CHUNK": CHUNK.number, "CAMPAIGN": "c", "RUN_ID": "r"}
+    at_once: dict[str, list[dict[str, Any]]] = {"LEADS": [], "DNC_FILTERED": []}
+    for name, state, zip_code, own in leads:
+        numbered = dict(enumerate(own, 1))
+        at_once["LEADS"].append(
+            {"LEAD_ID": name, "FIRST_NAME": name, "STATE": state, "ZIP": zip_code}
+            | {f"PHONE_{n}": phone for n, phone in numbered.items()}
+            | {"EXTRACTED_AT": NOW.replace(tzinfo=None)}
+        )
+        at_once["DNC_FILTERED"].append(
+            {"LEAD_ID": name, "LEAD_VERDICT": "CALLABLE", "LEAD_REASON": "", "POLICY_HASH": "p"}
+            | {f"PHONE_{n}_VERDICT": "CALLABLE" if phone else None for n, phone in numbered.items()}
+        )
+    for table, rows in at_once.items():
+        columns = dict.fromkeys(column for row in rows for column in row)
+        tables._load(table, *({**of_all, **dict.fromkeys(columns), **row} for row in rows))
+    tables.cleared(*phones, until=NOW + timedelta(days=36_500))
+    publish(tables.session, CHUNK, POLICY, moment=NOW, run_id="r")
+    assert tables.count("CALLABLE_NOW") == len(leads)
+
+
+def at(tables: Tables, moment: datetime, hours: Hours = HOURS) -> timedelta:
+    """Make a moment now; return by how much the windows were moved."""
+    tables.session.execute("DELETE FROM CALL_WINDOWS")
+    call_windows.keep_up(tables.session, hours, today=moment.date())
+    moved = timedelta(seconds=round((datetime.now(UTC) - moment).total_seconds()))
+    tables.session.execute(
+        "UPDATE CALL_WINDOWS SET from_utc = DATEADD(second, %(by)s, from_utc),"
+        " to_utc = DATEADD(second, %(by)s, to_utc)",
+        {"by": round(moved.total_seconds())},
+    )
+    return moved
+
+
+def shown(tables: Tables) -> dict[str, tuple[int | None, ...]]:
+    """Each lead that may be called now, and its phones."""
+    rows = tables.rows("SELECT * FROM CALLABLE_WITHIN_HOURS")
+    assert len({row["LEAD_ID"] for row in rows}) == len(rows)
+    return {row["LEAD_ID"]: (row["PHONE_1"], row["PHONE_2"], row["PHONE_3"]) for row in rows}
+
+
+# --- the view ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        (datetime(2026, 1, 15, 12, 58, tzinfo=UTC), False),
+        (datetime(2026, 1, 15, 13, 2, tzinfo=UTC), True),
+        (datetime(2026, 1, 16, 0, 58, tzinfo=UTC), True),  # the next day in UTC
+        (datetime(2026, 1, 16, 1, 2, tzinfo=UTC), False),
+        (datetime(2026, 7, 15, 12, 2, tzinfo=UTC), True),
+        (datetime(2026, 7, 16, 0, 2, tzinfo=UTC), False),
+    ],
+)
+def test_a_lead_is_shown_just_within_the_hours(
+    tables: Tables, moment: datetime, *, expected: bool
+) -> None:
+    publish_leads(tables, ("lead", "FL", "33101", (MIAMI,)))
+    at(tables, moment)
+    assert ("lead" in shown(tables)) is expected
+
+
+def test_the_window_of_address_and_area_code_is_told(tables: Tables) -> None:
+    publish_leads(tables, ("lead", "NY", "10001", (LOS_ANGELES,)))
+    moved = at(tables, NOON)
+    (row,) = tables.session.rows(
+        "SELECT call_from_utc, call_to_utc, first_name FROM CALLABLE_WITHIN_HOURS"
+    )
+    expected = call_window(WINTER, HOURS, of_address("NY", "10001"), of_phone(LOS_ANGELES))
+    assert expected is not None
+    assert row == (expected.opens + moved, expected.closes + moved, "lead")
+
+
+def test_a_phone_whose_hours_are_over_is_masked_and_the_span_holds_for_the_rest(
+    tables: Tables,
+) -> None:
+    publish_leads(
+        tables,
+        ("mixed", "NY", "10001", (HONOLULU, NEW_YORK, MIAMI)),
+        ("none", "NY", "10001", (HONOLULU, TOLL_FREE)),
+    )
+    moved = at(tables, NOON)  # 7 o'clock in Honolulu
+    assert shown(tables) == {"mixed": (None, NEW_YORK, MIAMI)}
+    assert tables.session.rows("SELECT call_from_utc, call_to_utc FROM CALLABLE_WITHIN_HOURS") == [
+        (
+            datetime(2026, 1, 15, 13, tzinfo=UTC) + moved,
+            datetime(2026, 1, 16, 1, tzinfo=UTC) + moved,  # Florida's end
+        )
+    ]
+
+
+def test_the_span_ends_when_the_verdicts_run_out(tables: Tables) -> None:
+    publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
+    at(tables, NOON)
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=5)
+    tables.session.execute(
+        "UPDATE CALLABLE_LEADS SET callable_until = %(soon)s::TIMESTAMP_NTZ", {"soon": soon}
+    )
+    assert tables.session.scalar("SELECT call_to_utc FROM CALLABLE_WITHIN_HOURS") == soon
+
+
+def test_who_has_no_place_is_not_shown(tables: Tables) -> None:
+    publish_leads(
+        tables,
+        ("no address", None, None, (NEW_YORK,)),
+        ("wrong state", "NY", "90001", (NEW_YORK,)),
+        ("no state of this country", "ON", None, (NEW_YORK,)),
+        ("armed forces", None, "34001", (NEW_YORK,)),
+        ("toll-free", "NY", "10001", (TOLL_FREE,)),
+        ("foreign", "NY", "10001", (TORONTO,)),
+        ("state alone", "NY", None, (NEW_YORK,)),
+        ("ZIP alone", None, "10001", (NEW_YORK,)),
+        ("lower case", " ny", "10001", (NEW_YORK,)),
+    )
+    at(tables, NOON)
+    assert set(shown(tables)) == {"state alone", "ZIP alone", "lower case"}
+
+
+@pytest.mark.parametrize("table", ["CALL_PLACES", "CALL_WINDOWS"])
+def test_without_its_tables_nobody_is_shown(tables: Tables, table: str) -> None:
+    publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
+    at(tables, NOON)
+    assert set(shown(tables)) == {"lead"}
+    tables.session.execute(f"DELETE FROM {table}")
+    assert shown(tables) == {}
+
+
+def test_the_view_shows_no_one_whom_callable_now_does_not(tables: Tables) -> None:
+    publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
+    at(tables, NOON)
+    tables.session.execute("UPDATE CALLABLE_LEADS SET callable_until = '2026-01-01'")
+    assert shown(tables) == {}
+
+
+def test_rows_stored_twice_show_a_lead_once_and_the_narrower_window_counts(
+    tables: Tables,
+) -> None:
+    publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
+    moved = at(tables, NOON)
+    tables.session.execute("INSERT INTO CALL_PLACES SELECT * FROM CALL_PLACES")
+    tables.session.execute(
+        "INSERT INTO CALL_WINDOWS SELECT call_date, address_rule, area_rule, from_utc,"
+        " DATEADD(hour, -1, to_utc), 'other' FROM CALL_WINDOWS"
+    )
+    assert set(shown(tables)) == {"lead"}
+    until = tables.session.scalar("SELECT call_to_utc FROM CALLABLE_WITHIN_HOURS")
+    assert until == datetime(2026, 1, 16, 1, tzinfo=UTC) + moved
+
+
+def test_a_place_with_two_rules_has_none(tables: Tables) -> None:
+    publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
+    at(tables, NOON)
+    tables.session.execute(
+        "INSERT INTO CALL_PLACES SELECT kind, place, 'another', basis FROM CALL_PLACES"
+        " WHERE place = 'NY-100'"
+    )
+    assert shown(tables) == {}
+
+
+# --- SQL and Python say the same ----------------------------------------------------------------
+
+
+def any_leads(seed: int, size: int) -> Iterator[Lead]:
+    """Addresses and phones of all kinds, many of one state, some that make no sense."""
+    draw = random.Random(seed)
+    phones = [int(code) * 10_000_000 + 5_550_100 for code in AREA_CODES]
+    phones += [TOLL_FREE, TORONTO]
+    keys = sorted(ADDRESSES)
+    odd: Sequence[tuple[str | None, str | None]] = [
+        (None, None), ("Florida", "32501"), ("FL", "00000"), ("ny ", "10001"), ("FL-324", None),
+    ]  # fmt: skip
+    for number in range(size):
+        state, _, prefix = draw.choice(keys).partition("-")
+        address = (state or None, f"{prefix}01" if prefix else None)
+        if number % 20 == 0:
+            address = draw.choice(odd)
+        own: list[int | None] = [draw.choice(phones)]
+        own += [draw.choice([None, draw.choice(phones)]) for _ in range(2)]
+        yield f"{number:04d}", *address, tuple(own)
+
+
+def expected(leads: Sequence[Lead], moment: datetime) -> dict[str, tuple[int | None, ...]]:
+    """What Python says: each lead that may be called at the moment, and its phones."""
+
+    def may(state: str | None, zip_code: str | None, phone: int | None) -> bool:
+        if phone is None:
+            return False
+        try:
+            places = of_address(state, zip_code), of_phone(phone)
+        except UnplacedError:
+            return False
+        days = [moment.date() + timedelta(days=n) for n in (-1, 0, 1)]
+        windows = [call_window(day, HOURS, *places) for day in days]
+        return any(window.has(moment) for window in windows if window)
+
+    found = {
+        name: tuple(phone if may(state, zip_code, phone) else None for phone in own)
+        for name, state, zip_code, own in leads
+    }
+    return {name: phones for name, phones in found.items() if any(phones)}
+
+
+def test_the_view_shows_whom_python_would_call_at_any_moment(tables: Tables) -> None:
+    leads = list(any_leads(1, 120))
+    publish_leads(tables, *leads)
+    counts = []
+    for moment in (
+        datetime(2026, 1, 15, 13, 30, tzinfo=UTC),
+        datetime(2026, 1, 16, 1, 30, tzinfo=UTC),
+        datetime(2026, 1, 16, 9, 30, tzinfo=UTC),
+        datetime(2026, 3, 8, 12, 30, tzinfo=UTC),  # the first morning of daylight time
+        datetime(2026, 3, 8, 15, 30, tzinfo=UTC),
+        datetime(2026, 11, 1, 12, 30, tzinfo=UTC),  # the first without
+        datetime(2026, 11, 2, 1, 30, tzinfo=UTC),
+        datetime(2026, 7, 15, 20, 30, tzinfo=UTC),
+    ):
+        at(tables, moment)
+        assert shown(tables) == expected(leads, moment), moment
+        counts.append(len(shown(tables)))
+    assert min(counts) == 0 < max(counts)
+
+
+# --- keeping the tables up ----------------------------------------------------------------------
+
+
+def stored(tables: Tables) -> list[dict[str, Any]]:
+    return tables.rows("SELECT MIN(call_date), MAX(call_date), COUNT(*) FROM CALL_WINDOWS")
+
+
+def test_what_is_up_to_date_is_left_alone(tables: Tables) -> None:
+    assert call_windows.keep_up(tables.session, HOURS, today=WINTER)
+    before = stored(tables)
+    assert not call_windows.keep_up(tables.session, HOURS, today=WINTER)
+    assert stored(tables) == before
+    days = tables.session.rows("SELECT MIN(call_date), MAX(call_date) FROM CALL_WINDOWS")
+    assert days == [(WINTER - timedelta(days=1), WINTER + timedelta(days=32))]
+
+
+@pytest.mark.parametrize("damage", ["a place", "a window", "all windows", "hours", "day"])
+def test_what_differs_is_replaced(tables: Tables, damage: str) -> None:
+    call_windows.keep_up(tables.session, HOURS, today=WINTER)
+    before = stored(tables)
+    statement = {
+        "a place": "DELETE FROM CALL_PLACES WHERE place = '212'",
+        "a window": "DELETE FROM CALL_WINDOWS WHERE call_date = '2026-01-15'",
+        "all windows": "DELETE FROM CALL_WINDOWS",
+    }.get(damage)
+    if statement:
+        tables.session.execute(statement)
+    hours = Hours(default=(time(9), time(18))) if damage == "hours" else HOURS
+    today = WINTER + timedelta(days=damage == "day")
+    assert call_windows.keep_up(tables.session, hours, today=today)
+    assert not call_windows.keep_up(tables.session, hours, today=today)
+    assert (stored(tables) == before) is bool(statement)
+
+
+def test_no_stored_window_is_outside_the_federal_hours_anywhere() -> None:
+    rows = call_windows.CallWindows.of(HOURS, WINTER, WINTER)
+    for *_, window in rows.windows:
+        assert timedelta(0) < window.closes - window.opens <= timedelta(hours=13)
+    assert {rule for *_, rule in rows.places} >= {
+        "08:00-20:00 America/Chicago America/New_York",
+        "08:00-21:00 America/New_York",
+    }
+
+
+def test_states_that_share_no_hour_leave_their_places_without_a_rule() -> None:
+    hours = Hours(states={"HI": (time(8), time(9)), "AS": (time(20), time(21))})
+    places = {place for _, place, _ in call_windows.CallWindows.of(hours, WINTER, WINTER).places}
+    assert "-967" not in places
+    assert {"HI-967", "AS-967"} <= places

@@ -1,0 +1,179 @@
+"""Two proofs of one ledger: `decide` over its newest rows, and the SQL that publishes.
+
+Whatever the ledger holds, SQL must never clear a phone that `decide` does not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import product
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.verdicts import Decision, Decisions, Evidence, Verdict, decide
+from etl_dagster.warehouse import publication
+from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY, Tables
+
+PHONES = [4075550100 + n for n in range(12)]
+OTHER = replace(POLICY, dnc_max_age_days=30)
+"""A policy under which some rows were written."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A ledger row: hours before now that it was written, hours from now until when it is valid."""
+
+    phone: int
+    source: str
+    verdict: Verdict
+    age: int
+    valid: int | None
+    policy: Policy = POLICY
+
+    @property
+    def checked_at(self) -> datetime:
+        return NOW - timedelta(hours=self.age)
+
+    @property
+    def valid_until(self) -> datetime | None:
+        return None if self.valid is None else NOW + timedelta(hours=self.valid)
+
+
+ROWS = st.builds(
+    Row,
+    phone=st.sampled_from(PHONES),
+    source=st.sampled_from(["ccc", "dnc"]),
+    # mostly CLEAR, or next to no phone would ever be callable
+    verdict=st.sampled_from([Verdict.CLEAR] * 6 + [Verdict.LISTED, Verdict.UNKNOWN]),
+    age=st.sampled_from([0, 1, 2, 46, 47, 48, 49]),
+    valid=st.sampled_from([24, 24, 24, 72, 1, 0, -1, None]),
+    policy=st.sampled_from([POLICY, POLICY, POLICY, OTHER]),
+)
+REQUIRED = st.sampled_from([("ccc", "dnc"), ("ccc", "dnc"), ("ccc",), ("dnc",)])
+FILLED = [
+    Row(phone, source, Verdict.CLEAR, 47, 24) for phone in PHONES for source in ("ccc", "dnc")
+]
+"""Under a policy of two days, CCC's answers of these end sooner than they say."""
+TWINS = [
+    Row(phone, source, Verdict.CLEAR, 0, valid)
+    for phone, source, valid in product(PHONES[:3], ("ccc", "dnc"), (24, None))
+]
+"""Two rows of one moment, of which one is valid for no time."""
+
+
+LISTED = [
+    Row(PHONES[0], "ccc", Verdict.LISTED, 0, 24),
+    Row(PHONES[1], "dnc", Verdict.LISTED, 0, 24),
+]
+"""Phones that a source lists, which the policy may not require."""
+
+
+def newest(rows: Sequence[Row], phone: int, source: str) -> Row | None:
+    """The row that counts: of several of one moment, the strictest."""
+    strictness = [Verdict.LISTED, Verdict.UNKNOWN, Verdict.CLEAR]
+    mine = [row for row in rows if (row.phone, row.source) == (phone, source)]
+    return min(
+        mine,
+        key=lambda row: (
+            row.age,
+            strictness.index(row.verdict),
+            -1_000 if row.valid is None else row.valid,
+        ),
+        default=None,
+    )
+
+
+def evidence(rows: Sequence[Row], source: str, policy: Policy) -> Evidence:
+    """What a source's newest rows say under a policy."""
+    verdicts, ends = [], []
+    for phone in PHONES:
+        row = newest(rows, phone, source)
+        verdict, end = (row.verdict, row.valid_until) if row else (Verdict.UNKNOWN, None)
+        if row and source == "ccc" and end:
+            end = min(end, row.checked_at + policy.ccc_ttl)
+        if row and source == "dnc" and verdict is Verdict.CLEAR and row.policy != policy:
+            verdict = Verdict.UNKNOWN
+        verdicts.append(verdict)
+        ends.append(
+            np.datetime64("NaT") if end is None else np.datetime64(end.replace(tzinfo=None))
+        )
+    return Evidence(
+        verdicts=np.array(verdicts, np.int8), valid_until=np.array(ends, "datetime64[us]")
+    )
+
+
+def decided(rows: Sequence[Row], policy: Policy) -> Decisions:
+    sources = {source: evidence(rows, source, policy) for source in ("ccc", "dnc")}
+    return decide(sources, required=policy.required_sources, moment=NOW)
+
+
+def write(tables: Tables, rows: Sequence[Row]) -> None:
+    """The ledger, as many runs of many days might have left it."""
+    for name in ("PHONE_VERDICTS", "LEADS", "DNC_FILTERED"):
+        tables.session.execute(f"DELETE FROM {name}")
+    for at in range(0, len(PHONES), 3):
+        tables.lead(f"lead {at}", *PHONES[at : at + 3])
+    records = [
+        {
+            "LEAD_DATE": (CHUNK if number % 2 else NEXT).lead_date,
+            "CHUNK": 0,
+            "PHONE": row.phone,
+            "SOURCE": row.source,
+            "VERDICT": row.verdict.name,
+            "REASON": "",
+            "LIST_VERSIONS": "",
+            "CHECKED_AT": row.checked_at.replace(tzinfo=None),
+            "VALID_UNTIL": row.valid_until and row.valid_until.replace(tzinfo=None),
+            "POLICY_HASH": row.policy.hash,
+            "EVIDENCE_HASH": "",
+            "RUN_ID": "r",
+            "BATCH_ID": "b",
+        }
+        for number, row in enumerate(rows)
+    ]
+    tables.session.load("PHONE_VERDICTS", pa.Table.from_pylist(records))
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@example(rows=FILLED, required=("ccc", "dnc"), days=2)
+@example(rows=[*FILLED, *TWINS], required=("ccc", "dnc"), days=2)
+@example(rows=[*FILLED, *LISTED], required=("ccc",), days=2)
+@example(rows=[*FILLED, *LISTED], required=("dnc",), days=2)
+@given(
+    rows=st.lists(ROWS, min_size=1, max_size=60).map(lambda rows: [*FILLED, *rows]),
+    required=REQUIRED,
+    days=st.sampled_from([2, 40_000]),
+)
+def test_sql_proves_what_decide_calls_callable_and_nothing_else(
+    tables: Tables, rows: list[Row], required: tuple[str, ...], days: int
+) -> None:
+    policy = replace(POLICY, required_sources=required, ccc_ttl_days=days)
+    rows = [row if row.policy is OTHER else replace(row, policy=policy) for row in rows]
+    write(tables, rows)
+    wanted = decided(rows, policy)
+    verdicts = [Decision(code).name for code in wanted.decisions.tolist()]
+    for at in range(0, len(PHONES), 3):
+        tables.judged(f"lead {at}", *verdicts[at : at + 3])
+    assert publication.count_unproven(tables.session, CHUNK, policy) == 0
+    proven = {
+        int(phone): until
+        for phone, until in tables.session.rows(
+            "SELECT phone, callable_until FROM PROVEN_PHONES WHERE callable_until > %(now)s",
+            {"now": NOW},
+        )
+    }
+    until = [end for end in wanted.callable_until.tolist() if end is not None]
+    callable_phones = [
+        phone
+        for phone, verdict in zip(PHONES, verdicts, strict=True)
+        if verdict == Decision.CALLABLE.name
+    ]
+    assert {phone: end.replace(tzinfo=None) for phone, end in proven.items()} == dict(
+        zip(callable_phones, until, strict=True)
+    )
