@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ELSEWHERE: Final = {
     "dnc": "etl_dagster.dnc.cli",
     "ledger": "etl_dagster.cli_ledger",
+    "export": "etl_dagster.cli_export",
+    "exports": "etl_dagster.cli_export",
     "policy": "etl_dagster.cli_policy",
     "preview": "etl_dagster.cli_preview",
     "sandbox": "etl_dagster.sandbox.cli",

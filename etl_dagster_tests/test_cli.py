@@ -98,7 +98,13 @@ def test_help_names_the_commands_and_does_not_import_what_it_does_not_need() -> 
         "except SystemExit as end:\n    assert end.code == 0, end.code\n"
         f"print('LOADED', [name for name in {heavy!r} if name in sys.modules])\n"
     )
-    for arguments in (["--help"], ["run", "--help"], ["sql", "-h"], ["preview", "-h"]):
+    for arguments in (
+        ["--help"],
+        ["run", "--help"],
+        ["sql", "-h"],
+        ["preview", "-h"],
+        ["export", "-h"],
+    ):
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             env=clean_environment(), capture_output=True, text=True, check=True,
@@ -106,7 +112,17 @@ def test_help_names_the_commands_and_does_not_import_what_it_does_not_need() -> 
         assert "LOADED []" in done.stdout, arguments
         assert "Usage: etl-dagster" in done.stdout
     shown = invoke({}, "--help").output
-    for command in ("run", "preview", "sql", "ui", "sandbox", "dnc", "retract"):
+    for command in (
+        "run",
+        "preview",
+        "sql",
+        "ui",
+        "sandbox",
+        "dnc",
+        "retract",
+        "export",
+        "exports",
+    ):
         assert re.search(rf"^  {command} ", shown, re.MULTILINE)
 
 
@@ -347,6 +363,69 @@ def test_sql_that_snowflake_refuses_is_one_line(line: Line) -> None:
     result = invoke(line.environment, "sql", "SELECT * FROM NO_SUCH_TABLE")
     assert result.exit_code == 1
     assert "NO_SUCH_TABLE" in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.slow
+def test_export_hands_out_what_may_be_dialled_and_puts_it_on_record(
+    line: Line, tmp_path: Path
+) -> None:
+    line.people([*crowd(16), *crowd(8, start=104)])
+    day = ("--date", str(DAY))
+    assert invoke(line.environment, "run", *day, "--force").exit_code == 0
+    target = tmp_path / "leads.csv"
+    export = ("export", *day, "--format", "csv", "--out", str(target))
+
+    shown = line.rows("SELECT * FROM CALLABLE_NOW ORDER BY campaign, lead_date, lead_id")
+    done = invoke(line.environment, *export)
+    assert done.exit_code == 0, done.output
+    found = list(csv.DictReader(io.StringIO(target.read_text("utf-8"), newline="")))
+    names = ("LEAD_ID", "CAMPAIGN", "FIRST_NAME", "LAST_NAME", "ADDRESS", "PHONE_1")
+    assert [[str(row[name] or "") for name in names] for row in shown] == [
+        [row[name.lower()] for name in names] for row in found
+    ]
+    assert re.search(r"mailing +│ 3 ", done.output)
+    assert re.search(r"all +│ 9 ", done.output)
+
+    again = invoke(line.environment, *export)
+    assert again.exit_code == 1
+    assert "exists" in again.output
+
+    # somebody opts out, and no daemon runs that would take the lead back
+    gone = found[0]
+    phones = [gone[f"phone_{place}"] for place in (1, 2, 3) if gone[f"phone_{place}"]]
+    assert invoke(line.environment, "dnc", "opt-out", *phones).exit_code == 0
+    done = invoke(line.environment, *export, "--force")
+    assert done.exit_code == 0, done.output
+    assert not any(phone in target.read_text("utf-8") for phone in phones)
+
+    records = json.loads(invoke(line.environment, "exports", "--json").stdout)
+    assert [record["row_count"] < len(found) for record in records] == [True, False]
+    assert records[0]["sha256"] in done.output
+    assert records[0]["list_versions"] != records[1]["list_versions"]
+    assert "leads.csv" in invoke(line.environment, "exports").output
+
+
+@pytest.mark.slow
+def test_export_refuses_a_day_that_is_not_finished_and_campaigns_that_there_are_not(
+    line: Line, tmp_path: Path
+) -> None:
+    target = tmp_path / "leads.csv"
+    export = ("export", "--format", "csv", "--out", str(target))
+    result = invoke(line.environment, *export, "--campaign", "unheard_of")
+    assert result.exit_code == 1
+    assert "no campaign 'unheard_of'" in " ".join(result.output.split())
+
+    line.people([*crowd(16), *crowd(8, start=104)])
+    run = ("run", "--date", str(DAY), "--force")
+    assert invoke(line.environment, *run).exit_code == 0
+    # what was extracted last is one campaign; of the other it is not known to be finished
+    assert invoke(line.environment, *run, "--campaign", "walk_in").exit_code == 0
+    result = invoke(line.environment, *export)
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert f"{DAY} is not finished for mailing, walk_in" in said
+    assert not target.exists()
     assert "Traceback" not in result.output
 
 

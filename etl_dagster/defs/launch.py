@@ -6,7 +6,7 @@ showing it.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +17,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from etl_dagster.definitions import build_defs, build_resources
-from etl_dagster.defs import history
+from etl_dagster.defs import history, readiness
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.failures import causes
 from etl_dagster.defs.jobs import (
@@ -148,6 +148,18 @@ class Launcher:
             chunks=self._settings.chunks,
             policy_hash=policy.hash,
             campaigns=campaigns,
+        )
+
+    def refusals(
+        self, days: Mapping[date, Collection[str]], *, policy_hash: str, accepted: Sequence[str]
+    ) -> list[str]:
+        """Why these days may not be handed to a dialler; see `readiness.refusals`."""
+        return readiness.refusals(
+            self._instance,
+            days,
+            chunks=self._settings.chunks,
+            policy_hash=policy_hash,
+            accepted=accepted,
         )
 
     @staticmethod

@@ -32,6 +32,7 @@ for command in (
     cli_loads.changes,
     cli_loads.import_legacy,
     cli_loads.opt_out,
+    cli_loads.opt_in,
     cli_loads.compact,
     cli_questions.check,
     cli_questions.explain,

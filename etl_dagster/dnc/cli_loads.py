@@ -1,6 +1,6 @@
 """Commands of `etl-dagster dnc` that change the store.
 
-Belongs here: load, changes, import-legacy, opt-out, compact. Does not: questions, printing.
+Belongs here: load, changes, import-legacy, opt-out, opt-in, compact. Does not: questions, printing.
 """
 
 from pathlib import Path
@@ -147,6 +147,22 @@ def opt_out(store: Path, phones: tuple[str, ...], name: str, **options: Any) -> 
             )
         else:
             result = dnc_store.opt_out(phones, name=name, **record)
+    terminal.print_result(result, as_json=options["as_json"])
+
+
+@click.command("opt-in")
+@click.argument("phones", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why they may be called again.")
+@click.option("--by", required=True, help="Who decided it.")
+@click.option("--list", "name", default=INTERNAL, show_default=True)
+@json_option
+@store_option
+def opt_in(store: Path, phones: tuple[str, ...], name: str, **options: Any) -> None:
+    """Lift the opt-outs of PHONES, on record: look-ups as of before still say LISTED."""
+    with DncStore.open(store, read_only=False) as dnc_store:
+        result = dnc_store.remove_opt_out(
+            phones, reason=options["reason"], by=options["by"], name=name
+        )
     terminal.print_result(result, as_json=options["as_json"])
 
 

@@ -9,6 +9,7 @@
     |-- DncHistoryError         a moment or version that was never recorded or is past the retention
     |-- DncUsageError           the call makes no sense: unknown list, wrong kind, read-only store
     |-- DncFormatError          a list file that is not what it should be
+    |-- DncNotClearError        phones that were to leave are not, or no longer surely, clear
     `-- DncRefusedError         a load that looks like a mistake; names the flags that let it pass
 
 Belongs here: the types. Does not: wording, which stays where the error is raised. No message ever
@@ -52,6 +53,10 @@ class DncUsageError(DncError):
 
 class DncFormatError(DncError):
     """A file is not in a format that the store reads."""
+
+
+class DncNotClearError(DncError):
+    """Phones were to be vouched for that are not, or no longer surely, clear."""
 
 
 class DncRefusedError(DncError):

@@ -20,6 +20,7 @@ TABLES: Final = (
     "ccc_enriched",
     "dnc_filtered",
     "callable_leads",
+    "exports",
     "call_places",
     "call_windows",
 )

@@ -122,6 +122,21 @@ def test_opt_outs_are_recorded_explained_and_lifted(loaded, tmp_path: Path) -> N
     assert "ten digits" in loaded("explain", "nobody").output
 
 
+def test_opt_in_needs_a_reason_and_a_name_and_the_past_stays_listed(loaded) -> None:  # noqa: ANN001
+    assert loaded("opt-out", CLEAR, "--received", day(5), "--source", "call").exit_code == 0
+    assert loaded("opt-in", CLEAR, "--by", "ann").exit_code == 2
+    assert loaded("opt-in", CLEAR, "--reason", "asked").exit_code == 2
+    assert loaded("opt-in", CLEAR, "--reason", " ", "--by", "ann").exit_code == 1
+    assert loaded("opt-in", LISTED, "--reason", "asked", "--by", "ann").exit_code == 1
+    assert rows(loaded("check", CLEAR))[0]["verdict"] == "listed"
+    done = loaded("opt-in", CLEAR, "--reason", "asked to be called", "--by", "ann")
+    assert done.exit_code == 0, done.output
+    assert rows(loaded("check", CLEAR))[0]["verdict"] == "clear"
+    assert rows(loaded("check", CLEAR, "--as-of", day(1)))[0]["verdict"] == "listed"
+    for part in ("asked to be called", "ann", "removal"):
+        assert part in loaded("explain", CLEAR, "--json").stdout
+
+
 def test_stats_verify_export_compact(loaded, tmp_path: Path) -> None:  # noqa: ANN001
     table = loaded("stats").output
     for part in ("national", "internal", "20", "10 d"):
