@@ -141,7 +141,8 @@ def test_what_an_older_release_wrote_still_has_its_digest() -> None:
     moments = "{}|{}".format(
         *(round(moment.timestamp() * 1_000_000) for moment in (NOW, NOW + timedelta(days=7)))
     )
-    lines = "".join(f"{phone}|ccc|LISTED|LISTED||{moments}|p|e\n" for phone in PHONES[:2])
+    policy = origin("ccc").policy_hash
+    lines = "".join(f"{phone}|ccc|LISTED|LISTED||{moments}|{policy}|e\n" for phone in PHONES[:2])
     written = hashlib.sha256(lines.encode()).hexdigest()
     assert rows_digest(rows, version=1) == written
     chained = hashlib.sha256(f"{BATCH.prev_digest}{written}".encode()).hexdigest()
