@@ -170,8 +170,8 @@ def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
 class CheckLog:
     """What the checks of a step found: told at once, chunk by chunk, and summed up at its end.
 
-    Of a check Dagster shows what was told last for any partition. So what is not right is told once
-    more at the end, lest a chunk that passed after it should hide it.
+    Of a check Dagster shows the partition that it was first told of last. So what is not right is
+    told at the end, the worst last, lest a chunk that passed after it should hide it.
     """
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
@@ -183,9 +183,9 @@ class CheckLog:
         }
 
     def found(self, check: str, finding: Finding, *, chunk: Chunk | None = None) -> None:
-        """Note a finding; one about a chunk is told at once, and shown at its partition."""
+        """Note a finding; a chunk that is right is told at once, others by `tell_worst`."""
         self._found[check].append((finding, chunk))
-        if chunk is not None:
+        if chunk is not None and finding.level is Level.RIGHT:
             self._tell(check, finding, chunk)
 
     def stop(self, check: str, finding: Finding, *, chunk: Chunk | None = None) -> dg.Failure:
@@ -213,11 +213,11 @@ class CheckLog:
         return found[names[0]]
 
     def tell_worst(self) -> None:
-        """Tell again, as the last word on a check, the worst that was found in a chunk."""
+        """Tell what is not right in chunks, as the last words on a check, the worst last."""
         for check, found in self._found.items():
-            worst_one, chunk = _worst(found)
-            if worst_one.level is not Level.RIGHT and chunk is not None:
-                self._tell(check, worst_one, chunk)
+            for finding, chunk in sorted(found, key=lambda one: one[0].level):
+                if finding.level is not Level.RIGHT and chunk is not None:
+                    self._tell(check, finding, chunk)
 
     def results(self) -> list[dg.AssetCheckResult]:
         """Each check's worst finding, as results of the step; a blocking one then fails it."""
