@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import Lookup
-from etl_dagster.leads.verdicts import Decision, Decisions, Verdict
+from etl_dagster.leads.verdicts import Cause, Decision, Decisions, Verdict
 from etl_dagster.warehouse.ledger import LedgerBatch
 
 SOURCE: Final = "dnc"
@@ -45,6 +45,8 @@ def decision_table(phones: NDArray[np.int64], found: Lookup, decided: Decisions)
             "DNC_REASON": _reasons(found),
             "LISTS": _lists(found),
             "VERDICT": _names(Decision, decided.decisions),
+            "CCC_CAUSE": _names(Cause, decided.causes["ccc"]),
+            "DNC_CAUSE": _names(Cause, decided.causes[SOURCE]),
         }
     )
 
@@ -65,5 +67,5 @@ def _lists(found: Lookup) -> pa.Array:
     return pa.array(names, pa.string()).take(pa.array(place))
 
 
-def _names(kind: type[Verdict] | type[Decision], codes: NDArray[np.int8]) -> pa.Array:
+def _names(kind: type[Verdict | Decision | Cause], codes: NDArray[np.int8]) -> pa.Array:
     return pa.array([member.name for member in sorted(kind)]).take(pa.array(codes))

@@ -131,6 +131,7 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                         "dagster/column_schema": schema,
                         "list_versions": scrubbed.list_versions,
                         "preview": counts_preview("list", scrubbed.lists),
+                        "why_not_callable": counts_preview("cause", scrubbed.causes),
                     },
                 )
                 step.progress(
@@ -153,12 +154,14 @@ class Scrubbed:
         numbers: counts and rates by name.
         list_versions: the lists and versions that were asked.
         lists: list name to `{"phones": the chunk's phones on it}`.
+        causes: why phones are not CALLABLE to `{"phones": how many}`; one may have several.
         not_covered: area code to the phones in it that no list covers.
     """
 
     numbers: Mapping[str, float]
     list_versions: str
     lists: Mapping[str, Mapping[str, int]]
+    causes: Mapping[str, Mapping[str, int]]
     not_covered: Mapping[int, int]
 
 
@@ -236,7 +239,6 @@ def _scrub(
             session,
             origin.chunk,
             decision_table(evidence.phones, found, decided),
-            moment=moment,
             policy_hash=policy.hash,
             run_id=origin.run_id,
         )
@@ -260,6 +262,7 @@ def _scrub(
             name: {"phones": int(np.count_nonzero(found.lists >> np.uint64(bit) & np.uint64(1)))}
             for bit, name in enumerate(found.list_names)
         },
+        causes={cause: {"phones": count} for cause, count in decided.counts().items()},
         not_covered=Counter((not_covered // NUMBERS_OF_AN_AREA).tolist()),
     )
 

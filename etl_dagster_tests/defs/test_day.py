@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from etl_dagster.calling import UnplacedError, call_window, of_address, of_phone
@@ -220,6 +221,24 @@ def test_the_funnel_counts_distinct_phones_by_verdict_and_list(
     assert day.lists == listed
     unknown = sum(counts["UNKNOWN"] for counts in expected.values())
     assert day.reasons == {"dnc:not_covered": unknown}
+
+
+def test_each_chunk_tells_why_its_phones_are_not_callable(sample: Line) -> None:
+    key = dg.AssetKey("dnc_filtered")
+    events = sample.instance.fetch_materializations(key, limit=100).records
+    assert len({event.partition_key for event in events}) == 4
+    for event in events:
+        found = event.asset_materialization
+        assert found is not None
+        numbers = {name: value.value for name, value in found.metadata.items()}
+        rows = re.findall(r"\| (\S+:\S+) \| ([\d,]+) \|", numbers["why_not_callable"])
+        causes = {cause: int(count.replace(",", "")) for cause, count in rows}
+        assert set(causes) == {"ccc:listed", "dnc:listed", "dnc:unknown"}
+        assert causes["dnc:listed"] == numbers["phones_dnc_listed"]
+        assert causes["dnc:unknown"] == numbers["phones_unknown"]
+        blocked = numbers["phones_blocked"]
+        assert max(causes["ccc:listed"], causes["dnc:listed"]) < blocked
+        assert blocked <= causes["ccc:listed"] + causes["dnc:listed"]
 
 
 def test_zips_are_five_digits_and_attributes_keep_the_other_columns(leads: list[Row]) -> None:
