@@ -124,6 +124,7 @@ class DncReader:
                 answer,
                 as_of=moment,
                 max_age_days=self._max_age_days,
+                must_have=self._must_have,
                 verdict=Verdict(int(answer.verdicts[0])).name.lower(),
             )
 
