@@ -105,6 +105,8 @@ def test_limits_only_shorten() -> None:
         ('required_sources = ["dnc", "ccc"]\n', "", None, "required_sources"),
         ("ttl_days", "ttl_day", 3, "ccc.ttl_day: unknown key; there are ccc.ttl_days."),
         ("ttl_days = 7", "ttl_days = true", 3, "ccc.ttl_days: expected a number of days above 0"),
+        ("ttl_days = 7", 'ttl_days = 7\nresult_codes = ["C"]', 4, "ccc.result_codes: unknown key"),
+        ("[dnc]", 'wireless = "block"\n[dnc]', 4, "ccc.wireless: unknown key"),
         ("ttl_days = 7", "ttl_days = 0", 3, "found 0; write for example ttl_days = 7 under [ccc]"),
         ("ttl_days = 7", "ttl_days = nan", 3, "ccc.ttl_days"),
         ("ttl_days = 7", "ttl_days = inf", 3, "ccc.ttl_days"),
