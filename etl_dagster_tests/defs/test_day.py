@@ -1,5 +1,6 @@
 """A day of the sample from end to end, against an oracle that sees everything."""
 
+import csv
 import hashlib
 import re
 from collections import Counter, defaultdict
@@ -9,8 +10,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
 from etl_dagster.calling import UnplacedError, call_window, of_address, of_phone
+from etl_dagster.cli import main
 from etl_dagster.leads.phones import parse_phone
 from etl_dagster.leads.policy import Policy
 from etl_dagster.sandbox.ccc import is_litigator
@@ -239,6 +242,25 @@ def test_each_chunk_tells_why_its_phones_are_not_callable(sample: Line) -> None:
         blocked = numbers["phones_blocked"]
         assert max(causes["ccc:listed"], causes["dnc:listed"]) < blocked
         assert blocked <= causes["ccc:listed"] + causes["dnc:listed"]
+
+
+def test_the_command_line_says_of_every_phone_what_the_run_said(sample: Line) -> None:
+    said = {
+        row["PHONE"]: row["VERDICT"].lower()
+        for row in sample.rows(
+            "SELECT TO_VARCHAR(phone) AS phone, verdict FROM PHONE_VERDICTS WHERE source = 'dnc'"
+        )
+    }
+    answer = CliRunner().invoke(
+        main,
+        ["dnc", "check", "-"],
+        input="\n".join(said),
+        env={**sample.environment, "ETL_POLICY_FILE": None, "DNC_DB_PATH": None},
+    )
+    assert answer.exit_code == 0, answer.output
+    told = {row["phone"]: row["verdict"] for row in csv.DictReader(answer.stdout.splitlines())}
+    assert told == said
+    assert set(said.values()) == {"clear", "listed", "unknown"}
 
 
 def test_zips_are_five_digits_and_attributes_keep_the_other_columns(leads: list[Row]) -> None:
