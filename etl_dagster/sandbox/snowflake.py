@@ -100,8 +100,6 @@ def _engine(
         "threads": threads,
         "memory_limit": f"'{memory}'",
         "temp_directory": f"'{scratch / 'spill'}'",
-        # Snowflake promises no order either; keeping one costs memory and a thread
-        "preserve_insertion_order": "false",
         # the log makes a commit last; folding it into the file at every 16 MB only takes time
         "checkpoint_threshold": "'1GB'",
     }.items():
