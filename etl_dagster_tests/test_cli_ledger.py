@@ -56,6 +56,8 @@ def test_the_ledger_of_real_runs_is_whole(line: Line, tmp_path: Path) -> None:
     assert found["rows"] == line.count("PHONE_VERDICTS") > 0
     assert found["batches"] == line.count("SCRUB_BATCHES")
     assert (found["batches_of_older_form"], found["batches_appended_meanwhile"]) == (0, 0)
+    assert found["raw_answers_kept"] == line.count("SCRUB_BATCHES", "source = 'ccc'") > 0
+    assert found["verdicts_without_raw_answer"] == 0
     code, earlier = verified(line, tmp_path, "--from", str(EARLIER), "--to", str(EARLIER))
     assert code == 0
     assert 0 < earlier["rows"] < found["rows"]
@@ -100,13 +102,14 @@ def test_signed_heads_are_found_again_and_show_a_cut_off_end(line: Line, tmp_pat
     assert result.exit_code == 0, result.output
     assert re.search(r"\d+ heads found again", result.output)
 
+    tables = ("PHONE_VERDICTS", "SCRUB_BATCHES", "CCC_ANSWERS")
     chain = f"lead_date = '{DAY}' AND chunk = 0 AND source = 'ccc'"
     with line.session() as session:
         end = session.scalar(f"SELECT MAX(position) FROM SCRUB_BATCHES WHERE {chain}")
         last = session.scalar(
             f"SELECT batch_id FROM SCRUB_BATCHES WHERE {chain} AND position = {end}"
         )
-        for name in ("PHONE_VERDICTS", "SCRUB_BATCHES"):
+        for name in tables:
             session.execute(f"CREATE TABLE {name}_KEPT AS SELECT * FROM {name}")
             session.execute(f"DELETE FROM {name} WHERE batch_id = '{last}'")
     try:
@@ -116,7 +119,7 @@ def test_signed_heads_are_found_again_and_show_a_cut_off_end(line: Line, tmp_pat
         assert f"position {end}" in " ".join(result.output.split())
     finally:
         with line.session() as session:
-            for name in ("PHONE_VERDICTS", "SCRUB_BATCHES"):
+            for name in tables:
                 session.execute(f"DELETE FROM {name}")
                 session.execute(f"INSERT INTO {name} SELECT * FROM {name}_KEPT")
 
