@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+import pyarrow as pa
+
 from etl_dagster.warehouse.answers import examine_answers
 from etl_dagster.warehouse.canonical import BatchRecord, version_of
 from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
@@ -109,6 +111,13 @@ def verify(
     found.flaws += _damaged_answers(session, days, found)
     found.flaws.sort(key=lambda flaw: (flaw.key, flaw.position or 0, flaw.batch_id, flaw.kind))
     return found
+
+
+def read_chain(session: Session, key: ChainKey) -> tuple[list[BatchRecord], pa.Table]:
+    """A chain's batches, in the order of their positions, and its rows, which may have more."""
+    reach = _reach([key])
+    batches = sorted(_batches(session, reach), key=lambda batch: batch.position)
+    return batches, session.arrow_table(_statement("select_ledger_rows"), reach)
 
 
 def _statement(name: str) -> Statement:
