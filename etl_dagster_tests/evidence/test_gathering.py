@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from etl_dagster.evidence.forms import EvidenceError
+from etl_dagster.warehouse.statements import sql
 from etl_dagster_tests.evidence.conftest import (
     ASKED,
     LATER,
@@ -141,6 +142,43 @@ def test_a_lead_whose_verdicts_are_all_of_another_day_has_a_decision(world: Worl
     day = world.gather(only=NEXT.lead_date).content["days"][0]
     assert [one["decision"] for one in day["decisions"]] == ["CALLABLE"]
     assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
+
+
+def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: World) -> None:
+    record = {
+        "lead_date": None,
+        "campaigns": "another, walk_in",
+        "row_count": 1,
+        "phone_count": 1,
+        "sha256": "0" * 64,
+        "file_format": "csv",
+        "file_name": "leads.csv",
+        "policy_hash": POLICY.hash,
+        "list_versions": "",
+        "accepted_checks": "",
+        "exported_by": "Ann",
+    }
+    soon = LATER + timedelta(minutes=1)
+    for name, changes in {
+        "it": {"exported_at": soon},
+        "day": {"exported_at": soon, "lead_date": CHUNK.lead_date},
+        "before": {"exported_at": NOW},
+        "after": {"exported_at": LATER + timedelta(days=8)},
+        "other day": {"exported_at": soon, "lead_date": NEXT.lead_date},
+        "other campaign": {"exported_at": soon, "campaigns": "another"},
+    }.items():
+        values = {**record, **changes, "export_id": name}
+        world.tables.session.execute(sql("insert_export"), values)
+
+    def found(phone: int) -> set[str]:
+        (day,) = world.gather(phone).content["days"]
+        return {one["export_id"] for one in day["exports"]}
+
+    assert found(ASKED) == {"it", "day"}
+    assert found(SUED) == set()
+    world.opt_out(ASKED, LATER + timedelta(seconds=1))
+    world.looked_up(ASKED, at=LATER + timedelta(seconds=2))
+    assert found(ASKED) == set()
 
 
 @pytest.mark.parametrize("change", ["verdict = 'CLEAR'", "reason = 'x'", "batch_id = 'x'"])
