@@ -90,7 +90,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     history = read_history(session, phone)
     days = _days(history, only)
     kept = read_policies(session)
-    texts = {**in_force, **{one.policy_hash: one.text for one in kept}}
+    texts = {**in_force, **{one.policy_hash: one.text for one in kept if one.whole}}
     rules = {digest: Rules.of(text) for digest, text in texts.items()}
     made = {day: decide_all(session, phone, history, day, rules) for day in days}
     rows = [
@@ -102,7 +102,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     names = {row: f"v{number}" for number, row in enumerate(rows, 1)}
     lists = Lists(open_store, phone)
     proof = chains.prove(session, rows)
-    flaws = list(proof.flaws)
+    flaws = [*proof.flaws, *_changed_policies(kept, rows)]
     files = dict(proof.files)
     batches = {
         batch_id: {
@@ -201,6 +201,21 @@ def _answer(
             "entries": verify.entries_of(kept.body, phone),
         }
     return None
+
+
+def _changed_policies(kept: list[KeptPolicy], rows: list[VerdictRow]) -> list[Flaw]:
+    """Policies of the verdicts whose text is not that which was written."""
+    first = {row.policy_hash: row for row in reversed(rows)}
+    return [
+        Flaw(
+            kind="policy",
+            says=f"the text that is kept of its policy {one.policy_hash[:8]} was changed",
+            key=first[one.policy_hash].chain,
+            batch_id=first[one.policy_hash].batch_id,
+        )
+        for one in kept
+        if not one.whole and one.policy_hash in first
+    ]
 
 
 def _policy(digest: str, text: str, kept: list[KeptPolicy]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _day(content: Content, day: Content) -> Html:
             ),
             table(
                 "What was decided, and when",
-                ["at", "when", "decision", "callable until", "because", "policy"],
+                ["at", "what happened", "decision", "callable until", "because", "policy"],
                 (
                     [
                         when(one["at"]),
@@ -215,14 +215,20 @@ def _withdrawn(day: Content) -> Html:
     )
 
 
+def _named(source: str) -> str:
+    return page_proof.SOURCES.get(source, source)
+
+
 def _words(content: Content, decision: Content) -> Iterator[Html]:
     for source, name in decision["words"].items():
         row = content["verdicts"][name]["row"]
         over = row["valid_until"] is None or row["valid_until"] <= decision["at"]
         expired = ", run out" if row["verdict"] == "CLEAR" and over else ""
-        yield join([f"{source} ", mark(row["verdict"]), f"{expired} (", link(name), ")"])
+        yield join([f"{_named(source)} ", mark(row["verdict"]), f"{expired} (", link(name), ")"])
     policy = content["policies"].get(decision["policy_hash"])
     required = json.loads(policy["text"])["required_sources"] if policy else []
     yield from (
-        Html(f"{source}: no word of it") for source in required if source not in decision["words"]
+        tag("span", f"{_named(source)}: not asked yet")
+        for source in required
+        if source not in decision["words"]
     )

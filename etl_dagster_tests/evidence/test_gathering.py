@@ -200,6 +200,13 @@ def test_a_kept_answer_that_was_changed_is_told_and_left_out(world: World) -> No
     assert all(one["answer"] is None for one in evidence.content["batches"].values())
 
 
+def test_a_policy_whose_text_was_changed_is_told_and_decides_nothing(world: World) -> None:
+    world.tables.session.execute("UPDATE POLICIES SET text = REPLACE(text, '31', '30')")
+    evidence = world.gather()
+    assert {flaw.kind for flaw in evidence.flaws} == {"policy"}
+    assert {one["decision"] for one in evidence.content["days"][0]["decisions"]} == {None}
+
+
 def test_a_phone_that_never_occurred_and_a_day_without_it_are_said(world: World) -> None:
     with pytest.raises(EvidenceError, match="never occurred"):
         world.gather(4075550199)
