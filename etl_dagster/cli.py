@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ELSEWHERE: Final = {
     "dnc": "etl_dagster.dnc.cli",
     "ledger": "etl_dagster.cli_ledger",
+    "evidence": "etl_dagster.cli_evidence",
     "export": "etl_dagster.cli_export",
     "exports": "etl_dagster.cli_export",
     "policy": "etl_dagster.cli_policy",
@@ -60,6 +61,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
         "etl_dagster.settings": "SettingsError",
         "etl_dagster.signatures": "KeyFileError",
         "etl_dagster.warehouse.heads": "HeadsError",
+        "etl_dagster.evidence.forms": "EvidenceError",
         "etl_dagster.leads.campaigns": "CampaignError",
         "etl_dagster.leads.policy": "PolicyError",
         "etl_dagster.warehouse.errors": "WarehouseError",

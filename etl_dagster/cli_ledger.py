@@ -117,6 +117,11 @@ def _show(found: "Verification", *, show_phones: bool) -> None:
         f"{found.chains:,} chains, {found.batches:,} batches, {found.rows:,} verdicts examined"
         + (f"; {found.anchored:,} heads found again" if found.anchored else "")
     )
+    if found.answers or found.without_answer:
+        console.print(
+            f"{found.answers:,} raw answers are kept and were examined; of"
+            f" {found.without_answer:,} verdicts the raw answer is not kept"
+        )
     if found.older:
         console.print(
             f"{found.older:,} batches have digests of the older form, which do not cover endpoint,"
@@ -143,6 +148,8 @@ def _record(found: "Verification", *, show_phones: bool) -> dict[str, object]:
         "batches_of_older_form": found.older,
         "batches_appended_meanwhile": found.appended,
         "heads_found_again": found.anchored,
+        "raw_answers_kept": found.answers,
+        "verdicts_without_raw_answer": found.without_answer,
         "findings": [_flaw_record(flaw, show_phones=show_phones) for flaw in found.flaws],
     }
 

@@ -222,6 +222,11 @@ class Settings(BaseModel):
         60.0, alias="CCC_BREAKER_RESET_SECONDS", gt=0, description="Seconds until a probe"
     )
 
+    keep_ccc_answers: bool = Field(
+        True,  # noqa: FBT003  pydantic's default
+        alias="ETL_KEEP_CCC_ANSWERS",
+        description="Keep the body of every CCC answer as evidence (89 kB per 10,000 phones)",
+    )
     ledger_key_path: Path | None = Field(
         None,
         alias="ETL_LEDGER_KEY_PATH",

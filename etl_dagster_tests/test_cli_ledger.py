@@ -1,7 +1,10 @@
-"""`etl-dagster ledger` on the ledger of real runs: whole, damaged, cut off."""
+"""`etl-dagster ledger` and `evidence` on the ledger of real runs: whole, damaged, cut off."""
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,6 +59,8 @@ def test_the_ledger_of_real_runs_is_whole(line: Line, tmp_path: Path) -> None:
     assert found["rows"] == line.count("PHONE_VERDICTS") > 0
     assert found["batches"] == line.count("SCRUB_BATCHES")
     assert (found["batches_of_older_form"], found["batches_appended_meanwhile"]) == (0, 0)
+    assert found["raw_answers_kept"] == line.count("SCRUB_BATCHES", "source = 'ccc'") > 0
+    assert found["verdicts_without_raw_answer"] == 0
     code, earlier = verified(line, tmp_path, "--from", str(EARLIER), "--to", str(EARLIER))
     assert code == 0
     assert 0 < earlier["rows"] < found["rows"]
@@ -100,13 +105,14 @@ def test_signed_heads_are_found_again_and_show_a_cut_off_end(line: Line, tmp_pat
     assert result.exit_code == 0, result.output
     assert re.search(r"\d+ heads found again", result.output)
 
+    tables = ("PHONE_VERDICTS", "SCRUB_BATCHES", "CCC_ANSWERS")
     chain = f"lead_date = '{DAY}' AND chunk = 0 AND source = 'ccc'"
     with line.session() as session:
         end = session.scalar(f"SELECT MAX(position) FROM SCRUB_BATCHES WHERE {chain}")
         last = session.scalar(
             f"SELECT batch_id FROM SCRUB_BATCHES WHERE {chain} AND position = {end}"
         )
-        for name in ("PHONE_VERDICTS", "SCRUB_BATCHES"):
+        for name in tables:
             session.execute(f"CREATE TABLE {name}_KEPT AS SELECT * FROM {name}")
             session.execute(f"DELETE FROM {name} WHERE batch_id = '{last}'")
     try:
@@ -116,7 +122,7 @@ def test_signed_heads_are_found_again_and_show_a_cut_off_end(line: Line, tmp_pat
         assert f"position {end}" in " ".join(result.output.split())
     finally:
         with line.session() as session:
-            for name in ("PHONE_VERDICTS", "SCRUB_BATCHES"):
+            for name in tables:
                 session.execute(f"DELETE FROM {name}")
                 session.execute(f"INSERT INTO {name} SELECT * FROM {name}_KEPT")
 
@@ -160,3 +166,106 @@ def test_options_that_make_no_sense_are_refused(arguments: list[str], message: s
 def test_a_phone_is_masked_to_its_last_two_digits() -> None:
     assert masked(4075550123) == "********23"
     assert masked(7) == "********07"
+
+
+# --- the evidence for a phone -----------------------------------------------------------------
+
+
+def evidence(line: Line, phone: int, folder: Path, *arguments: str, **environment: str) -> Result:
+    return invoke(
+        {**line.environment, **environment},
+        "evidence",
+        str(phone),
+        "--out",
+        str(folder),
+        *arguments,
+    )
+
+
+def proves(folder: Path) -> bool:
+    done = subprocess.run([sys.executable, "-I", "-S", str(folder / "verify.py")], check=False)
+    return done.returncode == 0
+
+
+def content(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "evidence.json").read_text("utf-8"))
+    return found
+
+
+def test_the_evidence_of_real_runs_is_proven_and_has_no_name(line: Line, tmp_path: Path) -> None:
+    where = f"reason = 'litigator' AND lead_date = '{DAY}'"
+    (first, *_) = line.rows(f"SELECT phone FROM PHONE_VERDICTS WHERE {where}")
+    result = evidence(line, first["PHONE"], tmp_path / "sued", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.output)
+    assert (told["whole"], told["findings"]) == (True, [])
+    assert proves(tmp_path / "sued")
+    found = content(tmp_path / "sued")
+    days = {day["lead_date"]: day for day in found["days"]}
+    assert [one["decision"] for one in days[str(DAY)]["decisions"]][-1] == "BLOCKED"
+    answers = [one["answer"] for one in found["batches"].values() if one["answer"]]
+    assert answers
+    assert all(one["entries"][0]["IsLitigator"] is True for one in answers)
+    (policy,) = found["policies"].values()
+    assert policy["uses"]
+    name = re.compile("quackenbush|wilhelmina|zanzibar", re.IGNORECASE)
+    for path in (tmp_path / "sued").rglob("*.*"):
+        assert not name.search(path.read_text("utf-8")), path
+
+
+def test_the_evidence_of_an_opt_out_tells_when_it_was_taken_back(
+    line: Line, tmp_path: Path
+) -> None:
+    result = evidence(line, CLEAN[1], tmp_path / "out", "--on", str(DAY))
+    assert result.exit_code == 0, result.output
+    assert str(CLEAN[1]) not in result.output
+    assert proves(tmp_path / "out")
+    found = content(tmp_path / "out")
+    (day,) = found["days"]
+    assert day["withdrawn"]["says"] == "dnc: LISTED internal"
+    assert [request["action"] for request in found["requests"]] == ["opt-out"]
+    assert not day["publications"]
+
+
+def test_evidence_that_cannot_be_had_is_one_line_and_nothing_is_written(
+    line: Line, tmp_path: Path
+) -> None:
+    never = evidence(line, 4075559999, tmp_path / "never")
+    assert never.exit_code == 1
+    assert "this phone never occurred" in " ".join(never.output.split())
+    another = evidence(line, CLEAN[1], tmp_path / "never", "--on", "2026-01-01")
+    assert another.exit_code == 1
+    assert "does not occur on 2026-01-01" in " ".join(another.output.split())
+    none = evidence(line, 555, tmp_path / "never")
+    assert "that is not a phone" in none.output
+    no_store = evidence(line, CLEAN[1], tmp_path / "never", DNC_DB_PATH=str(tmp_path / "no"))
+    assert no_store.exit_code == 1
+    for result in (never, another, none, no_store):
+        assert "Traceback" not in result.output
+        assert "555" not in result.output
+    assert list(tmp_path.iterdir()) == []
+    taken = evidence(line, CLEAN[1], tmp_path.parent)
+    assert "exists: choose another name" in " ".join(taken.output.split())
+    usage = evidence(line, CLEAN[1], tmp_path / "never", "--public-key", __file__)
+    assert usage.exit_code == 2
+
+
+def test_a_copy_of_the_data_on_another_machine_gives_the_same_evidence(
+    line: Line, tmp_path: Path
+) -> None:
+    here, there = Path(line.environment["ETL_HOME"]), tmp_path / "elsewhere"
+    assert evidence(line, CLEAN[1], tmp_path / "first").exit_code == 0
+    sidecar.stop(NAME, (here / NAME).resolve().parent)
+    shutil.copytree((here / NAME).resolve() / "data", there / NAME / "data")
+    shutil.copy(here / "dnc.sqlite", there / "dnc.sqlite")
+    try:
+        result = evidence(line, CLEAN[1], tmp_path / "second", ETL_HOME=str(there))
+    finally:
+        sidecar.stop(NAME, there)
+    assert result.exit_code == 0, result.output
+    assert proves(tmp_path / "second")
+    first, second = (content(tmp_path / name) for name in ("first", "second"))
+    assert first.pop("made_at") < second.pop("made_at")
+    assert first == second
+    for path in (tmp_path / "first" / "other_phones").iterdir():
+        assert path.read_bytes() == (tmp_path / "second" / "other_phones" / path.name).read_bytes()

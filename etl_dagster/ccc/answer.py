@@ -7,7 +7,7 @@ with unknown fields beside the documented ones; anything else is refused as a wh
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 import msgspec
@@ -36,10 +36,12 @@ class Answer:
     Attributes:
         verdicts: int8 codes of :class:`~etl_dagster.leads.verdicts.Verdict`, in the order asked.
         evidence_hash: SHA-256 of the JSON document, in hexadecimal.
+        document: The JSON document; empty where it must not be kept.
     """
 
     verdicts: NDArray[np.int8]
     evidence_hash: str
+    document: bytes = field(default=b"", repr=False)
 
 
 def reconcile(document: bytes, phones: NDArray[np.int64]) -> tuple[str, NDArray[np.int8]]:

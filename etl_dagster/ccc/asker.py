@@ -121,13 +121,16 @@ class Asker:
         )
         return retrying(self._attempt, ask, usual)
 
-    def unknown(self, phones: NDArray[np.int64], reason: str, evidence: str = "") -> ScrubbedBatch:
+    def unknown(
+        self, phones: NDArray[np.int64], reason: str, *, evidence: str = "", document: bytes = b""
+    ) -> ScrubbedBatch:
         """Return ``phones`` as UNKNOWN."""
         return unknown(
             phones,
             reason,
             checked_at=self._now(),
             evidence_hash=evidence,
+            document=document,
             endpoint=self.config.endpoint,
         )
 
@@ -138,20 +141,16 @@ class Asker:
         except CccRejectedError:
             raise
         except CccRequestError as error:
-            return self.unknown(phones, error.reason, error.evidence_hash)
+            return self.unknown(
+                phones, error.reason, evidence=error.evidence_hash, document=error.document
+            )
         except BreakerOpenError:
             self.meter.degrade()
             return self.unknown(phones, BREAKER_OPEN)
         except OutOfTimeError:
             self.meter.degrade()
             return self.unknown(phones, DEADLINE)
-        return decided(
-            phones,
-            answer.verdicts,
-            checked_at=self._now(),
-            evidence_hash=answer.evidence_hash,
-            endpoint=self.config.endpoint,
-        )
+        return decided(phones, answer, checked_at=self._now(), endpoint=self.config.endpoint)
 
     def _before_retry(self, error: BaseException) -> None:
         """Count the retry; do not wait for it if the circuit has opened meanwhile."""

@@ -93,8 +93,9 @@ class CccClient:
                 f"CCC's answer about {phones.size} phones {problem}; nothing of it is used",
                 reason="malformed_response",
                 evidence_hash=evidence,
+                document=self._to_keep(document),
             )
-        return Answer(verdicts=verdicts, evidence_hash=evidence)
+        return Answer(verdicts=verdicts, evidence_hash=evidence, document=self._to_keep(document))
 
     def canary(self) -> Answer:
         """Ask about the vendor's test numbers.
@@ -129,7 +130,7 @@ class CccClient:
                 self._http.stream("POST", self._endpoint, content=body) as response,
             ):
                 if response.status_code == httpx.codes.OK:
-                    return _read_json(response, most)
+                    return self._read_json(response, most)
                 header = response.headers.get("Retry-After")
                 wait = parse_retry_after(header, now=self._clock())
                 error = status_error(response.status_code, wait)
@@ -144,23 +145,27 @@ class CccClient:
         error.__context__ = None
         raise error
 
+    def _read_json(self, response: httpx.Response, most: int) -> bytes:
+        """Return the body, inflated, if it is JSON and not longer than ``most`` bytes."""
+        document = _read(response, most)
+        content_type = response.headers.get("Content-Type", "application/json").lower()
+        if document is not None and _LOGIN_MARK in document[:_BYTES_EXTRA].lower():
+            raise CccAuthError(
+                "CCC answers with its login page where JSON was expected: it does not know the "
+                "key; set CCC_API_KEY to a key that is in force"
+            )
+        if document is None or "json" not in content_type:
+            raise CccMalformedError(
+                "CCC's answer is not JSON, too long, or in an unknown encoding",
+                reason="malformed_response",
+                evidence_hash="" if document is None else hashlib.sha256(document).hexdigest(),
+                document=self._to_keep(document or b""),
+            )
+        return document
 
-def _read_json(response: httpx.Response, most: int) -> bytes:
-    """Return the body, inflated if need be, if it is JSON and not longer than ``most`` bytes."""
-    document = _read(response, most)
-    content_type = response.headers.get("Content-Type", "application/json").lower()
-    if document is not None and _LOGIN_MARK in document[:_BYTES_EXTRA].lower():
-        raise CccAuthError(
-            "CCC answers with its login page where JSON was expected: it does not know the key; "
-            "set CCC_API_KEY to a key that is in force"
-        )
-    if document is None or "json" not in content_type:
-        raise CccMalformedError(
-            "CCC's answer is not JSON, too long, or in an unknown encoding",
-            reason="malformed_response",
-            evidence_hash="" if document is None else hashlib.sha256(document).hexdigest(),
-        )
-    return document
+    def _to_keep(self, document: bytes) -> bytes:
+        """Return the body as evidence; none of it if it repeats the key, which nobody may keep."""
+        return b"" if self._config.api_key.encode() in document else document
 
 
 def _read(response: httpx.Response, most: int) -> bytes | None:

@@ -61,15 +61,19 @@ class CccRequestError(CccError):
     Attributes:
         reason: Short code, stored with the UNKNOWN verdicts that follow.
         evidence_hash: SHA-256 of the body, where one arrived.
+        document: That body; empty where none arrived or it must not be kept.
         transient: Whether trying again can help, where there is no HTTP status.
     """
 
     transient: bool = True
 
-    def __init__(self, message: str, *, reason: str, evidence_hash: str = "") -> None:
+    def __init__(
+        self, message: str, *, reason: str, evidence_hash: str = "", document: bytes = b""
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.evidence_hash = evidence_hash
+        self.document = document
 
 
 class CccConnectionError(CccRequestError):

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from etl_dagster.ccc.answer import Answer
 from etl_dagster.leads.verdicts import Verdict
 
 LITIGATOR: Final = "litigator"
@@ -32,6 +33,7 @@ class ScrubbedBatch:
         checked_at: UTC.
         evidence_hash: SHA-256 of the answer's JSON document; empty where none arrived.
         endpoint: Who was asked; no secret in it.
+        document: The body whose hash that is; empty where none arrived or it must not be kept.
     """
 
     batch_id: str
@@ -41,6 +43,7 @@ class ScrubbedBatch:
     checked_at: datetime
     evidence_hash: str
     endpoint: str
+    document: bytes = field(default=b"", repr=False)
 
 
 def _new_id() -> str:
@@ -49,30 +52,41 @@ def _new_id() -> str:
 
 
 def decided(
-    phones: NDArray[np.int64],
-    verdicts: NDArray[np.int8],
-    *,
-    checked_at: datetime,
-    evidence_hash: str,
-    endpoint: str,
+    phones: NDArray[np.int64], answer: Answer, *, checked_at: datetime, endpoint: str
 ) -> ScrubbedBatch:
     """Return the batch of an intact answer."""
-    reasons = _REASONS[verdicts].tolist()
-    return ScrubbedBatch(_new_id(), phones, verdicts, reasons, checked_at, evidence_hash, endpoint)
+    return ScrubbedBatch(
+        batch_id=_new_id(),
+        phones=phones,
+        verdicts=answer.verdicts,
+        reasons=_REASONS[answer.verdicts].tolist(),
+        checked_at=checked_at,
+        evidence_hash=answer.evidence_hash,
+        endpoint=endpoint,
+        document=answer.document,
+    )
 
 
-def unknown(
+def unknown(  # noqa: PLR0913  what is known of an answer that is not intact
     phones: NDArray[np.int64],
     reason: str,
     *,
     checked_at: datetime,
     evidence_hash: str = "",
+    document: bytes = b"",
     endpoint: str,
 ) -> ScrubbedBatch:
     """Return a batch without an intact answer: all of it UNKNOWN, for one reason."""
-    verdicts = np.full(phones.size, Verdict.UNKNOWN, dtype=np.int8)
-    reasons = [reason] * phones.size
-    return ScrubbedBatch(_new_id(), phones, verdicts, reasons, checked_at, evidence_hash, endpoint)
+    return ScrubbedBatch(
+        batch_id=_new_id(),
+        phones=phones,
+        verdicts=np.full(phones.size, Verdict.UNKNOWN, dtype=np.int8),
+        reasons=[reason] * phones.size,
+        checked_at=checked_at,
+        evidence_hash=evidence_hash,
+        endpoint=endpoint,
+        document=document,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import ledger, scrubbing, statistics
+from etl_dagster.warehouse import ledger, policies, scrubbing, statistics
 from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
 from etl_dagster.warehouse.session import Session
 
@@ -86,8 +86,11 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         chunks = chunks_in(context)
         degraded: list[str] = []
         with warehouse.for_step(context).session() as session:
-            own = checks.tables(session, "ccc_enriched", "phone_verdicts", "scrub_batches")
+            own = checks.tables(
+                session, "ccc_enriched", "phone_verdicts", "scrub_batches", "ccc_answers"
+            )
             schema = column_schema(own)
+            policies.keep_policy(session, rules, run_id=context.run.run_id)
             for number, chunk in enumerate(chunks):
                 origin = Provenance(
                     chunk=chunk,
@@ -103,7 +106,15 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                     ccc.scrubber(progress=_shown(step, chunk, share), on_breaker=changes) as scrub,
                 ):
                     try:
-                        metadata = _enrich(session, scrub, origin, rules, step, force=config.force)
+                        metadata = _enrich(
+                            session,
+                            scrub,
+                            origin,
+                            rules,
+                            step,
+                            force=config.force,
+                            keep=settings.keep_ccc_answers,
+                        )
                     except CccCanaryError as error:
                         wrong = Finding(level=Level.WRONG, says=str(error))
                         raise checks.stop(CCC_CANARY, wrong, chunk=chunk) from error
@@ -166,6 +177,7 @@ def _enrich(  # noqa: PLR0913
     step: ProgressLogger,
     *,
     force: bool,
+    keep: bool,
 ) -> dict[str, float]:
     """Ask about the chunk's phones, append the answers, replace the chunk; return its numbers."""
     with step.timed("read"):
@@ -177,7 +189,7 @@ def _enrich(  # noqa: PLR0913
     if len(asked):
         with step.timed("ask"):
             for checkpoint in scrub.scrub(asked):
-                ledger.append(session, ledger_batches(checkpoint, policy), origin=origin)
+                ledger.append(session, ledger_batches(checkpoint, policy, keep=keep), origin=origin)
     with step.timed("write"):
         scrubbing.gather_evidence(session, origin.chunk)
         leads, verdicts = scrubbing.write_ccc_enriched(session, origin.chunk, run_id=origin.run_id)
@@ -215,8 +227,14 @@ def _preview(metadata: Mapping[str, float]) -> dg.MarkdownMetadataValue:
     )
 
 
-def ledger_batches(checkpoint: Checkpoint, policy: Policy) -> list[LedgerBatch]:
-    """A checkpoint's batches as ledger batches: answers are valid for the policy's time."""
+def ledger_batches(checkpoint: Checkpoint, policy: Policy, *, keep: bool) -> list[LedgerBatch]:
+    """A checkpoint's batches as ledger batches: answers are valid for the policy's time.
+
+    Args:
+        checkpoint: what CCC answered.
+        policy: says for how long.
+        keep: keep the answers' bodies, too.
+    """
     batches = []
     for batch in checkpoint.batches:
         until = np.datetime64(scrubbing.naive(batch.checked_at + policy.ccc_ttl), "us")
@@ -232,6 +250,7 @@ def ledger_batches(checkpoint: Checkpoint, policy: Policy) -> list[LedgerBatch]:
                 checked_at=batch.checked_at,
                 evidence_hash=batch.evidence_hash,
                 endpoint=batch.endpoint,
+                answer=batch.document if keep else b"",
             )
         )
     return batches

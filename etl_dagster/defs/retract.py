@@ -21,7 +21,7 @@ from etl_dagster.defs.resources import (
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import ledger, retraction
+from etl_dagster.warehouse import ledger, policies, retraction
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.session import Session
 
@@ -68,6 +68,8 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
         ):
             versions = store.lookup(np.empty(0, np.int64)).list_versions
             chunks = retraction.published_chunks(session, moment=datetime.now(UTC))
+            if chunks:
+                policies.keep_policy(session, rules, run_id=context.run.run_id)
             for number, chunk in enumerate(chunks):
                 origin = Provenance(
                     chunk=chunk,

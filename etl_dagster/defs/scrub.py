@@ -52,7 +52,7 @@ from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import ledger, publication, scrubbing, statistics
+from etl_dagster.warehouse import ledger, policies, publication, scrubbing, statistics
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import Conservation
 from etl_dagster.warehouse.session import Session
@@ -111,6 +111,7 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
             warehouse.for_step(context).session() as session,
         ):
             schema = column_schema(checks.tables(session, "dnc_filtered"))
+            policies.keep_policy(session, rules, run_id=context.run.run_id)
             for number, chunk in enumerate(chunks):
                 origin = Provenance(
                     chunk=chunk,

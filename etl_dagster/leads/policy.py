@@ -112,6 +112,10 @@ class Policy:
     @property
     def hash(self) -> str:
         """SHA-256 of the policy's meaning (64 hex digits): how it is written does not count."""
+        return hashlib.sha256(self.meaning.encode()).hexdigest()
+
+    @property
+    def meaning(self) -> str:
+        """What the policy says, as canonical JSON: the same for files that mean the same."""
         said = replace(self, ccc_ttl_days=float(self.ccc_ttl_days), hours=self.hours.meaning)
-        meaning = json.dumps(asdict(said), sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(meaning.encode()).hexdigest()
+        return json.dumps(asdict(said), sort_keys=True, separators=(",", ":"), default=str)

@@ -145,13 +145,25 @@ def rows_digests(
     Returns:
         Per batch the SHA-256 in hexadecimal; that of nothing where a batch has no rows.
     """
+    data, starts = _texts(rows, batches, count, version)
+    return [hashlib.sha256(data[start:end]).hexdigest() for start, end in pairwise(starts)]
+
+
+def rows_text(rows: pa.Table, *, version: int = NEWEST) -> bytes:
+    """The lines of one batch's rows, as UTF-8: what `rows_digest` is the SHA-256 of."""
+    return bytes(_texts(rows, np.zeros(rows.num_rows, np.int64), 1, version)[0])
+
+
+def _texts(
+    rows: pa.Table, batches: NDArray[np.int64], count: int, version: int
+) -> tuple[memoryview, list[int]]:
+    """All lines in order, and where in them each batch starts, and the last ends."""
     lines = _lines(rows, version)
     order = _order(rows, batches, lines)
     ordered = lines.take(pa.array(order))
-    data = memoryview(ordered.buffers()[2] or b"")
     ends = np.frombuffer(ordered.buffers()[1] or b"\0" * 8, np.int64)[: len(ordered) + 1]
     starts = ends[np.searchsorted(batches[order], np.arange(count + 1))].tolist()
-    return [hashlib.sha256(data[start:end]).hexdigest() for start, end in pairwise(starts)]
+    return memoryview(ordered.buffers()[2] or b"")[: int(ends[-1])], starts
 
 
 def _order(

@@ -6,7 +6,7 @@ stored to them (`verification.py`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.warehouse.answers import pack
 from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest, rows_digests
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
@@ -34,6 +35,7 @@ class LedgerBatch:
         checked_at: when the source was asked, aware.
         evidence_hash: SHA-256 of the source's raw answer, '' where there is none.
         endpoint: who was asked, without secrets.
+        answer: the raw answer whose hash that is, to be kept; empty where there is none to keep.
     """
 
     batch_id: str
@@ -45,6 +47,7 @@ class LedgerBatch:
     checked_at: datetime
     evidence_hash: str
     endpoint: str
+    answer: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,8 @@ class Provenance:
 
 def append(session: Session, batches: Iterable[LedgerBatch], *, origin: Provenance) -> int:
     """Append batches to the ledger in one transaction: all of them are on record, or none.
+
+    The raw answers that they bring are kept in the same transaction.
 
     Args:
         session: a session without an open transaction.
@@ -82,6 +87,8 @@ def append(session: Session, batches: Iterable[LedgerBatch], *, origin: Provenan
         session.load("PHONE_VERDICTS", rows)
         chain = _chain(session, [batch for batch, _ in tables], digests, origin)
         session.load("SCRUB_BATCHES", chain)
+        if answers := [_answer(batch, origin) for batch, _ in tables if batch.answer]:
+            session.load("CCC_ANSWERS", pa.Table.from_pylist(answers))
     return sum(sizes)
 
 
@@ -110,6 +117,19 @@ def _rows(batch: LedgerBatch, origin: Provenance) -> pa.Table:
             "BATCH_ID": same(batch.batch_id, pa.string()),
         }
     )
+
+
+def _answer(batch: LedgerBatch, origin: Provenance) -> dict[str, object]:
+    """A batch's answer as a row of CCC_ANSWERS."""
+    return {
+        "BATCH_ID": batch.batch_id,
+        "LEAD_DATE": origin.chunk.lead_date,
+        "CHUNK": origin.chunk.number,
+        "EVIDENCE_HASH": batch.evidence_hash,
+        "ENDPOINT": batch.endpoint,
+        "ANSWERED_AT": batch.checked_at.astimezone(UTC).replace(tzinfo=None),
+        **pack(batch.answer),
+    }
 
 
 def _chain(

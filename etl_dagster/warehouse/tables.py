@@ -17,6 +17,8 @@ TABLES: Final = (
     "leads",
     "phone_verdicts",
     "scrub_batches",
+    "ccc_answers",
+    "policies",
     "ccc_enriched",
     "dnc_filtered",
     "callable_leads",

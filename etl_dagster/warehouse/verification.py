@@ -1,7 +1,7 @@
 """The ledger held against its own digests, and against heads that were kept elsewhere.
 
 Belongs here: what is read, in which order, how much at once. Does not: what counts as wrong
-(`examination.py`), the file of heads (`heads.py`).
+(`examination.py`, `answers.py`), the file of heads (`heads.py`).
 
 It may run beside runs that append. An append commits rows and batches together, so of any batch
 that was read, all rows are there for a later statement: batches are read first, then rows. Rows
@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+import pyarrow as pa
+
+from etl_dagster.warehouse.answers import examine_answers
 from etl_dagster.warehouse.canonical import BatchRecord, version_of
 from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
 from etl_dagster.warehouse.heads import Head
@@ -37,6 +40,8 @@ class Verification:
         older: batches whose digest is of an older form, which covers less.
         appended: batches that were appended meanwhile, and are left to the next verification.
         anchored: heads that were found again.
+        answers: raw answers that are kept.
+        without_answer: rows that name an answer which is not kept.
         flaws: what is wrong.
     """
 
@@ -46,6 +51,8 @@ class Verification:
     older: int = 0
     appended: int = 0
     anchored: int = 0
+    answers: int = 0
+    without_answer: int = 0
     flaws: list[Flaw] = field(default_factory=list)
 
     @property
@@ -101,8 +108,16 @@ def verify(
                 found.anchored += 1
     found.flaws += [_lost(head, ends.get(key, 0)) for key, head in wanted.items()]
     found.flaws += _repeated(session, days)
+    found.flaws += _damaged_answers(session, days, found)
     found.flaws.sort(key=lambda flaw: (flaw.key, flaw.position or 0, flaw.batch_id, flaw.kind))
     return found
+
+
+def read_chain(session: Session, key: ChainKey) -> tuple[list[BatchRecord], pa.Table]:
+    """A chain's batches, in the order of their positions, and its rows, which may have more."""
+    reach = _reach([key])
+    batches = sorted(_batches(session, reach), key=lambda batch: batch.position)
+    return batches, session.arrow_table(_statement("select_ledger_rows"), reach)
 
 
 def _statement(name: str) -> Statement:
@@ -184,6 +199,19 @@ def _repeated(session: Session, days: dict[str, date]) -> Iterator[Flaw]:
             position=int(position),
             batch_id=batch_id,
         )
+
+
+def _damaged_answers(
+    session: Session, days: dict[str, date], found: Verification
+) -> Iterator[Flaw]:
+    """What is wrong with the raw answers that are kept; counts them, and those that are not."""
+    for (day,) in session.rows(sql("select_answer_days"), days):
+        for damage in examine_answers(session, day):
+            found.answers += 1
+            if damage:
+                says = f"the raw answer that is kept of it: {damage.says}"
+                yield Flaw(kind="answer", says=says, key=damage.key, batch_id=damage.batch_id)
+    found.without_answer = int(session.scalar(sql("count_without_answer"), days))
 
 
 def _chain_of(head: Head) -> ChainKey:

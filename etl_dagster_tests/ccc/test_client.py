@@ -116,6 +116,15 @@ def test_the_evidence_is_the_hash_of_the_body(sandbox: Sandbox, settings: Settin
         headers={"loginId": "sandbox-key"},
     ).content
     assert answer.evidence_hash == hashlib.sha256(body).hexdigest()
+    assert answer.document == body
+    assert "Phone" not in repr(answer)
+
+
+def test_a_body_that_repeats_the_key_is_not_kept(sandbox: Sandbox, settings: Settings) -> None:
+    del sandbox
+    answer = CccClient(settings()).ask(phones(2))
+    again = CccClient(settings(api_key="IsLitigator"))
+    assert again._to_keep(answer.document) == b""
 
 
 def test_canary_tells_right_from_wrong_answers(sandbox: Sandbox, settings: Settings) -> None:

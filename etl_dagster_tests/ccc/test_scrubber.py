@@ -1,5 +1,7 @@
 """Chunks: every phone once, checkpoints, bisecting, canaries, deadlines, open circuits."""
 
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -110,14 +112,13 @@ def test_what_stays_broken_is_unknown_with_its_reason(settings: Settings, sandbo
     assert sandbox.requests == 1 + 3 * 3
 
 
-def test_a_malformed_answer_leaves_its_hash_as_evidence(
-    settings: Settings, sandbox: Sandbox
-) -> None:
+def test_a_malformed_answer_is_evidence_with_its_hash(settings: Settings, sandbox: Sandbox) -> None:
     sandbox.fault("omit", batches=range(2, 9))
     with CccScrubber(settings(max_retries=0)) as scrubber:
         batch = next(iter(scrubber.scrub(phones(5)))).batches[0]
     assert batch.reasons == ["malformed_response"] * 5
-    assert len(batch.evidence_hash) == 64
+    assert batch.evidence_hash == hashlib.sha256(batch.document).hexdigest()
+    assert len(json.loads(batch.document)) < 5
 
 
 def test_bisecting_isolates_the_phones_that_are_not_liked(

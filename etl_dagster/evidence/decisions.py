@@ -1,0 +1,120 @@
+"""What was decided on a phone, as of each moment at which it was.
+
+Belongs here: which moments those are, which policy counted, and asking `decide`. Does not: the rule
+(`leads/verdicts.py`), reading (`warehouse/phone_history.py`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+
+from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
+from etl_dagster.warehouse.phone_history import PhoneHistory, VerdictRow
+from etl_dagster.warehouse.scrubbing import naive
+
+LITIGATOR: Final = "ccc"
+ASKED: Final = {
+    LITIGATOR: "the litigator scrub was asked",
+    "dnc": "the Do-Not-Call lists were asked",
+}
+PUBLISHED: Final = "the phone was published"
+TAKEN_IN: Final = "the lead was taken in"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What of a policy a decision needs."""
+
+    required_sources: tuple[str, ...]
+    ccc_ttl: timedelta
+    dnc_max_age_days: int
+    dnc_lists: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Read them from a policy's canonical text (`Policy.meaning`)."""
+        said = json.loads(text)
+        return cls(
+            required_sources=tuple(said["required_sources"]),
+            ccc_ttl=timedelta(seconds=round(said["ccc_ttl_days"] * 86_400)),
+            dnc_max_age_days=int(said["dnc_max_age_days"]),
+            dnc_lists=tuple(said["dnc_lists"]),
+        )
+
+
+class Moment(NamedTuple):
+    """A moment at which something about a phone was decided.
+
+    Attributes:
+        at: aware.
+        what: what happened then.
+        policy_hash: the policy that counted.
+    """
+
+    at: datetime
+    what: str
+    policy_hash: str
+
+
+class Decided(NamedTuple):
+    """A decision on one phone; `until` is aware, None unless it is CALLABLE."""
+
+    decision: str
+    until: datetime | None
+
+
+def moments(history: PhoneHistory, lead_date: date) -> list[Moment]:
+    """When something was decided of a day's leads that have the phone, oldest first."""
+    return sorted(set(_moments(history, lead_date)))
+
+
+def _moments(history: PhoneHistory, lead_date: date) -> Iterator[Moment]:
+    own = [row for row in history.verdicts if row.lead_date == lead_date]
+    for row in own:
+        what = ASKED.get(row.source, f"{row.source} was asked")
+        yield Moment(row.checked_at, what, row.policy_hash)
+    for each in history.publications:
+        if each.lead_date == lead_date:
+            yield Moment(each.published_at, PUBLISHED, each.policy_hash)
+    if own:
+        return
+    # everything was on record already, from another day
+    for lead in history.leads:
+        if lead.lead_date == lead_date and lead.policy_hash:
+            yield Moment(lead.extracted_at, TAKEN_IN, lead.policy_hash)
+
+
+def decide_phone(words: Mapping[str, VerdictRow], rules: Rules, at: datetime) -> Decided:
+    """Decide on a phone by each source's newest word.
+
+    Args:
+        words: source to its word; as `newest_verdicts` reads them.
+        rules: the policy.
+        at: the moment of the decision, aware.
+    """
+    if not words:
+        return Decided(Decision.UNKNOWN.name, None)
+    found = decide(
+        {source: _evidence(row, rules) for source, row in words.items()},
+        required=rules.required_sources,
+        moment=at,
+    )
+    until = found.callable_until[0]
+    return Decided(
+        Decision(int(found.decisions[0])).name,
+        None
+        if np.isnat(until)
+        else until.astype("datetime64[us]").item().replace(tzinfo=at.tzinfo),
+    )
+
+
+def _evidence(row: VerdictRow, rules: Rules) -> Evidence:
+    until = row.valid_until
+    if until and row.source == LITIGATOR:
+        until = min(until, row.checked_at + rules.ccc_ttl)
+    end = np.datetime64(naive(until), "us") if until else np.datetime64("NaT", "us")
+    return Evidence(verdicts=np.array([Verdict[row.verdict]], np.int8), valid_until=np.array([end]))

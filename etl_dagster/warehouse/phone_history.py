@@ -1,0 +1,125 @@
+"""What the warehouse has on record of one phone: leads, verdicts, publications. No names.
+
+Belongs here: reading. Does not: what it proves, or how it is shown (`evidence/`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import TypeVar
+
+from etl_dagster.warehouse.examination import ChainKey
+from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import sql
+from etl_dagster.warehouse.templates import render
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictRow:
+    """A row of PHONE_VERDICTS; moments are aware."""
+
+    lead_date: date
+    chunk: int
+    phone: int
+    source: str
+    verdict: str
+    reason: str
+    list_versions: str
+    checked_at: datetime
+    valid_until: datetime | None
+    policy_hash: str
+    evidence_hash: str
+    run_id: str
+    batch_id: str
+
+    @property
+    def chain(self) -> ChainKey:
+        """The chain that its batch is in."""
+        return ChainKey(self.lead_date, int(self.chunk), self.source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadRow:
+    """A lead that has the phone.
+
+    Attributes:
+        lead_date: its day.
+        campaign: its campaign.
+        lead_id: SHA-256 of whose lead it is.
+        place: which of its phones, 1 to 3.
+        extracted_at: when it was taken in, aware.
+        run_id: by which run.
+        verdict: what DNC_FILTERED says was decided on the phone; None if nothing is there.
+        reason: why.
+        policy_hash: under which policy.
+        decided_by: by which run.
+    """
+
+    lead_date: date
+    campaign: str
+    lead_id: str
+    place: int
+    extracted_at: datetime
+    run_id: str
+    verdict: str | None
+    reason: str | None
+    policy_hash: str | None
+    decided_by: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """A row of CALLABLE_LEADS that has the phone; moments are aware."""
+
+    lead_date: date
+    campaign: str
+    lead_id: str
+    published_at: datetime
+    callable_until: datetime
+    policy_hash: str
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneHistory:
+    """Everything on record of a phone, each part oldest first."""
+
+    verdicts: list[VerdictRow]
+    leads: list[LeadRow]
+    publications: list[Publication]
+
+    @property
+    def days(self) -> list[date]:
+        """The lead dates in which the phone occurs."""
+        return sorted(
+            {row.lead_date for row in self.verdicts}
+            | {row.lead_date for row in self.leads}
+            | {row.lead_date for row in self.publications}
+        )
+
+
+_Record = TypeVar("_Record", VerdictRow, LeadRow, Publication)
+
+
+def read_history(session: Session, phone: int) -> PhoneHistory:
+    """Read what is on record of a phone; all is empty where it never occurred."""
+    values = {"phone": phone}
+    return PhoneHistory(
+        verdicts=_read(session, VerdictRow, sql("select_verdicts_of_phone"), values),
+        leads=_read(session, LeadRow, sql("select_leads_of_phone"), values),
+        publications=_read(session, Publication, sql("select_publications_of_phone"), values),
+    )
+
+
+def newest_verdicts(session: Session, phone: int, moment: datetime) -> dict[str, VerdictRow]:
+    """Each source's newest word on a phone as of a moment, as decisions take it."""
+    values = {"phone": phone, "moment": moment}
+    rows = _read(session, VerdictRow, render("select_newest_verdicts_of_phone"), values)
+    return {row.source: row for row in rows}
+
+
+def _read(
+    session: Session, kind: type[_Record], query: str, values: Mapping[str, object]
+) -> list[_Record]:
+    names = [field.name for field in fields(kind)]
+    return [kind(**dict(zip(names, row, strict=True))) for row in session.rows(query, values)]

@@ -1,0 +1,224 @@
+"""What is in the evidence for a phone, and what is left out."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from etl_dagster.evidence.forms import EvidenceError
+from etl_dagster.warehouse.statements import sql
+from etl_dagster_tests.evidence.conftest import (
+    ASKED,
+    LATER,
+    LISTED,
+    OTHER,
+    PHONES,
+    SUED,
+    World,
+    content_of,
+    prove,
+)
+from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY
+
+
+def decisions(world: World, phone: int) -> list[str | None]:
+    return [
+        one["decision"] for day in world.gather(phone).content["days"] for one in day["decisions"]
+    ]
+
+
+def test_each_moment_has_the_decision_that_the_policy_made_of_what_was_known(world: World) -> None:
+    assert decisions(world, ASKED) == ["UNKNOWN", "CALLABLE"]
+    assert decisions(world, SUED) == ["BLOCKED", "BLOCKED"]
+    assert decisions(world, LISTED) == ["UNKNOWN", "BLOCKED"]
+    assert decisions(world, PHONES[4]) == ["UNKNOWN"]
+
+
+def test_the_evidence_of_a_callable_phone_is_complete_and_proven(world: World) -> None:
+    folder = world.make(world.gather())
+    content = content_of(folder)
+    (day,) = content["days"]
+    assert [lead["lead_id"] for lead in day["leads"]] == ["someone"]
+    first, second = (verdict["row"] for verdict in content["verdicts"].values())
+    assert (first["source"], first["verdict"]) == ("ccc", "CLEAR")
+    assert (second["source"], second["list_versions"]) == ("dnc", "internal@0;national@1")
+    answer = content["batches"][first["batch_id"]]["answer"]
+    assert answer["entries"] == [{"Phone": ASKED, "IsLitigator": False}]
+    lists = content["verdicts"]["v2"]["lists"]
+    assert (lists["verdict"], lists["same"]) == ("CLEAR", True)
+    national = next(one for one in lists["lists"] if one["list"] == "national")
+    assert (national["listed"], national["covered"], national["next"]) == (False, True, None)
+    assert national["in_force"]["files"][0]["name"] == "national.txt"
+    assert content["policies"][POLICY.hash]["text"] == POLICY.meaning
+    assert content["policies"][POLICY.hash]["uses"][0]["code_version"] == content["made_with"]
+    (ccc, dnc) = content["chains"]
+    assert [link["position"] for link in ccc] == [2, 3]  # the first batch is not needed
+    assert [link["position"] for link in dnc] == [1]
+    proof = prove(folder)
+    assert (proof.status, proof.wrong, proof.missing) == (0, [], [])
+
+
+def test_other_phones_are_in_the_folder_of_other_phones_alone(world: World) -> None:
+    folder = world.make(world.gather())
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name != "national.txt":
+            has_others = any(str(one) in path.read_text("utf-8") for one in PHONES[1:])
+            assert has_others == (path.parent.name == "other_phones"), path
+
+
+def test_a_verdict_of_another_day_is_there_if_a_decision_rests_on_it(world: World) -> None:
+    world.tables.lead("someone", ASKED, chunk=NEXT)
+    world.looked_up(ASKED, at=LATER + timedelta(days=1), chunk=NEXT)
+    world.answered(ASKED, at=LATER + timedelta(days=9), chunk=NEXT)
+    content = world.gather(only=NEXT.lead_date).content
+    assert [day["lead_date"] for day in content["days"]] == [str(NEXT.lead_date)]
+    days = {name: one["row"]["lead_date"] for name, one in content["verdicts"].items()}
+    assert sorted(days.values()) == [str(CHUNK.lead_date), *[str(NEXT.lead_date)] * 2]
+    first = content["days"][0]["decisions"][0]
+    assert first["decision"] == "CALLABLE"
+    assert days[first["words"]["ccc"]] == str(CHUNK.lead_date)
+    assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
+
+
+def test_what_ended_it_before_its_time_is_told(world: World) -> None:
+    out = LATER + timedelta(hours=2)
+    world.opt_out(ASKED, out)
+    world.looked_up(ASKED, at=out + timedelta(minutes=1))
+    world.now.append(out + timedelta(days=1))
+    content = world.gather().content
+    (day,) = content["days"]
+    assert day["withdrawn"]["says"] == "dnc: LISTED internal"
+    assert [one["decision"] for one in day["decisions"]] == ["UNKNOWN", "CALLABLE", "BLOCKED"]
+    (request,) = content["requests"]
+    assert (request["action"], request["source"], request["by"]) == ("opt-out", "letter", "Ann")
+    before = next(
+        one for one in content["verdicts"]["v2"]["lists"]["lists"] if one["list"] == "internal"
+    )
+    assert (before["listed"], before["in_force"], before["next"]["number"]) == (False, None, 1)
+    assert content["verdicts"]["v3"]["lists"]["verdict"] == "LISTED"
+    assert prove(world.make(world.gather())).status == 0
+
+
+def test_an_answer_that_was_not_kept_is_missed_and_the_rest_is_proven(empty_world: World) -> None:
+    empty_world.answered(ASKED, OTHER, kept=False)
+    folder = empty_world.make(empty_world.gather())
+    proof = prove(folder)
+    assert proof.status == 0
+    assert "verdict v1: the raw answer was not kept" in proof.notes
+    assert "The raw answer was not kept" in (folder / "evidence.html").read_text("utf-8")
+
+
+def test_an_answer_that_was_refused_as_damaged_is_evidence_too(empty_world: World) -> None:
+    batch = empty_world.refused(ASKED, body=b'[{"Phone":')
+    folder = empty_world.make(empty_world.gather())
+    assert content_of(folder)["batches"][batch.batch_id]["answer"]["entries"] == []
+    assert prove(folder).status == 0
+    assert "refused as damaged" in (folder / "evidence.html").read_text("utf-8")
+
+
+def test_a_policy_that_is_not_on_record_decides_nothing(world: World) -> None:
+    world.tables.session.execute("DELETE FROM POLICIES")
+    content = world.gather().content
+    assert content["policies"] == {}
+    assert [one["decision"] for one in content["days"][0]["decisions"]] == [None, None]
+    proof = prove(world.make(world.gather()))
+    assert (proof.status, f"the text of policy {POLICY.hash[:8]} was not kept" in proof.notes) == (
+        0,
+        True,
+    )
+    in_force = {POLICY.hash: POLICY.meaning}
+    made = world.gather(in_force=in_force).content["days"][0]["decisions"]
+    assert made[-1]["decision"] == "CALLABLE"
+
+
+def test_a_lead_whose_verdicts_are_all_of_another_day_has_a_decision(world: World) -> None:
+    world.tables.lead("someone", ASKED, chunk=NEXT)
+    world.tables.judged("someone", "CALLABLE", chunk=NEXT)
+    world.tables.session.execute(f"UPDATE DNC_FILTERED SET policy_hash = '{POLICY.hash}'")
+    world.tables.session.execute(
+        f"UPDATE LEADS SET extracted_at = '{NOW + timedelta(days=1):%Y-%m-%d %H:%M:%S}'"
+        f" WHERE lead_date = '{NEXT.lead_date}'"
+    )
+    day = world.gather(only=NEXT.lead_date).content["days"][0]
+    assert [one["decision"] for one in day["decisions"]] == ["CALLABLE"]
+    assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
+
+
+def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: World) -> None:
+    record = {
+        "lead_date": None,
+        "campaigns": "another, walk_in",
+        "row_count": 1,
+        "phone_count": 1,
+        "sha256": "0" * 64,
+        "file_format": "csv",
+        "file_name": "leads.csv",
+        "policy_hash": POLICY.hash,
+        "list_versions": "",
+        "accepted_checks": "",
+        "exported_by": "Ann",
+    }
+    soon = LATER + timedelta(minutes=1)
+    for name, changes in {
+        "it": {"exported_at": soon},
+        "day": {"exported_at": soon, "lead_date": CHUNK.lead_date},
+        "before": {"exported_at": NOW},
+        "after": {"exported_at": LATER + timedelta(days=8)},
+        "other day": {"exported_at": soon, "lead_date": NEXT.lead_date},
+        "other campaign": {"exported_at": soon, "campaigns": "another"},
+    }.items():
+        values = {**record, **changes, "export_id": name}
+        world.tables.session.execute(sql("insert_export"), values)
+
+    def found(phone: int) -> set[str]:
+        (day,) = world.gather(phone).content["days"]
+        return {one["export_id"] for one in day["exports"]}
+
+    assert found(ASKED) == {"it", "day"}
+    assert found(SUED) == set()
+    world.opt_out(ASKED, LATER + timedelta(seconds=1))
+    world.looked_up(ASKED, at=LATER + timedelta(seconds=2))
+    assert found(ASKED) == set()
+
+
+@pytest.mark.parametrize("change", ["verdict = 'CLEAR'", "reason = 'x'", "batch_id = 'x'"])
+def test_a_ledger_that_was_changed_is_told_and_does_not_prove(world: World, change: str) -> None:
+    world.tables.session.execute(
+        f"UPDATE PHONE_VERDICTS SET {change} WHERE phone = {SUED} AND source = 'ccc'"
+    )
+    evidence = world.gather(SUED)
+    assert evidence.flaws
+    folder = world.make(evidence)
+    assert "The ledger is not as it was written" in (folder / "evidence.html").read_text("utf-8")
+    assert prove(folder).status == 1
+
+
+def test_a_kept_answer_that_was_changed_is_told_and_left_out(world: World) -> None:
+    world.tables.session.execute("UPDATE CCC_ANSWERS SET body = LEFT(body, 24)")
+    evidence = world.gather()
+    assert {flaw.kind for flaw in evidence.flaws} == {"answer"}
+    assert all(one["answer"] is None for one in evidence.content["batches"].values())
+
+
+def test_a_policy_whose_text_was_changed_is_told_and_decides_nothing(world: World) -> None:
+    world.tables.session.execute("UPDATE POLICIES SET text = REPLACE(text, '31', '30')")
+    evidence = world.gather()
+    assert {flaw.kind for flaw in evidence.flaws} == {"policy"}
+    assert {one["decision"] for one in evidence.content["days"][0]["decisions"]} == {None}
+
+
+def test_a_phone_that_never_occurred_and_a_day_without_it_are_said(world: World) -> None:
+    with pytest.raises(EvidenceError, match="never occurred"):
+        world.gather(4075550199)
+    with pytest.raises(EvidenceError, match=f"not occur on {NEXT.lead_date}, but on 2026-11-20"):
+        world.gather(only=NEXT.lead_date)
+
+
+def test_the_store_that_does_not_know_those_versions_says_so(world: World) -> None:
+    world.tables.session.execute(
+        "UPDATE PHONE_VERDICTS SET list_versions = 'national@7' WHERE source = 'dnc'"
+    )
+    evidence = world.gather()
+    assert "never recorded" in evidence.content["verdicts"]["v2"]["lists"]["error"]
+    world.make(evidence)
+    assert json.dumps(evidence.content)

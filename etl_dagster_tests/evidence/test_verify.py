@@ -1,0 +1,248 @@
+"""The script that is handed out: it proves what was written, and nothing that was changed."""
+
+import ast
+import copy
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from etl_dagster import signatures
+from etl_dagster.evidence import verify
+from etl_dagster.warehouse import heads as anchors
+from etl_dagster.warehouse.canonical import FIRST_DIGEST
+from etl_dagster_tests.evidence.conftest import ASKED, LATER, OTHER, World, content_of, prove
+from etl_dagster_tests.warehouse.test_verification import older
+
+PROVEN = {
+    "chains": bool,
+    "verdicts": lambda path: path[2] == "row",
+    "batches": lambda path: path[-1] == "rows_file" or {"file", "entries"} & set(path),
+    "policies": lambda path: path[2] == "text",
+    "days": lambda path: (
+        "decisions" in path and ("words" in path or path[-1] in {"decision", "callable_until"})
+    ),
+    "phone": bool,
+}
+"""Which values of `evidence.json` are proven, by its parts."""
+Path_ = tuple[Any, ...]
+
+
+def leaves(value: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """Where every value is that has no parts."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from leaves(each, (*path, key))
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            yield from leaves(each, (*path, at))
+    else:
+        yield path
+
+
+def proven(content: dict[str, Any]) -> list[Path_]:
+    return [path for path in leaves(content) if path[0] in PROVEN and PROVEN[path[0]](path)]
+
+
+def changed(content: dict[str, Any], path: Path_, data: st.DataObject) -> dict[str, Any]:
+    """The same, with another value there."""
+    found = copy.deepcopy(content)
+    place = found
+    for key in path[:-1]:
+        place = place[key]
+    value = place[path[-1]]
+    if isinstance(value, bool):
+        place[path[-1]] = not value
+    elif isinstance(value, int):
+        place[path[-1]] = value + data.draw(st.sampled_from([-1, 1, 10]))
+    elif isinstance(value, str) and value:
+        at = data.draw(st.integers(0, len(value) - 1))
+        other = data.draw(st.sampled_from("0123456789abXZ|- ").filter(lambda one: one != value[at]))
+        place[path[-1]] = value[:at] + other + value[at + 1 :]
+    else:
+        place[path[-1]] = data.draw(st.sampled_from(["x", 1, "2026-11-20T06:00:00.000000Z"]))
+    return found
+
+
+@pytest.fixture
+def folder(world: World) -> Path:
+    """The evidence of a phone with answers, lists and decisions."""
+    world.answered(ASKED, OTHER, at=LATER)
+    return world.make(world.gather())
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As a stranger runs it: without this project, or anything else that is installed."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", str(folder / "verify.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_script_needs_nothing_and_finds_everything_proven(folder: Path) -> None:
+    done = run(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("PROVEN: everything that is shown is as it was written\n")
+    assert not (folder / "__pycache__").exists()
+    ast.parse((folder / "verify.py").read_text("utf-8"), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("evidence.json", 1), ("other_phones/rows-1.txt", 1), ("other_phones/answer-1.json", 1)],
+)
+def test_the_script_finds_a_changed_byte_by_its_proofs_alone(
+    folder: Path, name: str, status: int
+) -> None:
+    body = bytearray((folder / name).read_bytes())
+    at = body.index(b'"verdict": "CLEAR"') + 13 if name == "evidence.json" else len(body) // 2
+    body[at] ^= 1
+    (folder / name).write_bytes(body)
+    (folder / "SHA256SUMS").write_text("")
+    done = run(folder)
+    assert done.returncode == status
+    assert "WRONG" in done.stdout
+    assert "NOT PROVEN" in done.stdout
+
+
+def test_without_the_other_phones_a_part_is_not_proven_and_is_named(folder: Path) -> None:
+    shutil.rmtree(folder / "other_phones")
+    done = run(folder)
+    assert done.returncode == 2
+    assert "other_phones/rows-1.txt is not there" in done.stdout
+    assert "PROVEN IN PART" in done.stdout
+    (folder / "evidence.json").unlink()
+    assert run(folder).returncode == 2
+
+
+def test_no_proven_value_can_be_changed(folder: Path) -> None:
+    content = content_of(folder)
+    paths = proven(content)
+    assert {path[0] for path in paths} == set(PROVEN)
+
+    @settings(
+        max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
+    @given(st.data())
+    def any_change(data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(paths))
+        text = json.dumps(changed(content, path, data))
+        (folder / "evidence.json").write_text(text, encoding="utf-8")
+        assert prove(folder, sums=False).status != 0, path
+
+    any_change()
+    (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+    assert prove(folder, sums=False).status == 0
+
+
+def test_no_byte_of_any_file_can_be_changed(folder: Path) -> None:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+    @settings(
+        max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
+    @given(st.data())
+    def any_byte(data: st.DataObject) -> None:
+        path = data.draw(st.sampled_from(files))
+        body = path.read_bytes()
+        at = data.draw(st.integers(0, len(body) - 1))
+        path.write_bytes(
+            body[:at] + bytes([body[at] ^ data.draw(st.integers(1, 255))]) + body[at + 1 :]
+        )
+        try:
+            assert prove(folder).status != 0, (path.name, at)
+            if path.parent.name == "other_phones":
+                assert prove(folder, sums=False).status == 1, (path.name, at)
+        finally:
+            path.write_bytes(body)
+
+    any_byte()
+    assert prove(folder).status == 0
+
+
+def test_a_batch_that_is_left_out_of_a_chain_is_found(folder: Path) -> None:
+    content = content_of(folder)
+    (ccc, _) = content["chains"]
+    assert len(ccc) > 2
+    del ccc[1]
+    (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+    assert "does not follow" in "".join(prove(folder, sums=False).wrong)
+
+
+def test_a_key_that_is_there_twice_is_refused(folder: Path) -> None:
+    text = (folder / "evidence.json").read_text("utf-8")
+    (folder / "evidence.json").write_text(text.replace('"days"', '"phone": 1, "days"', 1))
+    assert prove(folder, sums=False).status == 1
+
+
+def test_a_file_outside_the_folder_is_not_read(folder: Path) -> None:
+    for name in ("../secret", "/etc/hostname"):
+        content = content_of(folder)
+        next(iter(content["batches"].values()))["rows_file"] = name
+        (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+        assert f"{name} is not in this folder" in prove(folder, sums=False).wrong
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Sequence[Path]:
+    return signatures.make_keys(tmp_path / "keys")
+
+
+def test_signed_heads_show_a_chain_that_was_written_anew(
+    world: World, keys: Sequence[Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "heads.json"
+    heads = anchors.read_heads(world.tables.session, ledger="x")
+    anchors.write_file(heads, file, private_key=keys[0])
+    folder = world.make(world.gather(), heads=file, public_key=keys[1])
+    proof = prove(folder)
+    assert (proof.status, proof.wrong) == (0, [])
+    assert "the heads are signed by that key" in proof.proven
+    assert sum("was there as shown" in line for line in proof.proven) == 2
+
+    for name in ("PHONE_VERDICTS", "SCRUB_BATCHES", "CCC_ANSWERS"):
+        world.tables.session.execute(f"DELETE FROM {name} WHERE TRUE")
+    world.answered(OTHER)
+    world.answered(ASKED)
+    world.looked_up(ASKED, OTHER)
+    anew = world.make(world.gather(), "anew", heads=file, public_key=keys[1])
+    assert "ended at 3 when the heads were taken" in "".join(prove(anew).wrong)
+    world.answered(OTHER)
+    another = world.make(world.gather(), "another", heads=file, public_key=keys[1])
+    assert "is another than when the heads were taken" in "".join(prove(another).wrong)
+    alone = world.make(world.gather(), "alone")
+    assert prove(alone).status == 0
+    assert prove(alone, heads=file, public_key=keys[1]).status == 1
+
+
+def test_heads_of_somebody_else_or_that_were_changed_prove_nothing(
+    world: World, keys: Sequence[Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "heads.json"
+    anchors.write_file(
+        anchors.read_heads(world.tables.session, ledger="x"), file, private_key=keys[0]
+    )
+    _, stranger = signatures.make_keys(tmp_path / "other")
+    folder = world.make(world.gather())
+    assert "not signed by that key" in "".join(prove(folder, heads=file, public_key=stranger).wrong)
+    assert prove(folder, heads=tmp_path / "none").status == 2
+    file.write_text(file.read_text("utf-8").replace('"position":3', '"position":2'))
+    assert "do not have their SHA-256" in "".join(prove(folder, heads=file).wrong)
+
+
+def test_a_batch_of_the_first_release_is_proven_as_well(empty_world: World) -> None:
+    older(empty_world.tables.session, [ASKED, OTHER], position=1, previous=FIRST_DIGEST)
+    empty_world.answered(ASKED, OTHER, at=LATER)
+    folder = empty_world.make(empty_world.gather())
+    (chain,) = content_of(folder)["chains"]
+    assert [verify.version_of(link["digest"]) for link in chain] == [1, 2]
+    assert prove(folder).status == 0
