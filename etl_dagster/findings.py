@@ -25,6 +25,8 @@ FREE_MOVE: Final = 0.25
 """A rate may always move by this part of its median."""
 MAD_TO_DEVIATION: Final = 1.4826
 """Median absolute deviation to standard deviation, for normal data (Rousseeuw and Croux, 1993)."""
+UNREADABLE_MOST: Final = 0.001
+"""Of opt-outs, so many may be unreadable as in files of them (dnc/refusals.py)."""
 
 
 class Level(IntEnum):
@@ -185,6 +187,22 @@ def judge_staleness(stale: int) -> Finding:
             numbers={"phones": stale},
         )
     return Finding(level=Level.RIGHT, says="no list is too old")
+
+
+def judge_readable(unreadable: int, rows: int, *, table: str) -> Finding:
+    """Judge how many rows of a table of opt-outs have a phone that cannot be read."""
+    numbers = {"rows": rows, "unreadable": unreadable}
+    if not unreadable:
+        says = f"{rows:,} rows of {table} can be read"
+        return Finding(level=Level.RIGHT, says=says, numbers=numbers)
+    return Finding(
+        level=Level.WRONG if unreadable > UNREADABLE_MOST * rows else Level.WORTH_A_LOOK,
+        says=(
+            f"the phone of {unreadable:,} of {rows:,} rows of {table} cannot be read (expected: ten"
+            " digits, grouped in any way), so who asked to be left alone in them is not known"
+        ),
+        numbers=numbers,
+    )
 
 
 def judge_columns(differences: Sequence[str]) -> Finding:

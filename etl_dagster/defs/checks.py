@@ -45,6 +45,15 @@ class Check:
     says: str
     advice: str
 
+    def spec(self, asset: str) -> dg.AssetCheckSpec:
+        """It as a check of an asset, for Dagster."""
+        return dg.AssetCheckSpec(
+            self.name,
+            asset=asset,
+            blocking=self.blocks,
+            description=f"{self.says} If it fails: {self.advice}",
+        )
+
 
 _SCHEMA: Final = Check(
     name=COLUMNS,
@@ -156,15 +165,7 @@ CHECKS: Final[dict[str, tuple[Check, ...]]] = {
 
 def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
     """The checks of a stage, for Dagster."""
-    return [
-        dg.AssetCheckSpec(
-            check.name,
-            asset=asset,
-            blocking=check.blocks,
-            description=f"{check.says} If it fails: {check.advice}",
-        )
-        for check in CHECKS[asset]
-    ]
+    return [check.spec(asset) for check in CHECKS[asset]]
 
 
 class CheckLog:
@@ -222,7 +223,7 @@ class CheckLog:
     def results(self) -> list[dg.AssetCheckResult]:
         """Each check's worst finding, as results of the step; a blocking one then fails it."""
         self.tell_worst()
-        return [_result(name, found) for name, found in self._found.items()]
+        return [check_result(name, found) for name, found in self._found.items()]
 
     def _tell(self, check: str, finding: Finding, chunk: Chunk | None) -> None:
         self._context.log_event(
@@ -244,7 +245,8 @@ def _worst(found: Sequence[tuple[Finding, Chunk | None]]) -> tuple[Finding, Chun
     return finding, next((chunk for one, chunk in found if one is finding), None)
 
 
-def _result(name: str, found: Sequence[tuple[Finding, Chunk | None]]) -> dg.AssetCheckResult:
+def check_result(name: str, found: Sequence[tuple[Finding, Chunk | None]]) -> dg.AssetCheckResult:
+    """The worst of what a check found, as a result of the step."""
     finding, _ = _worst(found)
     return dg.AssetCheckResult(
         check_name=name,

@@ -23,8 +23,8 @@ from etl_dagster.defs.checks import (
     CheckLog,
     check_specs,
 )
-from etl_dagster.defs.dnc import take_opt_outs
 from etl_dagster.defs.lookup_rows import SOURCE, decision_table, ledger_batch
+from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -105,10 +105,11 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         rules = policy.load()
         report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
-        take_opt_outs(step, dnc_store, locks)
+        ours = warehouse.for_step(context)
+        take_opt_outs(step, dnc_store, locks, warehouse=ours, table=settings.opt_outs_table)
         with (
             _opened(dnc_store, rules, checks) as store,
-            warehouse.for_step(context).session() as session,
+            ours.session() as session,
         ):
             schema = column_schema(checks.tables(session, "dnc_filtered"))
             for number, chunk in enumerate(chunks):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from etl_dagster.dnc import checks, explanation, reports, requests
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncHistoryError, DncUsageError
+from etl_dagster.dnc.lists import INTERNAL
 from etl_dagster.dnc.lookup import Lookup, Moment, look_up
 from etl_dagster.dnc.moments import micros, parse_versions
 from etl_dagster.dnc.phones_text import read_phones
@@ -152,6 +153,15 @@ class DncReader:
         """Tell every version of a list: what was loaded, when, from which files."""
         with self._readers.take() as (_, catalog):
             return reports.history(catalog, name)
+
+    def requests(self, name: str = INTERNAL) -> list[requests.Request]:
+        """All requests of an internal list, as written down; none where there is no such list."""
+        with self._readers.take() as (connection, catalog):
+            info = catalog.lists.get(name)
+            if info is None or not info.version:
+                return []
+            expected = catalog.versions(info)[-1].requests
+            return list(requests.of_list(connection, info.id, info.version, expected))
 
     def verify(self) -> checks.Verification:
         """Read and check everything that any look-up could rest on; minutes on a large store.
