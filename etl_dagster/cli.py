@@ -29,6 +29,7 @@ ELSEWHERE: Final = {
     "exports": "etl_dagster.cli_export",
     "policy": "etl_dagster.cli_policy",
     "preview": "etl_dagster.cli_preview",
+    "rescrub": "etl_dagster.cli_rescrub",
     "sandbox": "etl_dagster.sandbox.cli",
 }
 """Commands and groups of them by the module that has them, imported on first use."""

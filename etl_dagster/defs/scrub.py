@@ -219,7 +219,7 @@ def _scrub(
         )
     started = time.perf_counter()
     with step.timed("look_up"):
-        found = store.lookup(evidence.phones, versions=evidence.list_versions)
+        found = store.lookup(evidence.phones, versions=evidence.list_versions, moment=moment)
         decided = decide(
             {
                 "ccc": evidence.ccc,

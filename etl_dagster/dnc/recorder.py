@@ -38,6 +38,15 @@ class DncRecorder(DncReader):
         self.read_only = read_only
         self._write_lock = threading.Lock()
 
+    def requests(self, name: str = INTERNAL) -> list[requests.Request]:
+        """All requests of an internal list, as written down; none where there is no such list."""
+        with self._readers.take() as (connection, catalog):
+            info = catalog.lists.get(name)
+            if info is None or not info.version:
+                return []
+            expected = catalog.versions(info)[-1].requests
+            return list(requests.of_list(connection, info.id, info.version, expected))
+
     def opt_out(
         self,
         phones: Iterable[str | int],
