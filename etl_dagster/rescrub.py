@@ -39,7 +39,7 @@ class Difference:
     Attributes:
         chunk: where it stands.
         phone: whose.
-        expected: the verdict as it is decided again: word, reason, end of validity.
+        expected: the verdict as it is decided again: word, reason, and its end if that differs.
         found: the same as it stands in the ledger.
         list_versions: the lists and versions that the row names.
         checked_at: when it was decided.
@@ -198,8 +198,8 @@ def _differences(
         Difference(
             chunk=part.chunk,
             phone=phone,
-            expected=_told(expected),
-            found=_told(found),
+            expected=_told(expected, ends=expected[2] != found[2]),
+            found=_told(found, ends=expected[2] != found[2]),
             list_versions=part.list_versions,
             checked_at=part.checked_at,
             why=why
@@ -209,10 +209,10 @@ def _differences(
     ]
 
 
-def _told(verdict: tuple[str, str, datetime | None]) -> str:
+def _told(verdict: tuple[str, str, datetime | None], *, ends: bool) -> str:
     word, reason, until = verdict
-    ends = f"until {until:%Y-%m-%d %H:%M:%S}" if until else ""
-    return " ".join(text for text in (word, reason, ends) if text)
+    end = f"until {until:%Y-%m-%d %H:%M:%S}" if ends and until else ""
+    return " ".join(text for text in (word, reason, end) if text)
 
 
 def _joined(lost: Sequence[Lost]) -> list[Lost]:

@@ -77,9 +77,13 @@ def build_internal_opt_outs(settings: Settings) -> dg.AssetsDefinition:
             finding = judge_readable(found.unreadable, found.rows, table=table)
         with dnc_store.open_for_writing() as store:
             stats = next(one for one in store.stats() if one.kind == INTERNAL)
+        metadata = {"files": files, **numbers, **list_metadata(stats)}
+        if finding.level is Level.WRONG:
+            # what can be read is on the list: so it is known, and not told again at every tick
+            context.log_event(dg.AssetMaterialization(NAME, metadata=metadata))
+            raise READABLE.stop(context, finding)
         return dg.MaterializeResult(
-            metadata={"files": files, **numbers, **list_metadata(stats)},
-            check_results=[check_result(READABLE.name, [(finding, None)])],
+            metadata=metadata, check_results=[check_result(READABLE.name, [(finding, None)])]
         )
 
     return internal_opt_outs
@@ -104,7 +108,7 @@ def take_opt_outs(
         found, _ = take_table(warehouse, table, dnc_store, locks)
         finding = judge_readable(found.unreadable, found.rows, table=table)
         if finding.level is Level.WRONG:
-            raise dg.Failure(finding.says, allow_retries=False)
+            raise READABLE.failure(finding)
 
 
 def take_table(

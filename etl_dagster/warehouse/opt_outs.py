@@ -85,7 +85,11 @@ def _check_columns(session: Session, table: str) -> None:
     try:
         columns = {column.name: column for column in session.describe(look)}
     except StatementError as error:
-        raise WarehouseError(f"ETL_OPT_OUTS_TABLE: {table} cannot be read: {error}") from error
+        # not chained: of a chain, people are told the first cause, which does not name the setting
+        raise WarehouseError(
+            f"ETL_OPT_OUTS_TABLE: {table} cannot be read: is there such a table or view, and may"
+            f" this role read it? {error}"
+        ) from None
     faults = [fault for name in _KINDS if (fault := _fault(name, columns.get(name)))]
     if faults:
         raise WarehouseError(

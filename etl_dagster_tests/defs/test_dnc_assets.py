@@ -186,6 +186,8 @@ def test_unreadable_rows_of_the_table_are_told_and_stop_the_scrub_and_not_the_ot
     opt_outs(line, (str(CLEAN[1]), NOON), ("407 555", NOON))
     loaded = line.run(job="load_opt_outs", tags={})
     assert not loaded.success
+    assert "1 of 2 rows of OPT_OUTS cannot be read" in loaded.error
+    assert "What to do: somebody asked to be left alone" in loaded.error
     assert requested(line, "opt_outs_table") == []  # told once, until the table changes
     result = line.run()
     assert result.steps["dnc_filtered"] == "failure"

@@ -13,6 +13,7 @@ from etl_dagster.findings import Finding, Level
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line
 from etl_dagster_tests.defs.test_checks import freshness
 from etl_dagster_tests.defs.test_dnc_assets import opt_outs, put
+from etl_dagster_tests.test_cli import invoke
 
 FRIDAY = datetime(2025, 11, 21, 9, tzinfo=UTC)
 """The Friday before a Thanksgiving week: the tenth business day after it is December 8."""
@@ -119,3 +120,15 @@ def test_the_watch_tells_the_age_and_the_asset_shows_it(
     found = freshness(line)["opt_outs_have_effect_in_time"]
     assert not found.passed
     assert "how long opt-outs wait is unknown" in str(found.description)
+
+
+def test_what_can_be_read_is_taken_back_although_a_row_cannot(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="OPT_OUTS")
+    publish(line, CLEAN[1], CLEAN[2])
+    opt_outs(line, (str(CLEAN[1]), FRIDAY), ("n/a", FRIDAY))
+    result = invoke(line.environment, "retract")
+    assert result.exit_code == 1
+    assert "the phone of 1 of 2 rows of OPT_OUTS cannot be read" in result.output
+    assert line.callable_phones() == {CLEAN[2]}
