@@ -53,7 +53,8 @@ def _standing_checks() -> Iterator[str]:
         asset = key.asset_key.to_user_string()
         if (asset, key.name) not in made:
             spec = graph.get_check_spec(key)
-            yield f"| `{asset}`: `{key.name}` | no, hourly | {spec.description} |"
+            blocks = "yes" if spec.blocking else "no, hourly"
+            yield f"| `{asset}`: `{key.name}` | {blocks} | {spec.description} |"
 
 
 TABLES = {"triggers": triggers_table, "checks": checks_table}

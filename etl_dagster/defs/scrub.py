@@ -23,8 +23,8 @@ from etl_dagster.defs.checks import (
     CheckLog,
     check_specs,
 )
-from etl_dagster.defs.dnc import take_opt_outs
 from etl_dagster.defs.lookup_rows import SOURCE, decision_table, ledger_batch
+from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -105,10 +105,11 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         rules = policy.load()
         report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
-        take_opt_outs(step, dnc_store, locks)
+        ours = warehouse.for_step(context)
+        take_opt_outs(step, dnc_store, locks, warehouse=ours, table=settings.opt_outs_table)
         with (
             _opened(dnc_store, rules, checks) as store,
-            warehouse.for_step(context).session() as session,
+            ours.session() as session,
         ):
             schema = column_schema(checks.tables(session, "dnc_filtered"))
             policies.keep_policy(session, rules, run_id=context.run.run_id)
@@ -222,7 +223,7 @@ def _scrub(
         )
     started = time.perf_counter()
     with step.timed("look_up"):
-        found = store.lookup(evidence.phones, versions=evidence.list_versions)
+        found = store.lookup(evidence.phones, versions=evidence.list_versions, moment=moment)
         decided = decide(
             {
                 "ccc": evidence.ccc,
