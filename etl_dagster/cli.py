@@ -29,6 +29,7 @@ ELSEWHERE: Final = {
     "exports": "etl_dagster.cli_export",
     "policy": "etl_dagster.cli_policy",
     "preview": "etl_dagster.cli_preview",
+    "retention": "etl_dagster.cli_retention",
     "sandbox": "etl_dagster.sandbox.cli",
 }
 """Commands and groups of them by the module that has them, imported on first use."""
@@ -101,7 +102,8 @@ def run(  # noqa: PLR0913  one option each
     """Run a day, or a range of days, through Dagster; print what became of the leads.
 
     Of a range, days that are finished are skipped, so that the same command goes on where it was
-    interrupted; --force runs them again, and asks CCC again about every phone.
+    interrupted; --force runs them again, and asks CCC again about every phone. Days whose leads
+    `retention apply` removed are never run again.
     """
     wanted = _days(day, first, last)
     settings = _settings()
@@ -119,6 +121,7 @@ def run(  # noqa: PLR0913  one option each
             failures = launcher.load_lists() or launcher.retract()
             finished = launcher.finished_days(campaigns) if first and not force else set()
             due = [] if failures else [each for each in wanted if each not in finished]
+            due = launcher.without_removed(due, refuse=not first)
             results = [launcher.skip_day(each) for each in wanted if each in finished]
             if results:
                 console.print(f"{len(results):,} of {len(wanted):,} days are finished already")

@@ -64,6 +64,7 @@ def verify(  # noqa: PLR0913  one option each
             first=first.date() if first else date.min,
             last=last.date() if last else date.max,
             heads=kept.heads if kept else (),
+            retentions_head=kept.retentions if kept else None,
         )
     if json_file:
         text = json.dumps(_record(found, show_phones=show_phones), indent=2)
@@ -116,6 +117,7 @@ def _show(found: "Verification", *, show_phones: bool) -> None:
     console.print(
         f"{found.chains:,} chains, {found.batches:,} batches, {found.rows:,} verdicts examined"
         + (f"; {found.anchored:,} heads found again" if found.anchored else "")
+        + (f"; {found.removed:,} heads removed by retention, on record" if found.removed else "")
     )
     if found.older:
         console.print(
@@ -143,6 +145,7 @@ def _record(found: "Verification", *, show_phones: bool) -> dict[str, object]:
         "batches_of_older_form": found.older,
         "batches_appended_meanwhile": found.appended,
         "heads_found_again": found.anchored,
+        "heads_removed_by_retention": found.removed,
         "findings": [_flaw_record(flaw, show_phones=show_phones) for flaw in found.flaws],
     }
 

@@ -21,6 +21,7 @@ TABLES: Final = (
     "dnc_filtered",
     "callable_leads",
     "exports",
+    "retentions",
     "call_places",
     "call_windows",
 )
