@@ -178,7 +178,7 @@ def sql(query: str, layout: str) -> None:
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     check_query(query)
-    with connect(_settings()).session() as session:
+    with connect(_settings(), reads=()).session() as session:
         table = session.arrow_table(query)
     rows = [list(row.values()) for row in table.to_pylist()]
     if layout == "json":

@@ -58,7 +58,7 @@ def verify(  # noqa: PLR0913  one option each
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     kept = heads.read_file(heads_file, public_key=public_key) if heads_file else None
-    with connect(settings).session() as session:
+    with connect(settings, reads=verification.TABLES).session() as session:
         found = verification.verify(
             session,
             first=first.date() if first else date.min,
@@ -86,7 +86,7 @@ def heads(out: Path) -> None:
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     name = f"{settings.snowflake_account}/{settings.snowflake_database}.{settings.snowflake_schema}"
-    with connect(settings).session() as session:
+    with connect(settings, reads=anchors.TABLES).session() as session:
         found = anchors.read_heads(session, ledger=name)
     anchors.write_file(found, out, private_key=settings.ledger_key_path)
     signed = "signed" if settings.ledger_key_path else "not signed: ETL_LEDGER_KEY_PATH is not set"

@@ -56,8 +56,9 @@ def plan(json_file: Path | None) -> None:
     settings = _settings()
     from etl_dagster import show  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
+    from etl_dagster.warehouse.retention import RULES  # noqa: PLC0415
 
-    with connect(settings).session() as session:
+    with connect(settings, reads=RULES).session() as session:
         planned = _plan(session, settings)
     files = old_files(settings, planned.moment)
     _show(show.make_console(), planned, files)

@@ -23,6 +23,8 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
 FORMAT: Final = "etl_dagster ledger heads 1"
+TABLES: Final = ("scrub_batches", "retentions")
+"""What is read."""
 
 
 class HeadsError(ValueError):

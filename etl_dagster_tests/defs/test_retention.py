@@ -102,6 +102,24 @@ def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Li
     assert (folder / "calls.txt").exists()
 
 
+def test_commands_that_read_do_not_even_renew_a_view(one_chunk: Line, tmp_path: Path) -> None:
+    view = "CREATE OR REPLACE VIEW CALLABLE_NOW AS SELECT 'as it was' AS mark"
+    with one_chunk.session() as session:
+        session.execute(view)
+    for arguments in (
+        ["ledger", "verify"],
+        ["ledger", "heads", "--out", str(tmp_path / "heads.json")],
+        ["exports"],
+        ["retention", "plan"],
+        ["sql", "SELECT mark FROM CALLABLE_NOW"],
+    ):
+        found = command(one_chunk, *arguments)
+        assert found.exit_code == 0, found.output
+    assert one_chunk.count("CALLABLE_NOW", "mark = 'as it was'") == 1
+    assert command(one_chunk, "retention", "apply", "--yes").exit_code == 0
+    assert one_chunk.count("CALLABLE_NOW") == 0  # who writes renews it
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
