@@ -175,5 +175,5 @@ def refuse_removed(session: Session, days: Collection[date]) -> None:
         raise RemovedDayError(
             f"the leads of {', '.join(map(str, gone))} were removed because their time was up"
             " (ETL_LEADS_RETENTION_DAYS, table RETENTIONS): such a day is not extracted, nor its"
-            " phones bought, again; ask for other days"
+            " phones bought, nor its report written again; ask for other days"
         )

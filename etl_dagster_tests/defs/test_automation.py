@@ -155,6 +155,8 @@ def test_days_that_were_missed_are_made_up_for(lasting: Callable[..., Line]) -> 
     assert not result.success
     assert f"the leads of {days[0]} were removed because their time was up" in result.error
     assert line.bought() == before
+    report = line.run(job="report_day", partition_key=str(days[0]))
+    assert "were removed because their time was up" in report.error
 
 
 def removed_of(day: date) -> Retention:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from etl_dagster.dnc import inbox
 from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse import retention, retentions
 from etl_dagster_tests.defs.line import TODAY, Line
-from etl_dagster_tests.test_cli import invoke
+from etl_dagster_tests.test_cli import clean_environment, invoke
 from etl_dagster_tests.warehouse.aged import PHONES, fill
 
 OLD = TODAY - timedelta(days=FIVE_YEARS + 40)
@@ -100,6 +102,32 @@ def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Li
     assert (record.table_name, record.row_count) == ("inbox/opt_outs/done", 1)
     assert old_files(settings, later) == []
     assert (folder / "calls.txt").exists()
+
+
+def test_what_was_killed_goes_on_and_each_row_is_on_record_once(one_chunk: Line) -> None:
+    line = one_chunk
+    days = [OLD - timedelta(days=back) for back in range(8)]
+    with line.session() as session:
+        fill(session, *days, chunks=1)
+    command_line = [sys.executable, "-m", "etl_dagster_tests.defs.run_cli", "retention", "apply"]
+    killed = subprocess.Popen(
+        [*command_line, "--yes"], env={**clean_environment(), **line.environment},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert killed.stdout is not None
+    next(one for one in killed.stdout if one.startswith("removed"))
+    killed.kill()
+    killed.communicate()
+    (found,) = line.rows(
+        "SELECT (SELECT COUNT(*) FROM LEADS) AS here,"
+        " (SELECT COUNT(*) FROM RETENTIONS WHERE table_name = 'LEADS') AS gone"
+    )
+    assert found["HERE"] + found["GONE"] == len(days)
+    assert found["GONE"] > 0
+    assert line.count("RETENTIONS") < 7 * len(days)
+    assert command(line, "retention", "apply", "--yes").exit_code == 0
+    assert line.count("RETENTIONS") == 7 * len(days)
+    assert command(line, "ledger", "verify").exit_code == 0
 
 
 def test_commands_that_read_do_not_even_renew_a_view(one_chunk: Line, tmp_path: Path) -> None:

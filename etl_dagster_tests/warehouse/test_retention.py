@@ -127,6 +127,7 @@ def test_one_late_verdict_keeps_the_evidence_of_its_day(tables: Tables) -> None:
 def test_what_is_planned_goes_and_is_on_record_and_the_rest_verifies(three: Tables) -> None:
     before = contents(three)
     found = planned(three)
+    refuse_removed(three.session, [OLD, MIDDLE, NEW])
     done = apply(three.session, found, by="somebody")
     after = contents(three)
     assert done.removed == list(found.removable)
@@ -147,10 +148,19 @@ def test_what_is_planned_goes_and_is_on_record_and_the_rest_verifies(three: Tabl
     assert checked.chains == 8
     assert planned(three).removable == ()
     assert applied(three).removed == []
+    assert removed_days(three.session) == {OLD, MIDDLE}
+    refuse_removed(three.session, [NEW])
+    with pytest.raises(RemovedDayError, match=f"leads of {OLD}, {MIDDLE} were removed"):
+        refuse_removed(three.session, [NEW, MIDDLE, OLD])
 
 
-def test_heads_of_removed_chains_are_excused_by_the_record_alone(three: Tables) -> None:
-    ends = read_heads(three.session, ledger="ours").heads
+def test_heads_of_removed_chains_are_excused_by_the_record_alone(
+    three: Tables, tmp_path: Path
+) -> None:
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    heads.write_file(read_heads(three.session, ledger="ours"), before)
+    assert heads.read_file(before).retentions is None
+    ends = heads.read_file(before).heads
     earlier = [
         Head(lead_date=day, chunk=int(chunk), source=str(source), position=1, digest=str(digest))
         for day, chunk, source, digest in three.session.rows(
@@ -166,6 +176,16 @@ def test_heads_of_removed_chains_are_excused_by_the_record_alone(three: Tables) 
     assert len(verify(three.session, heads=other, last=OLD).flaws) == 4
     later = [replace(one, position=one.position + 1) for one in ends]
     assert len(verify(three.session, heads=later, last=OLD).flaws) == 4
+    # the records are anchored, too: of themselves they cannot show that their end is cut off
+    heads.write_file(read_heads(three.session, ledger="ours"), after)
+    last = heads.read_file(after).retentions
+    assert last is not None
+    assert last.position == three.count("RETENTIONS")
+    assert verify(three.session, retentions_head=last).whole
+    three.session.execute(f"DELETE FROM RETENTIONS WHERE position = {last.position}")
+    assert verify(three.session).whole
+    (flaw,) = verify(three.session, retentions_head=last).flaws
+    assert (flaw.kind, flaw.position) == ("head", last.position)
     three.session.execute("DELETE FROM RETENTIONS")
     assert len(verify(three.session, heads=ends).flaws) == 4
 
@@ -250,31 +270,6 @@ def test_a_chain_that_comes_back_is_a_finding(three: Tables) -> None:
     found = verify(three.session)
     assert {(flaw.kind, flaw.key.lead_date) for flaw in found.flaws} == {("retention", OLD)}
     assert "the chain of chunk 00 dnc was removed, and is there" in found.flaws[-1].says
-
-
-def test_days_whose_leads_are_gone_are_not_extracted_again(three: Tables) -> None:
-    refuse_removed(three.session, [OLD, MIDDLE, NEW])
-    applied(three)
-    assert removed_days(three.session) == {OLD, MIDDLE}
-    refuse_removed(three.session, [NEW])
-    with pytest.raises(RemovedDayError, match=f"leads of {OLD}, {MIDDLE} were removed"):
-        refuse_removed(three.session, [NEW, MIDDLE, OLD])
-
-
-def test_heads_anchor_the_records_too(three: Tables, tmp_path: Path) -> None:
-    before, after = tmp_path / "before.json", tmp_path / "after.json"
-    heads.write_file(read_heads(three.session, ledger="ours"), before)
-    applied(three)
-    heads.write_file(read_heads(three.session, ledger="ours"), after)
-    assert heads.read_file(before).retentions is None
-    kept = heads.read_file(after).retentions
-    assert kept is not None
-    assert kept.position == len(read_records(three.session))
-    assert verify(three.session, retentions_head=kept).whole
-    three.session.execute(f"DELETE FROM RETENTIONS WHERE position = {kept.position}")
-    assert verify(three.session).whole  # of themselves they are
-    (flaw,) = verify(three.session, retentions_head=kept).flaws
-    assert (flaw.kind, flaw.position) == ("head", kept.position)
 
 
 # --- forged records ---------------------------------------------------------------------------
