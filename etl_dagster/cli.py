@@ -125,7 +125,11 @@ def run(  # noqa: PLR0913  one option each
             failures = {**launcher.load_lists(), **launcher.retract()}
             finished = launcher.finished_days(campaigns) if first and not force else set()
             due = [] if failures else [each for each in wanted if each not in finished]
-            due = launcher.without_removed(due, refuse=not first)
+            kept = launcher.without_removed(due, refuse=not first)
+            if kept != due:
+                gone = len(due) - len(kept)
+                console.print(f"{gone:,} days are left out: retention removed their leads")
+                due = kept
             results = [launcher.skip_day(each) for each in wanted if each in finished]
             if results:
                 console.print(f"{len(results):,} of {len(wanted):,} days are finished already")

@@ -1,14 +1,14 @@
 """The commands `etl-dagster retention`: what may go because its time is up, and letting it go.
 
-Belongs here: options, exit status, what is shown, and what lies outside the warehouse: files that
-were loaded, the Do-Not-Call store. Does not: which rows may go (`warehouse/retention.py`), removing
-them (`warehouse/removal.py`). Nothing of Dagster is imported.
+Belongs here: options, exit status, what is shown. Does not: which rows may go
+(`warehouse/retention.py`), removing them (`warehouse/removal.py`), files (`old_files.py`). Nothing
+of Dagster is imported.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from etl_dagster.old_files import OldFiles
     from etl_dagster.settings import Settings
     from etl_dagster.warehouse.retention import Plan
     from etl_dagster.warehouse.session import Session
@@ -24,24 +25,6 @@ if TYPE_CHECKING:
 SHOWN: Final = 60
 """So many lines of a plan are shown; `--json` has all of them."""
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OldFiles:
-    """Files of an inbox that were loaded, and whose time is up.
-
-    Attributes:
-        folder: their folder, below ETL_HOME if it is there.
-        files: the files.
-    """
-
-    folder: str
-    files: Sequence[Path]
-
-    @property
-    def days(self) -> list[datetime]:
-        """The date of each file, in order."""
-        return sorted(datetime.fromtimestamp(one.stat().st_mtime, UTC) for one in self.files)
 
 
 @click.group()
@@ -55,6 +38,7 @@ def plan(json_file: Path | None) -> None:
     """Show what `apply` would remove, by table and day; write nothing."""
     settings = _settings()
     from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.old_files import old_files  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse.retention import RULES  # noqa: PLC0415
 
@@ -79,6 +63,7 @@ def apply(*, yes: bool) -> None:
     from filelock import FileLock, Timeout  # noqa: PLC0415
 
     from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.old_files import old_files  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     console = show.make_console()
@@ -107,49 +92,6 @@ def apply(*, yes: bool) -> None:
     console.print("[bold green]WHOLE[/]: what is left of the ledger was verified")
 
 
-def old_files(settings: "Settings", moment: datetime) -> list[OldFiles]:
-    """Files of the inboxes that were loaded before evidence has to be kept."""
-    from etl_dagster.dnc import inbox  # noqa: PLC0415  numpy, and the store's format
-
-    before = moment - timedelta(days=settings.ledger_retention_days)
-    found = []
-    for folder in (settings.dnc_inbox_dir, settings.opt_out_inbox_dir):
-        if files := inbox.done_before(folder, before):
-            place = folder / inbox.DONE
-            below = place.is_relative_to(settings.home)
-            name = place.relative_to(settings.home) if below else place
-            found.append(OldFiles(folder=str(name), files=files))
-    return found
-
-
-def remove_files(session: "Session", old: OldFiles, planned: "Plan") -> None:
-    """Put on record that files go, then remove them."""
-    import uuid  # noqa: PLC0415
-
-    from etl_dagster.warehouse import removal  # noqa: PLC0415
-    from etl_dagster.warehouse.retention import LEDGER  # noqa: PLC0415
-    from etl_dagster.warehouse.retentions import Retention  # noqa: PLC0415
-    from etl_dagster.who import operator  # noqa: PLC0415
-
-    first, last = old.days[0].replace(tzinfo=None), old.days[-1].replace(tzinfo=None)
-    record = Retention(
-        position=0,
-        retention_id=uuid.uuid4().hex,
-        table_name=old.folder,
-        day=last.date(),
-        row_count=len(old.files),
-        oldest=first,
-        newest=last,
-        kept_days=planned.kept_days[LEDGER],
-        digests="",
-        removed_at=planned.moment.replace(tzinfo=None),
-        removed_by=operator(),
-    )
-    removal.put_on_record(session, [record])
-    for file in old.files:
-        file.unlink(missing_ok=True)
-
-
 def _plan(session: "Session", settings: "Settings") -> "Plan":
     from etl_dagster.warehouse import retention as keeping  # noqa: PLC0415
 
@@ -162,9 +104,10 @@ def _plan(session: "Session", settings: "Settings") -> "Plan":
 
 
 def _apply(
-    console: "Console", session: "Session", planned: "Plan", files: Sequence[OldFiles]
+    console: "Console", session: "Session", planned: "Plan", files: "Sequence[OldFiles]"
 ) -> list[str]:
     """Remove rows and files; return the days whose ledger stays."""
+    from etl_dagster.old_files import remove_files  # noqa: PLC0415
     from etl_dagster.warehouse import removal  # noqa: PLC0415
     from etl_dagster.who import operator  # noqa: PLC0415
 
@@ -183,14 +126,15 @@ def _apply(
 def _compact(console: "Console", settings: "Settings") -> None:
     """Drop what the Do-Not-Call store no longer needs; requests are never dropped."""
     from etl_dagster.dnc import DncStore  # noqa: PLC0415
+    from etl_dagster.old_files import history_days  # noqa: PLC0415
 
     if settings.dnc_store.exists():
         with DncStore.open(settings.dnc_store, read_only=False) as store:
-            done = store.compact(retention_days=settings.ledger_retention_days)
+            done = store.compact(retention_days=history_days(settings))
         console.print(f"Do-Not-Call store: {done.segments:,} old states of lists dropped")
 
 
-def _show(console: "Console", planned: "Plan", files: Sequence[OldFiles]) -> None:
+def _show(console: "Console", planned: "Plan", files: "Sequence[OldFiles]") -> None:
     from etl_dagster import show  # noqa: PLC0415
     from etl_dagster.warehouse.retention import LEADS, LEDGER  # noqa: PLC0415
 
@@ -226,7 +170,7 @@ def _text(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
-def _record(planned: "Plan", files: Sequence[OldFiles]) -> Mapping[str, object]:
+def _record(planned: "Plan", files: "Sequence[OldFiles]") -> Mapping[str, object]:
     return {
         "moment": planned.moment,
         "kept_days": planned.kept_days,

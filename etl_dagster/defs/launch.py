@@ -159,7 +159,9 @@ class Launcher:
         Raises:
             RemovedDayError: there are some, and `refuse` is set.
         """
-        with connect(self._settings).session() as session:
+        if not days:
+            return []
+        with connect(self._settings, reads=["retentions"]).session() as session:
             if refuse:
                 retention.refuse_removed(session, days)
             return agenda.not_removed(days, retention.removed_days(session))

@@ -70,12 +70,19 @@ class Retention:
 
     @property
     def chains(self) -> dict[ChainKey, list[str]]:
-        """The chains that went, with the digests of their batches from position 1 on."""
-        found: dict[ChainKey, list[str]] = {}
-        if self.table_name == _BATCHES and self.digests:
-            for chunk, source, digests in json.loads(self.digests):
-                found[ChainKey(self.day, int(chunk), str(source))] = [str(one) for one in digests]
-        return found
+        """The chains that went, with the digests of their batches from position 1 on.
+
+        None where that text is not one of ours: then the record's own digest does not hold either.
+        """
+        if self.table_name != _BATCHES:
+            return {}
+        try:
+            return {
+                ChainKey(self.day, int(chunk), str(source)): [str(one) for one in digests]
+                for chunk, source, digests in json.loads(self.digests)
+            }
+        except (ValueError, TypeError):
+            return {}
 
 
 def digests_text(rows: Iterable[Sequence[Any]]) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from etl_dagster.cli_retention import old_files, remove_files
 from etl_dagster.dnc import inbox
+from etl_dagster.old_files import old_files, remove_files
 from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse import retention, retentions
 from etl_dagster_tests.defs.line import TODAY, Line
@@ -64,6 +64,9 @@ def test_what_is_over_its_time_goes_and_stays_gone(one_chunk: Line, tmp_path: Pa
     run = command(line, "run", "--date", str(MIDDLE))
     assert run.exit_code == 1
     assert f"the leads of {MIDDLE} were removed because their time was up" in run.output
+    run = command(line, "run", "--from", str(MIDDLE), "--to", str(MIDDLE))
+    assert run.exit_code == 0, run.output
+    assert "1 days are left out: retention removed their leads" in run.output
     run = command(line, "preview", "--date", str(MIDDLE))
     assert (run.exit_code, "were removed because" in run.output) == (1, True)
     assert line.bought() == set()
@@ -88,7 +91,7 @@ def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Li
     inbox.set_done(folder / "letters.txt")
     now = datetime.now(UTC)
     assert old_files(settings, now) == []
-    later = now + timedelta(days=settings.ledger_retention_days + 1)
+    later = now + timedelta(days=settings.ledger_retention_days + 32)
     (old,) = old_files(settings, later)
     assert (old.folder, [path.name for path in old.files]) == (
         "inbox/opt_outs/done",
