@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from etl_dagster.evidence.forms import EvidenceError
+from etl_dagster.evidence.verify import prove
 from etl_dagster.warehouse.statements import sql
 from etl_dagster_tests.evidence.conftest import (
     ASKED,
@@ -16,7 +17,6 @@ from etl_dagster_tests.evidence.conftest import (
     SUED,
     World,
     content_of,
-    prove,
 )
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY
 
