@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Byte code that is not kept makes every start of ours slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test e2e pictures ui check lint types setup bench clean lock
+.PHONY: help run test slow e2e pictures ui check lint types setup bench clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,9 +15,13 @@ help: ## this list
 run: setup ## scrub the newest day on the embedded default, through Dagster
 	@$(BIN)/etl-dagster run
 
-test: setup ## run all tests
+test: setup ## run the tests (less than ten minutes on two cores)
 	@echo "== tests"
-	@$(BIN)/python -m pytest -q -n 2 -m "not browser"
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser"
+
+slow: setup ## the tests that take long: killed runs, fresh homes, random histories
+	@echo "== slow tests"
+	@$(BIN)/python -m pytest -q -n 2 -m "slow and not browser"
 
 e2e: setup ## the real UI in a browser, processes killed (needs Chromium)
 	@echo "== end to end"
@@ -30,7 +34,7 @@ pictures: setup ## the pictures of the docs, taken from the real UI (needs Chrom
 ui: setup ## the Dagster UI, daemon and sandbox on http://127.0.0.1:3000
 	@$(BIN)/etl-dagster ui
 
-check: lint types test ## lint, types, tests
+check: lint types test slow ## lint, types, all tests but those in a browser
 
 lint: setup ## ruff, rules and format
 	@echo "== lint"

@@ -30,6 +30,7 @@ ELSEWHERE: Final = {
     "exports": "etl_dagster.cli_export",
     "policy": "etl_dagster.cli_policy",
     "preview": "etl_dagster.cli_preview",
+    "rescrub": "etl_dagster.cli_rescrub",
     "sandbox": "etl_dagster.sandbox.cli",
 }
 """Commands and groups of them by the module that has them, imported on first use."""
@@ -118,7 +119,8 @@ def run(  # noqa: PLR0913  one option each
         from etl_dagster.defs.launch import Launcher  # noqa: PLC0415  Dagster: two seconds
 
         with Launcher(settings, listeners=(display,)) as launcher:
-            failures = launcher.load_lists() or launcher.retract()
+            # leads are taken back by what is known, also where something could not be read
+            failures = {**launcher.load_lists(), **launcher.retract()}
             finished = launcher.finished_days(campaigns) if first and not force else set()
             due = [] if failures else [each for each in wanted if each not in finished]
             results = [launcher.skip_day(each) for each in wanted if each in finished]
@@ -163,7 +165,7 @@ def retract() -> None:
         show.RunDisplay(show.make_console()) as display,
         Launcher(settings, listeners=(display,)) as launcher,
     ):
-        failures = launcher.load_lists() or launcher.retract()
+        failures = {**launcher.load_lists(), **launcher.retract()}
     for step, message in failures.items():
         raise click.ClickException(f"{step}: {message}")
 

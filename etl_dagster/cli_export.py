@@ -127,11 +127,7 @@ def _export(  # noqa: PLR0913  what the command was asked for
                 f"nothing was exported: opt-outs that could not be read are in {unread[0].parent}"
             )
         with (
-            DncStore.open(
-                settings.dnc_store,
-                max_age_days=policy.dnc_max_age_days,
-                must_have=policy.dnc_lists,
-            ) as store,
+            DncStore.open_under(settings.dnc_store, policy) as store,
             connect(settings).session() as session,
         ):
             days = exporting.callable_now(session, selection)

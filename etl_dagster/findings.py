@@ -25,6 +25,12 @@ FREE_MOVE: Final = 0.25
 """A rate may always move by this part of its median."""
 MAD_TO_DEVIATION: Final = 1.4826
 """Median absolute deviation to standard deviation, for normal data (Rousseeuw and Croux, 1993)."""
+UNREADABLE_MOST: Final = 0.001
+"""Of opt-outs, so many may be unreadable as in files of them (dnc/refusals.py)."""
+OPT_OUT_DAYS: Final = 10
+"""Business days within which an opt-out has to be honoured: 47 CFR 64.1200(d)(3), "not [to] exceed
+ten business days from the receipt of such request" (in force since 2025-04-11; 30 days before)."""
+OPT_OUT_DAYS_WARN: Final = 5
 
 
 class Level(IntEnum):
@@ -185,6 +191,64 @@ def judge_staleness(stale: int) -> Finding:
             numbers={"phones": stale},
         )
     return Finding(level=Level.RIGHT, says="no list is too old")
+
+
+def judge_readable(unreadable: int, rows: int, *, table: str) -> Finding:
+    """Judge how many rows of a table of opt-outs have a phone that cannot be read."""
+    numbers = {"rows": rows, "unreadable": unreadable}
+    if not unreadable:
+        says = f"{rows:,} rows of {table} can be read"
+        return Finding(level=Level.RIGHT, says=says, numbers=numbers)
+    return Finding(
+        level=Level.WRONG if unreadable > UNREADABLE_MOST * rows else Level.WORTH_A_LOOK,
+        says=(
+            f"the phone of {unreadable:,} of {rows:,} rows of {table} cannot be read (expected: ten"
+            " digits, grouped in any way), so who asked to be left alone in them is not known"
+        ),
+        numbers=numbers,
+    )
+
+
+def judge_opt_outs(waiting: Mapping[str, Sequence[int]], *, recorded: Sequence[int]) -> Finding:
+    """Judge how long opt-outs have waited for their effect.
+
+    Args:
+        waiting: where they wait, and the business days that each has waited so far.
+        recorded: the business days that each which was recorded of late took to be.
+    """
+    ages = [days for each in waiting.values() for days in each]
+    oldest, worst_recorded = max(ages, default=0), max(recorded, default=0)
+    late = sum(days > OPT_OUT_DAYS for days in recorded)
+    level = Level.RIGHT
+    if oldest > OPT_OUT_DAYS:
+        level = Level.WRONG
+    elif oldest >= OPT_OUT_DAYS_WARN or late:
+        level = Level.WORTH_A_LOOK
+    says = "no opt-out waits"
+    if ages:
+        where = ", ".join(
+            f"{len(each):,} {name.replace('_', ' ')}" for name, each in waiting.items() if each
+        )
+        says = (
+            f"{len(ages):,} opt-outs wait ({where}), the oldest for {oldest} business days of the"
+            f" {OPT_OUT_DAYS} that are allowed"
+        )
+    if late:
+        says += (
+            f"; {late:,} of those recorded of late were older than that by then, at most"
+            f" {worst_recorded} business days"
+        )
+    return Finding(
+        level=level,
+        says=says,
+        numbers={
+            "waiting": len(ages),
+            "oldest_waiting_business_days": oldest,
+            **{f"waiting_{name}": len(each) for name, each in waiting.items()},
+            "recorded_of_late": len(recorded),
+            "worst_business_days_to_record": worst_recorded,
+        },
+    )
 
 
 def judge_columns(differences: Sequence[str]) -> Finding:

@@ -71,6 +71,19 @@ class Settings(BaseModel):
         pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}$",
         description="Table of phones and e-mails for leads whose campaign gives none",
     )
+    opt_outs_table: str | None = Field(
+        None,
+        alias="ETL_OPT_OUTS_TABLE",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}$",
+        description="Table or view of your opt-outs (`phone`, `requested_at`), if you keep one",
+    )
+    opt_outs_minutes: float = Field(
+        15,
+        alias="ETL_OPT_OUTS_MINUTES",
+        ge=0.25,
+        le=1_440,
+        description="How often that table is read; each time may wake a virtual warehouse",
+    )
     policy_file: Path | None = Field(
         None, alias="ETL_POLICY_FILE", description="Scrub policy; the built-in one if not set"
     )

@@ -1,4 +1,4 @@
-"""`etl-dagster ledger` and `evidence` on the ledger of real runs: whole, damaged, cut off."""
+"""`etl-dagster ledger`, `rescrub` and `evidence` on real runs: whole, damaged, cut off."""
 
 import json
 import re
@@ -16,6 +16,7 @@ from click.testing import Result
 from etl_dagster.cli_ledger import masked
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
+from etl_dagster.settings import PROJECT
 from etl_dagster_tests.defs.conftest import small_world
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, person
 from etl_dagster_tests.test_cli import invoke
@@ -166,6 +167,68 @@ def test_options_that_make_no_sense_are_refused(arguments: list[str], message: s
 def test_a_phone_is_masked_to_its_last_two_digits() -> None:
     assert masked(4075550123) == "********23"
     assert masked(7) == "********07"
+
+
+def test_a_day_of_real_runs_is_reproduced_and_a_changed_row_found(
+    line: Line, tmp_path: Path
+) -> None:
+    file = tmp_path / "again.json"
+
+    def rescrub(*arguments: str) -> tuple[Result, dict[str, Any]]:
+        result = invoke(line.environment, "rescrub", "--json", str(file), *arguments)
+        return result, json.loads(file.read_text(encoding="utf-8"))
+
+    for day in (EARLIER, DAY):
+        result, found = rescrub("--on", str(day))
+        assert result.exit_code == 0, result.output
+        assert "REPRODUCED: each was decided the same again" in result.output
+        dnc = f"source = 'dnc' AND lead_date = '{day}'"
+        assert found["rows"] == found["reproduced"] == line.count("PHONE_VERDICTS", dnc) > 0
+
+    # the opt-out came after the day's scrub: two verdicts on one phone, by different lists
+    both = f"{dnc} AND phone = {CLEAN[1]}"
+    decided = line.rows(f"SELECT verdict FROM PHONE_VERDICTS WHERE {both}")
+    assert {row["VERDICT"] for row in decided} == {"CLEAR", "LISTED"}
+    change = "UPDATE PHONE_VERDICTS SET verdict = '{}' WHERE {} AND reason = 'internal'"
+    with line.session() as session:
+        session.execute(change.format("CLEAR", both))
+    try:
+        result, found = rescrub("--on", str(DAY))
+        assert result.exit_code == 1
+        assert "NOT REPRODUCED" in result.output
+        assert not PHONES.search(result.output)
+        (one,) = found["differences"]
+        assert (one["phone"], one["why"]) == (masked(CLEAN[1]), "verdict")
+        assert (one["expected"], one["found"]) == ("LISTED internal", "CLEAR internal")
+        _, found = rescrub("--on", str(DAY), "--show-phones")
+        assert found["differences"][0]["phone"] == str(CLEAN[1])
+        other = 1 - one["chunk"]
+        assert rescrub("--on", str(DAY), "--chunk", str(other))[0].exit_code == 0
+    finally:
+        with line.session() as session:
+            session.execute(change.format("LISTED", both))
+
+    result, _ = rescrub("--on", "2024-01-01")
+    assert result.exit_code == 1
+    assert "NOTHING TO REPRODUCE" in result.output
+    assert invoke(line.environment, "rescrub", "--on", str(DAY), "--chunk", "2").exit_code == 2
+
+
+def test_a_policy_that_was_in_force_then_is_asked_for_and_taken(line: Line, tmp_path: Path) -> None:
+    stricter = {**line.environment, "DNC_MAX_AGE_DAYS": "20"}
+    result = invoke(stricter, "rescrub", "--on", str(DAY))
+    assert result.exit_code == 0, result.output  # the policy without that limit is known, too
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        'required_sources = ["ccc", "dnc"]\n[ccc]\nttl_days = 3\n[dnc]\nmax_age_days = 31\n'
+    )
+    other = {**line.environment, "ETL_POLICY_FILE": str(file)}
+    result = invoke(other, "rescrub", "--on", str(DAY))
+    assert result.exit_code == 1
+    assert "decided under another policy" in result.output
+    built_in = PROJECT / "etl_dagster" / "leads" / "policy.toml"
+    result = invoke(other, "rescrub", "--on", str(DAY), "--policy", str(built_in))
+    assert result.exit_code == 0, result.output
 
 
 # --- the evidence for a phone -----------------------------------------------------------------

@@ -3,6 +3,7 @@
 To renew them after a change: `python -m etl_dagster_tests.test_docs`, then read the difference.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from etl_dagster.defs.checks import CHECKS
 from etl_dagster.settings import PROJECT, Settings
 
 PAGE = PROJECT / "docs" / "operations.md"
+COMPLIANCE = PROJECT / "docs" / "compliance.md"
 SETTINGS = Settings.from_environment({"ETL_START_DATE": "2026-11-01"})
 
 
@@ -51,7 +53,8 @@ def _standing_checks() -> Iterator[str]:
         asset = key.asset_key.to_user_string()
         if (asset, key.name) not in made:
             spec = graph.get_check_spec(key)
-            yield f"| `{asset}`: `{key.name}` | no, hourly | {spec.description} |"
+            blocks = "yes" if spec.blocking else "no, hourly"
+            yield f"| `{asset}`: `{key.name}` | {blocks} | {spec.description} |"
 
 
 TABLES = {"triggers": triggers_table, "checks": checks_table}
@@ -67,6 +70,27 @@ def test_the_tables_of_the_docs_say_what_is_served(name: str) -> None:
     assert TABLES[name]() in PAGE.read_text(encoding="utf-8"), (
         "run `python -m etl_dagster_tests.test_docs` and review the difference"
     )
+
+
+def names_in(file: str) -> set[str]:
+    """The functions of a file of tests; none where there is no such file."""
+    path = PROJECT / "etl_dagster_tests" / file
+    tree = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module()
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_test_that_the_docs_name_exists() -> None:
+    text = COMPLIANCE.read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z_/0-9]+\.py)::(\w+)`", text)
+    assert [f"{file}::{name}" for file, name in named if name not in names_in(file)] == []
+    assert text.count("::") == len(named)
+
+
+def test_whatever_the_project_claims_about_the_law_is_shown_by_a_test() -> None:
+    done, _ = COMPLIANCE.read_text(encoding="utf-8").split("## What it does not do")
+    rows = [line for line in done.splitlines() if line.startswith("|")][2:]
+    assert len(rows) > 10
+    assert [row for row in rows if "::" not in row.split("|")[3]] == []
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from etl_dagster.findings import (
     Rate,
     judge_columns,
     judge_coverage,
+    judge_opt_outs,
     judge_rate,
+    judge_readable,
     judge_size,
     judge_staleness,
     judge_unknown,
@@ -125,6 +127,38 @@ def test_area_codes_without_a_list_are_named_and_phones_are_not() -> None:
 def test_phones_that_wait_for_a_newer_list_are_wrong() -> None:
     assert judge_staleness(0).level is RIGHT
     assert judge_staleness(1).level is WRONG
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "rows", "level"),
+    [(0, 0, RIGHT), (0, 9, RIGHT), (1, 1_000, LOOK), (1, 999, WRONG), (1, 1, WRONG)],
+)
+def test_opt_outs_that_cannot_be_read_are_never_right(
+    unreadable: int, rows: int, level: Level
+) -> None:
+    found = judge_readable(unreadable, rows, table="CRM.OPT_OUTS")
+    assert found.level is level
+    assert found.numbers == {"rows": rows, "unreadable": unreadable}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "recorded", "level"),
+    [
+        ({"published": []}, [], RIGHT),
+        ({"published": [4]}, [10], RIGHT),
+        ({"published": [4], "in_table": [5]}, [0], LOOK),
+        ({"published": [10]}, [], LOOK),
+        ({"published": [0, 11, 0]}, [], WRONG),
+        ({"in_files": [11]}, [], WRONG),
+        ({"in_files": []}, [11], LOOK),
+    ],
+)
+def test_opt_outs_are_due_within_ten_business_days(
+    waiting: dict[str, list[int]], recorded: list[int], level: Level
+) -> None:
+    found = judge_opt_outs(waiting, recorded=recorded)
+    assert found.level is level, found.says
+    assert found.numbers["waiting"] == sum(map(len, waiting.values()))
 
 
 def test_columns_that_differ_are_all_named() -> None:

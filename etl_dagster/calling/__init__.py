@@ -10,7 +10,7 @@ window, so nobody is called by it.
 """
 
 from etl_dagster.calling.places import Place, UnplacedError, of_address, of_phone
-from etl_dagster.calling.windows import CallWindow, Rule, call_window, day_window, strictest
+from etl_dagster.calling.windows import CallWindow, Rule, call_window, day_window, joint, strictest
 
 __all__ = [
     "CallWindow",
@@ -19,6 +19,7 @@ __all__ = [
     "UnplacedError",
     "call_window",
     "day_window",
+    "joint",
     "of_address",
     "of_phone",
     "strictest",

@@ -69,18 +69,25 @@ def call_window(day: date, hours: Hours, *places: Place) -> CallWindow | None:
     return day_window(day, *known) if len(known) == len(rules) else None
 
 
-def day_window(day: date, *rules: Rule) -> CallWindow | None:
-    """When on a local calendar day a call keeps all the rules.
+def joint(*rules: Rule) -> Rule | None:
+    """The rule that keeps all of these, or None if they share no minute.
 
     The hours that all rules share hold in all their zones: the law of the area code's state may
     protect a person wherever they are.
     """
-    zones = {zone for rule in rules for zone in rule.zones}
     local = _common([rule.local for rule in rules]) if rules else None
     if local is None:
         return None
-    opens = max(_utc(day, local[0], zone) for zone in zones)
-    closes = min(_utc(day, local[1], zone) for zone in zones)
+    return Rule(local, frozenset(zone for rule in rules for zone in rule.zones))
+
+
+def day_window(day: date, *rules: Rule) -> CallWindow | None:
+    """When on a local calendar day a call keeps all the rules."""
+    rule = joint(*rules)
+    if rule is None:
+        return None
+    opens = max(_utc(day, rule.local[0], zone) for zone in rule.zones)
+    closes = min(_utc(day, rule.local[1], zone) for zone in rule.zones)
     return CallWindow(opens, closes) if opens < closes else None
 
 

@@ -28,17 +28,22 @@ warnings.filterwarnings("ignore", message=".*CodeReference", category=dg.BetaWar
 
 def source_specs(settings: Settings, campaigns: Sequence[Campaign]) -> list[dg.AssetSpec]:
     """What is read and not made here: tables, list files, the CCC API."""
-    tables = {name for campaign in campaigns for name in campaign.tables}
+    names = {name for campaign in campaigns for name in campaign.tables}
+    names.add(settings.contacts_table.upper())
+    tables = {table_key(name): f"Table `{name}`, which campaigns read." for name in sorted(names)}
+    if settings.opt_outs_table:
+        name = settings.opt_outs_table.upper()
+        tables.setdefault(table_key(name), f"Table `{name}` of people's opt-outs.")
     return [
         *(
             dg.AssetSpec(
-                table_key(name),
-                description=f"Table `{name}`, which campaigns read.",
+                key,
+                description=description,
                 group_name=SOURCES,
                 kinds={"snowflake", "table"},
                 tags=tags(SOURCES, personal_data=True),
             )
-            for name in sorted(tables | {settings.contacts_table.upper()})
+            for key, description in tables.items()
         ),
         dg.AssetSpec(
             CCC_API,

@@ -45,6 +45,28 @@ class Check:
     says: str
     advice: str
 
+    def spec(self, asset: str) -> dg.AssetCheckSpec:
+        """It as a check of an asset, for Dagster."""
+        return dg.AssetCheckSpec(
+            self.name,
+            asset=asset,
+            blocking=self.blocks,
+            description=f"{self.says} If it fails: {self.advice}",
+        )
+
+    def failure(self, finding: Finding) -> dg.Failure:
+        """What to raise for a finding that ends the step."""
+        return dg.Failure(
+            f"check {self.name}: {finding.says}. What to do: {self.advice}", allow_retries=False
+        )
+
+    def stop(
+        self, context: dg.AssetExecutionContext, finding: Finding, *, chunk: Chunk | None = None
+    ) -> dg.Failure:
+        """Tell Dagster a finding that ends the step; return what to raise."""
+        _tell(context, self.name, finding, chunk)
+        return self.failure(finding)
+
 
 _SCHEMA: Final = Check(
     name=COLUMNS,
@@ -156,15 +178,7 @@ CHECKS: Final[dict[str, tuple[Check, ...]]] = {
 
 def check_specs(asset: str) -> list[dg.AssetCheckSpec]:
     """The checks of a stage, for Dagster."""
-    return [
-        dg.AssetCheckSpec(
-            check.name,
-            asset=asset,
-            blocking=check.blocks,
-            description=f"{check.says} If it fails: {check.advice}",
-        )
-        for check in CHECKS[asset]
-    ]
+    return [check.spec(asset) for check in CHECKS[asset]]
 
 
 class CheckLog:
@@ -186,15 +200,12 @@ class CheckLog:
         """Note a finding; a chunk that is right is told at once, others by `tell_worst`."""
         self._found[check].append((finding, chunk))
         if chunk is not None and finding.level is Level.RIGHT:
-            self._tell(check, finding, chunk)
+            _tell(self._context, check, finding, chunk)
 
     def stop(self, check: str, finding: Finding, *, chunk: Chunk | None = None) -> dg.Failure:
         """Tell a finding that ends the step; return what to raise."""
-        self._tell(check, finding, chunk)
-        advice = next(one.advice for one in CHECKS[self._asset] if one.name == check)
-        return dg.Failure(
-            f"check {check}: {finding.says}. What to do: {advice}", allow_retries=False
-        )
+        named = next(one for one in CHECKS[self._asset] if one.name == check)
+        return named.stop(self._context, finding, chunk=chunk)
 
     def tables(self, session: Session, *names: str) -> list[Column]:
         """Compare tables with what is declared.
@@ -217,25 +228,28 @@ class CheckLog:
         for check, found in self._found.items():
             for finding, chunk in sorted(found, key=lambda one: one[0].level):
                 if finding.level is not Level.RIGHT and chunk is not None:
-                    self._tell(check, finding, chunk)
+                    _tell(self._context, check, finding, chunk)
 
     def results(self) -> list[dg.AssetCheckResult]:
         """Each check's worst finding, as results of the step; a blocking one then fails it."""
         self.tell_worst()
-        return [_result(name, found) for name, found in self._found.items()]
+        return [check_result(name, found) for name, found in self._found.items()]
 
-    def _tell(self, check: str, finding: Finding, chunk: Chunk | None) -> None:
-        self._context.log_event(
-            dg.AssetCheckEvaluation(
-                asset_key=self._context.asset_key,
-                check_name=check,
-                passed=finding.level is Level.RIGHT,
-                severity=_severity(finding),
-                description=finding.says,
-                partition=None if chunk is None else partition_key(chunk),
-                metadata=dict(finding.numbers),
-            )
+
+def _tell(
+    context: dg.AssetExecutionContext, check: str, finding: Finding, chunk: Chunk | None
+) -> None:
+    context.log_event(
+        dg.AssetCheckEvaluation(
+            asset_key=context.asset_key,
+            check_name=check,
+            passed=finding.level is Level.RIGHT,
+            severity=_severity(finding),
+            description=finding.says,
+            partition=None if chunk is None else partition_key(chunk),
+            metadata=dict(finding.numbers),
         )
+    )
 
 
 def _worst(found: Sequence[tuple[Finding, Chunk | None]]) -> tuple[Finding, Chunk | None]:
@@ -244,7 +258,8 @@ def _worst(found: Sequence[tuple[Finding, Chunk | None]]) -> tuple[Finding, Chun
     return finding, next((chunk for one, chunk in found if one is finding), None)
 
 
-def _result(name: str, found: Sequence[tuple[Finding, Chunk | None]]) -> dg.AssetCheckResult:
+def check_result(name: str, found: Sequence[tuple[Finding, Chunk | None]]) -> dg.AssetCheckResult:
+    """The worst of what a check found, as a result of the step."""
     finding, _ = _worst(found)
     return dg.AssetCheckResult(
         check_name=name,

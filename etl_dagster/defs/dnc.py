@@ -1,7 +1,7 @@
-"""The Do-Not-Call lists as assets: list files and opt-outs from inbox folders into the store.
+"""The Do-Not-Call lists as an asset: list files from the inbox folder into the store.
 
 Belongs here: one materialization for what an inbox held. Does not: file names and formats, or the
-store (`etl_dagster.dnc`).
+store (`etl_dagster.dnc`), the company's own opt-outs (`opt_outs.py`).
 """
 
 from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ def dnc_registry(
 
     with locks.hold("dnc inbox"), dnc_store.open_for_writing() as store:
         files = [file for file in inbox.pending(dnc_store.inbox_dir) if file.list == name]
-        _load_all(step, [(file.path, partial(load, store, file)) for file in files])
+        load_files(step, [(file.path, partial(load, store, file)) for file in files])
         found = next((stats for stats in store.stats() if stats.list == name), None)
     if found is None:
         raise dg.Failure(
@@ -66,61 +66,6 @@ def dnc_registry(
             allow_retries=False,
         )
     return dg.MaterializeResult(metadata={"files": len(files), **list_metadata(found)})
-
-
-@dg.asset(
-    deps=[catalog.OPT_OUT_FILES],
-    group_name="dnc",
-    kinds={"sqlite"},
-    owners=["team:compliance"],
-    tags=catalog.tags("dnc"),
-    metadata=catalog.links(docs=["operations.md"]),
-    code_version="1",
-    description=(
-        "The company's own opt-outs: files from the opt-out inbox are recorded on the internal"
-        " list with their dates. They survive every refresh of the other lists and act on the next"
-        " look-up."
-    ),
-)
-def internal_opt_outs(
-    context: dg.AssetExecutionContext,
-    dnc_store: DncStoreResource,
-    progress: dg.ResourceParam[Progress],
-    locks: HostLocks,
-) -> dg.MaterializeResult:
-    """Record the opt-outs of the waiting files."""
-    step = progress.logger(context)
-    files = take_opt_outs(step, dnc_store, locks)
-    with dnc_store.open_for_writing() as store:
-        found = next(stats for stats in store.stats() if stats.kind == INTERNAL)
-    return dg.MaterializeResult(metadata={"files": files, **list_metadata(found)})
-
-
-def take_opt_outs(step: ProgressLogger, dnc_store: DncStoreResource, locks: HostLocks) -> int:
-    """Record the opt-outs of the waiting files; return how many files there were.
-
-    Raises:
-        dagster.Failure: a file could not be read, now or before, and nobody has dealt with it: who
-            asked in it to be left alone is not known, so nothing may be scrubbed without it.
-    """
-    folder = dnc_store.opt_out_inbox_dir
-    files = []
-    with locks.hold("opt-out inbox"):
-        if inbox.waiting(folder):
-            with dnc_store.open_for_writing() as store:
-                files = inbox.waiting(folder)
-                loads = [
-                    (path, partial(store.opt_out_file, path, source=path.name)) for path in files
-                ]
-                _load_all(step, loads)
-        if rejected := inbox.rejected(folder):
-            raise dg.Failure(
-                f"opt-out files that could not be read are in {rejected[0].parent}:"
-                f" {', '.join(path.name for path in rejected)}. The reason stands beside each:"
-                " put it right and move it back into the inbox, or remove it",
-                allow_retries=False,
-            )
-    return len(files)
 
 
 def list_metadata(stats: ListStats) -> dict[str, Any]:
@@ -143,7 +88,9 @@ def _days(span: timedelta) -> float:
     return round(span / timedelta(days=1), 2)
 
 
-def _load_all(step: ProgressLogger, loads: Sequence[tuple[Path, Callable[[], LoadResult]]]) -> None:
+def load_files(
+    step: ProgressLogger, loads: Sequence[tuple[Path, Callable[[], LoadResult]]]
+) -> None:
     """Load file after file; what cannot be used is set aside, and the step then fails."""
     rejected = []
     for number, (path, load) in enumerate(loads):

@@ -1,4 +1,4 @@
-"""Checks that run by themselves: is each Do-Not-Call list fresh, is the newest day published.
+"""Checks that run by themselves: are lists fresh, opt-outs in effect, the newest day published.
 
 Belongs here: what goes wrong without any run to tell it. Does not: the stages' own checks
 (`checks.py`). Dagster's freshness policies are about an asset as a whole, so that a state's list or
@@ -13,6 +13,7 @@ from dagster._utils.schedules import get_latest_completed_cron_tick
 
 from etl_dagster.defs import history
 from etl_dagster.defs.jobs import DAY_CHECK, FRESHNESS_JOB
+from etl_dagster.defs.opt_out_age import build_opt_out_check
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource
 from etl_dagster.dnc import DncError, ListStats
 from etl_dagster.settings import Settings
@@ -25,11 +26,11 @@ RENEW_BEFORE = timedelta(days=7)
 
 def build_freshness(settings: Settings) -> dg.Definitions:
     """The checks and the job that makes them."""
-    checks = [_lists_check(), _day_check(settings)]
+    checks = [_lists_check(), build_opt_out_check(settings), _day_check(settings)]
     job = dg.define_asset_job(
         FRESHNESS_JOB,
         selection=dg.AssetSelection.checks(*checks),
-        description="Check that each list is fresh and the newest day published",
+        description="Check that lists are fresh, opt-outs in effect, the newest day published",
         executor_def=dg.in_process_executor,
     )
     return dg.Definitions(asset_checks=checks, jobs=[job])

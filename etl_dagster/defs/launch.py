@@ -110,7 +110,7 @@ class Launcher:
         self._stack.close()
 
     def load_lists(self) -> dict[str, str]:
-        """Load what waits in the list and opt-out inboxes; return failures by step.
+        """Load what waits in the inboxes and the table of opt-outs; return failures by step.
 
         In a local deployment the sample lists are put there first if the store has none.
         """
@@ -128,7 +128,7 @@ class Launcher:
         for name in sorted({file.list for file in waiting}):
             self._instance.add_dynamic_partitions(str(LISTS.name), [name])
             failures |= self._execute(LISTS_JOB, partition_key=name)[2]
-        if inbox.waiting(settings.opt_out_inbox_dir):
+        if inbox.waiting(settings.opt_out_inbox_dir) or settings.opt_outs_table:
             failures |= self._execute(OPT_OUTS_JOB)[2]
         return failures
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import Lookup
-from etl_dagster.leads.verdicts import Decision, Decisions, Verdict
+from etl_dagster.leads.verdicts import Cause, Decision, Decisions, Verdict
 from etl_dagster.warehouse.ledger import LedgerBatch
 
 SOURCE: Final = "dnc"
@@ -27,7 +27,7 @@ def ledger_batch(
         batch_id=str(uuid.uuid4()),
         phones=phones[which],
         verdicts=found.verdicts[which],
-        reasons=_reasons(found).filter(pa.array(which)),
+        reasons=reasons(found).filter(pa.array(which)),
         valid_until=found.valid_until[which],
         list_versions=found.list_versions,
         checked_at=moment,
@@ -41,15 +41,17 @@ def decision_table(phones: NDArray[np.int64], found: Lookup, decided: Decisions)
     return pa.table(
         {
             "PHONE": pa.array(phones),
-            "DNC_VERDICT": _names(Verdict, found.verdicts),
-            "DNC_REASON": _reasons(found),
+            "DNC_VERDICT": names(Verdict, found.verdicts),
+            "DNC_REASON": reasons(found),
             "LISTS": _lists(found),
-            "VERDICT": _names(Decision, decided.decisions),
+            "VERDICT": names(Decision, decided.decisions),
+            "CCC_CAUSE": names(Cause, decided.causes["ccc"]),
+            "DNC_CAUSE": names(Cause, decided.causes[SOURCE]),
         }
     )
 
 
-def _reasons(found: Lookup) -> pa.Array:
+def reasons(found: Lookup) -> pa.Array:
     """Why each phone is not CLEAR: the lists that have it, or what is unknown."""
     unknown = pa.array(found.reason_names).take(pa.array(found.reasons))
     return pc.if_else(pa.array(found.verdicts == Verdict.LISTED), _lists(found), unknown)
@@ -65,5 +67,6 @@ def _lists(found: Lookup) -> pa.Array:
     return pa.array(names, pa.string()).take(pa.array(place))
 
 
-def _names(kind: type[Verdict] | type[Decision], codes: NDArray[np.int8]) -> pa.Array:
+def names(kind: type[Verdict] | type[Decision] | type[Cause], codes: NDArray[np.int8]) -> pa.Array:
+    """The names of codes, as the tables spell them."""
     return pa.array([member.name for member in sorted(kind)]).take(pa.array(codes))

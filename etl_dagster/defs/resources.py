@@ -18,10 +18,10 @@ from filelock import FileLock
 from pydantic import Field, PrivateAttr
 
 from etl_dagster.ccc import CccConfig, CccError, CccScrubber
-from etl_dagster.dnc import DncStore, DncUsageError
+from etl_dagster.dnc import DncStore
 from etl_dagster.leads.policy import Policy
 from etl_dagster.resilience import redis_bucket
-from etl_dagster.sandbox.local import LocalWorld, is_sample
+from etl_dagster.sandbox.local import LocalWorld, refuse_sample
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
 
@@ -225,14 +225,9 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         world = self.local.world()
         if world and self.sample:
             world.load_lists(Path(self.path))
-        store = DncStore.open(
-            Path(self.path),
-            max_age_days=policy.dnc_max_age_days,
-            must_have=policy.dnc_lists,
-        )
-        if world is None and any(is_sample(found) for found in store.stats()):
-            store.close()
-            raise DncUsageError(f"{self.path} holds sample lists, which clear nobody in production")
+        store = DncStore.open_under(Path(self.path), policy)
+        if world is None:
+            refuse_sample(store)
         return store
 
     def open_for_writing(self) -> DncStore:

@@ -102,9 +102,9 @@ def retract_listed(session: Session, store: DncStore, origin: Provenance) -> tup
     Returns:
         The number of phones that are no longer CLEAR, and of leads taken back.
     """
+    phones = retraction.published_phones(session, origin.chunk, moment=datetime.now(UTC))
     moment = datetime.now(UTC)
-    phones = retraction.published_phones(session, origin.chunk, moment=moment)
-    found = store.lookup(phones)
+    found = store.lookup(phones, moment=moment)
     blocked = found.verdicts != Verdict.CLEAR
     if not blocked.any():
         return 0, 0

@@ -97,7 +97,7 @@ def _freshness_schedule() -> dg.ScheduleDefinition:
         job_name=FRESHNESS_JOB,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=(
-            "Checks every hour that each Do-Not-Call list is fresh and the newest day published;"
-            " on by default, since it only looks."
+            "Checks every hour that each Do-Not-Call list is fresh, no opt-out waits too long and"
+            " the newest day is published; on by default, since it only looks."
         ),
     )

@@ -23,8 +23,8 @@ from etl_dagster.defs.checks import (
     CheckLog,
     check_specs,
 )
-from etl_dagster.defs.dnc import take_opt_outs
 from etl_dagster.defs.lookup_rows import SOURCE, decision_table, ledger_batch
+from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -105,10 +105,11 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         rules = policy.load()
         report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
-        take_opt_outs(step, dnc_store, locks)
+        ours = warehouse.for_step(context)
+        take_opt_outs(step, dnc_store, locks, warehouse=ours, table=settings.opt_outs_table)
         with (
             _opened(dnc_store, rules, checks) as store,
-            warehouse.for_step(context).session() as session,
+            ours.session() as session,
         ):
             schema = column_schema(checks.tables(session, "dnc_filtered"))
             policies.keep_policy(session, rules, run_id=context.run.run_id)
@@ -132,6 +133,7 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                         "dagster/column_schema": schema,
                         "list_versions": scrubbed.list_versions,
                         "preview": counts_preview("list", scrubbed.lists),
+                        "why_not_callable": counts_preview("cause", scrubbed.causes),
                     },
                 )
                 step.progress(
@@ -154,12 +156,14 @@ class Scrubbed:
         numbers: counts and rates by name.
         list_versions: the lists and versions that were asked.
         lists: list name to `{"phones": the chunk's phones on it}`.
+        causes: why phones are not CALLABLE to `{"phones": how many}`; one may have several.
         not_covered: area code to the phones in it that no list covers.
     """
 
     numbers: Mapping[str, float]
     list_versions: str
     lists: Mapping[str, Mapping[str, int]]
+    causes: Mapping[str, Mapping[str, int]]
     not_covered: Mapping[int, int]
 
 
@@ -219,7 +223,7 @@ def _scrub(
         )
     started = time.perf_counter()
     with step.timed("look_up"):
-        found = store.lookup(evidence.phones, versions=evidence.list_versions)
+        found = store.lookup(evidence.phones, versions=evidence.list_versions, moment=moment)
         decided = decide(
             {
                 "ccc": evidence.ccc,
@@ -237,7 +241,6 @@ def _scrub(
             session,
             origin.chunk,
             decision_table(evidence.phones, found, decided),
-            moment=moment,
             policy_hash=policy.hash,
             run_id=origin.run_id,
         )
@@ -261,6 +264,7 @@ def _scrub(
             name: {"phones": int(np.count_nonzero(found.lists >> np.uint64(bit) & np.uint64(1)))}
             for bit, name in enumerate(found.list_names)
         },
+        causes={cause: {"phones": count} for cause, count in decided.counts().items()},
         not_covered=Counter((not_covered // NUMBERS_OF_AN_AREA).tolist()),
     )
 

@@ -26,12 +26,15 @@ from etl_dagster.defs.jobs import (
     STAGE_ASSETS,
     Job,
 )
+from etl_dagster.defs.opt_outs import FINGERPRINT
+from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
 from etl_dagster.defs.partitions import range_tags
-from etl_dagster.defs.resources import CccResource, DncStoreResource
+from etl_dagster.defs.resources import CccResource, DncStoreResource, WarehouseResource
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.retract import VERSIONS
 from etl_dagster.dnc import DncStore, inbox
 from etl_dagster.settings import Settings
+from etl_dagster.warehouse.opt_outs import read_opt_outs
 
 INBOX_SECONDS: Final = 15
 """How often the inboxes and the store are looked into."""
@@ -47,6 +50,7 @@ def build_sensors(settings: Settings, jobs: Mapping[str, Job]) -> list[dg.Sensor
         _report_sensor(jobs[REPORT_JOB]),
         _lists_sensor(settings.dnc_inbox_dir, jobs[LISTS_JOB]),
         _opt_outs_sensor(settings.opt_out_inbox_dir, jobs[OPT_OUTS_JOB]),
+        *_opt_outs_table_sensors(settings, jobs[OPT_OUTS_JOB]),
         _retraction_sensor(jobs[RETRACT_JOB]),
         _left_over_sensor(
             jobs[DAY_JOB],
@@ -127,6 +131,32 @@ def _opt_outs_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
         return dg.SkipReason(f"nothing in {folder}")
 
     return opt_out_inbox
+
+
+def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefinition]:
+    """The sensor of the table of opt-outs, where there is such a table."""
+    table = settings.opt_outs_table
+    if table is None:
+        return []
+
+    @dg.sensor(
+        job=job,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=int(settings.opt_outs_minutes * 60),
+        description=f"Records opt-outs when the table `{table}` has changed",
+    )
+    def opt_outs_table(
+        context: dg.SensorEvaluationContext, warehouse: WarehouseResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        with warehouse.open(sensor="opt_outs_table").session() as session:
+            found = read_opt_outs(session, table).fingerprint
+        event = context.instance.get_latest_materialization_event(dg.AssetKey(OPT_OUTS))
+        done = event.asset_materialization if event else None
+        if done and FINGERPRINT in done.metadata and done.metadata[FINGERPRINT].value == found:
+            return dg.SkipReason(f"nothing new in {table}")
+        return dg.RunRequest(run_key=_once(found))
+
+    return [opt_outs_table]
 
 
 def _retraction_sensor(job: Job) -> dg.SensorDefinition:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -16,7 +16,10 @@ from etl_dagster.dnc.moments import parse_moment
 from etl_dagster.dnc.records import KINDS
 from etl_dagster.dnc.store import DncStore
 from etl_dagster.dnc.writer import ALLOWANCES
+from etl_dagster.leads.policy import Policy, PolicyError
 
+BUILT_IN_POLICY: Final = "built-in"
+"""In place of a file: the policy that comes with the project."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -79,7 +82,16 @@ max_age_option = click.option(
     "--max-age-days",
     type=click.IntRange(min=1),
     envvar="DNC_MAX_AGE_DAYS",
-    help="Take lists older than this as stale, even if their own limit is higher.",
+    help="Take lists older than this as stale: shortens the policy's days, never lengthens them.",
+)
+policy_option = click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    envvar="ETL_POLICY_FILE",
+    default=BUILT_IN_POLICY,
+    show_default=True,
+    help="Judge by this policy file [env: ETL_POLICY_FILE].",
 )
 kind_option = click.option(
     "--kind", type=click.Choice(KINDS), help="What the list is, when it is new."
@@ -87,6 +99,19 @@ kind_option = click.option(
 files_argument = click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
+
+
+def policy_in_force(file: Path, max_age_days: int | None) -> Policy:
+    """Read the policy that the pipeline would apply with these settings.
+
+    Raises:
+        DncUsageError: the file does not say what a policy must.
+    """
+    try:
+        policy = Policy.load(None if str(file) == BUILT_IN_POLICY else file)
+    except PolicyError as error:
+        raise DncUsageError(str(error)) from error
+    return policy.with_limits(dnc_max_age_days=max_age_days)
 
 
 def allow_options(*names: str) -> Callable[[Command], Command]:

@@ -1,11 +1,14 @@
 """Commands of `etl-dagster dnc` that only read the store.
 
 Belongs here: check, explain, stats, verify, export. Does not: printing tables (terminal.py).
+`check` and `explain` judge as the pipeline does: by the policy in force, and not at all by sample
+lists in production.
 """
 
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -22,6 +25,8 @@ from etl_dagster.dnc.cli_options import (
     list_option,
     max_age_option,
     past_option,
+    policy_in_force,
+    policy_option,
     store_option,
 )
 from etl_dagster.dnc.errors import DncUsageError
@@ -29,6 +34,7 @@ from etl_dagster.dnc.formats import LOWEST
 from etl_dagster.dnc.lookup import Lookup
 from etl_dagster.dnc.phones_text import read_phones
 from etl_dagster.dnc.store import DncStore
+from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 
 FAILED_ON: Final = 3
@@ -58,9 +64,16 @@ def _verdict_names(ctx: click.Context, param: click.Parameter, value: str) -> fr
     callback=_verdict_names,
     help=f"Exit with status {FAILED_ON} if any phone is one of these (listed,unknown).",
 )
+@policy_option
 @max_age_option
 @store_option
-def check(store: Path, phones: tuple[str, ...], **options: Any) -> None:
+def check(
+    store: Path,
+    phones: tuple[str, ...],
+    policy_file: Path,
+    max_age_days: int | None,
+    **options: Any,
+) -> None:
     """Say of PHONES, a file or a pipe (-): phone, verdict, lists, reason."""
     file: IO[str] | None = options["file"]
     if bool(phones) == bool(file):
@@ -68,7 +81,7 @@ def check(store: Path, phones: tuple[str, ...], **options: Any) -> None:
     lines: Iterable[str] = (file or sys.stdin) if file or phones == ("-",) else phones
     texts = (text for line in lines if (text := line.strip()))
     seen: set[str] = set()
-    with DncStore.open(store, max_age_days=options["max_age_days"]) as dnc_store:
+    with _judge(store, policy_in_force(policy_file, max_age_days)) as dnc_store:
         if options["form"] == "csv":
             click.echo("phone,verdict,lists,reason")
         while batch := list(islice(texts, BATCH)):
@@ -84,27 +97,43 @@ def check(store: Path, phones: tuple[str, ...], **options: Any) -> None:
 @click.argument("phone")
 @past_option
 @json_option
+@policy_option
 @max_age_option
 @store_option
-def explain(
-    store: Path, phone: str, as_of: datetime | None, max_age_days: int | None, *, as_json: bool
+def explain(  # noqa: PLR0913  one option each
+    store: Path,
+    phone: str,
+    as_of: datetime | None,
+    policy_file: Path,
+    max_age_days: int | None,
+    *,
+    as_json: bool,
 ) -> None:
-    """Say why PHONE is answered as it is: list, version, file, dates."""
+    """Say why PHONE is answered as it is: policy, list, version, file, dates."""
     number = int(read_phones([phone])[0])
     if number < LOWEST:
         raise DncUsageError("that is not a phone: expected ten digits")
-    with DncStore.open(store, max_age_days=max_age_days) as dnc_store:
-        terminal.print_explanation(dnc_store.explain(number, as_of), as_json=as_json)
+    policy = policy_in_force(policy_file, max_age_days)
+    with _judge(store, policy) as dnc_store:
+        terminal.print_explanation(
+            dnc_store.explain(number, as_of),
+            file=str(policy_file),
+            policy=policy,
+            as_json=as_json,
+        )
 
 
 @click.command()
 @click.option("--list", "name", help="Show the versions of this list instead.")
 @json_option
+@policy_option
 @max_age_option
 @store_option
-def stats(store: Path, name: str | None, max_age_days: int | None, *, as_json: bool) -> None:
+def stats(
+    store: Path, name: str | None, policy_file: Path, max_age_days: int | None, *, as_json: bool
+) -> None:
     """Show every list: numbers, area codes, age, freshness left, size, versions."""
-    with DncStore.open(store, max_age_days=max_age_days) as dnc_store:
+    with DncStore.open_under(store, policy_in_force(policy_file, max_age_days)) as dnc_store:
         if name is not None:
             terminal.print_history(dnc_store.history(name), as_json=as_json)
             return
@@ -148,6 +177,20 @@ def export(store: Path, name: str, as_of: datetime | None, output: Path | None, 
         with draft.open("wb") as file:
             file.writelines(pieces)
         draft.replace(output)
+
+
+def _judge(path: Path, policy: Policy) -> DncStore:
+    """Open the store for verdicts, as the pipeline does.
+
+    Raises:
+        DncUsageError: it holds sample lists, in production.
+    """
+    store = DncStore.open_under(path, policy)
+    if os.environ.get("ETL_DEPLOYMENT") == "production":
+        from etl_dagster.sandbox.local import refuse_sample  # noqa: PLC0415  a second
+
+        refuse_sample(store)
+    return store
 
 
 def _rows(texts: list[str], answer: Lookup) -> Iterator[tuple[str, str, tuple[str, ...], str]]:

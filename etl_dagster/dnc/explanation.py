@@ -5,7 +5,7 @@ Belongs here: gathering the evidence for one phone. Does not: the verdict (looku
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,7 +14,7 @@ import numpy as np
 
 from etl_dagster.dnc import pages, requests
 from etl_dagster.dnc.catalog import Catalog
-from etl_dagster.dnc.lookup import Lookup, Moment, fresh_until
+from etl_dagster.dnc.lookup import Lookup, Moment, fresh_until, missing
 from etl_dagster.dnc.moments import from_micros
 from etl_dagster.dnc.records import Version, tip
 from etl_dagster.dnc.segments import Segments
@@ -68,6 +68,7 @@ class Explanation:
         valid_until: until when the verdict holds.
         list_versions: the versions asked.
         lists: what each list says.
+        missing: lists that must be there and are not, or are empty, so that nobody is clear.
     """
 
     verdict: str
@@ -75,6 +76,7 @@ class Explanation:
     valid_until: datetime | None
     list_versions: str
     lists: tuple[ListEvidence, ...]
+    missing: tuple[str, ...]
 
 
 def explain(  # noqa: PLR0913 - all are needed
@@ -86,6 +88,7 @@ def explain(  # noqa: PLR0913 - all are needed
     *,
     as_of: int | None,
     max_age_days: int | None,
+    must_have: Collection[str],
     verdict: str,
 ) -> Explanation:
     """Say what each list's answer for a phone rests on; `answer` is the look-up of that phone."""
@@ -132,6 +135,7 @@ def explain(  # noqa: PLR0913 - all are needed
         valid_until=None if np.isnat(answer.valid_until[0]) else from_micros(int(end)),
         list_versions=answer.list_versions,
         lists=tuple(evidence),
+        missing=missing(moments, must_have),
     )
 
 

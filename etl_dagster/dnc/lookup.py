@@ -201,16 +201,24 @@ def _areas(
             reason[moment.state["tip"] == 0] = _NOT_COVERED
     if not any(
         moment.info.kind == "national" and bool(moment.state["tip"].any()) for moment in moments
-    ) or not all(name in lists and _is_loaded(lists[name]) for name in must_have):
+    ) or missing(lists, must_have):
         reason[:] = _NO_LIST
     until[reason != 0] = _NAT
     until[until == _NEVER] = _NAT
     return reason, until
 
 
-def _is_loaded(moment: Moment) -> bool:
-    """Whether a list speaks of anybody; opt-outs do, also where there are none yet."""
-    return moment.info.kind == "internal" or bool(moment.state["tip"].any())
+def missing(lists: Mapping[str, Moment], must_have: Collection[str]) -> tuple[str, ...]:
+    """Name the lists that must be there and are not, or are empty.
+
+    Opt-outs are there, also where there are none yet.
+    """
+    return tuple(
+        name
+        for name in sorted(must_have)
+        if name not in lists
+        or not (lists[name].info.kind == "internal" or lists[name].state["tip"].any())
+    )
 
 
 def fresh_until(

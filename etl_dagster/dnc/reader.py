@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc import checks, explanation, reports, requests
+from etl_dagster.dnc import checks, explanation, repetition, reports, requests
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncHistoryError, DncUsageError
 from etl_dagster.dnc.lookup import Lookup, Moment, look_up
@@ -64,6 +64,7 @@ class DncReader:
         as_of: datetime | None = None,
         *,
         versions: str | Mapping[str, int] | None = None,
+        moment: datetime | None = None,
     ) -> Lookup:
         """Ask every list about many phones at once.
 
@@ -74,6 +75,7 @@ class DncReader:
                 received, freshness as it was then. None: now.
             versions: use no version above these (`Lookup.list_versions`): with the moment of an
                 earlier look-up as `as_of`, that look-up is repeated, whatever was loaded since.
+            moment: judge freshness at this moment, which `repeat` is then given. None: `as_of`.
 
         Raises:
             DncCorruptError: what the answer rests on is damaged.
@@ -83,7 +85,32 @@ class DncReader:
         if numbers.ndim != 1 or (numbers.size and numbers.dtype != np.int64):
             raise DncUsageError("phones must be a one-dimensional int64 array")
         with self._readers.take() as (connection, catalog):
-            return self._look_up(connection, catalog, numbers, as_of, versions)
+            past = None if as_of is None else micros(as_of)
+            lists = self._moments(connection, catalog, past, versions)
+            return self._look_up(connection, numbers, lists, moment or as_of or self._clock())
+
+    def repeat(
+        self, phones: NDArray[np.int64], versions: str, moment: datetime
+    ) -> tuple[Lookup, list[str]]:
+        """Answer as a look-up did: with its lists, opt-outs and freshness, whatever came since.
+
+        Args:
+            phones: as in `lookup`.
+            versions: what the look-up named (`Lookup.list_versions`).
+            moment: when it was made.
+
+        Returns:
+            The answer; and versions that the store had at the moment, newer than those named.
+
+        Raises:
+            DncCorruptError: what the answer rests on is damaged.
+            DncHistoryError: the store cannot tell: versions are gone, or not of that time.
+        """
+        then = micros(moment)
+        with self._readers.take() as (connection, catalog):
+            lists = repetition.moments_then(catalog, versions, then)
+            answer = self._look_up(connection, phones, lists, moment)
+            return answer, repetition.passed_over(catalog, versions, then)
 
     def check_phones_batch(self, phones: Iterable[str]) -> set[str]:
         """Return the phones that must not be called: LISTED or UNKNOWN, as they were given.
@@ -114,16 +141,18 @@ class DncReader:
         """
         asked = np.array([phone], dtype=np.int64)
         with self._readers.take() as (connection, catalog):
-            answer = self._look_up(connection, catalog, asked, as_of, versions)
-            moment = None if as_of is None else micros(as_of)
+            past = None if as_of is None else micros(as_of)
+            lists = self._moments(connection, catalog, past, versions)
+            answer = self._look_up(connection, asked, lists, as_of or self._clock())
             return explanation.explain(
                 connection,
                 catalog,
-                self._moments(connection, catalog, moment, versions),
+                lists,
                 phone,
                 answer,
-                as_of=moment,
+                as_of=past,
                 max_age_days=self._max_age_days,
+                must_have=self._must_have,
                 verdict=Verdict(int(answer.verdicts[0])).name.lower(),
             )
 
@@ -173,17 +202,15 @@ class DncReader:
     def _look_up(
         self,
         connection: sqlite3.Connection,
-        catalog: Catalog,
         phones: NDArray[np.int64],
-        as_of: datetime | None,
-        versions: str | Mapping[str, int] | None,
+        lists: Mapping[str, Moment],
+        now: datetime,
     ) -> Lookup:
-        moment = None if as_of is None else micros(as_of)
         return look_up(
             phones,
-            lists=self._moments(connection, catalog, moment, versions),
+            lists=lists,
             segments=Segments(connection),
-            now=micros(self._clock()) if moment is None else moment,
+            now=micros(now),
             max_age_days=self._max_age_days,
             must_have=self._must_have,
         )

@@ -12,7 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Unpack
 
-from etl_dagster.dnc import opt_outs, requests, schema
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.dnc import opt_out_rows, opt_outs, requests, schema
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lists import INTERNAL
 from etl_dagster.dnc.reader import DncReader
@@ -34,6 +37,15 @@ class DncRecorder(DncReader):
         super().__init__(path, max_age_days=max_age_days, must_have=must_have, clock=clock)
         self.read_only = read_only
         self._write_lock = threading.Lock()
+
+    def requests(self, name: str = INTERNAL) -> list[requests.Request]:
+        """All requests of an internal list, as written down; none where there is no such list."""
+        with self._readers.take() as (connection, catalog):
+            info = catalog.lists.get(name)
+            if info is None or not info.version:
+                return []
+            expected = catalog.versions(info)[-1].requests
+            return list(requests.of_list(connection, info.id, info.version, expected))
 
     def opt_out(
         self,
@@ -83,6 +95,30 @@ class DncRecorder(DncReader):
                 read=read,
                 allow=allow,
             )
+
+    def opt_out_rows(
+        self,
+        phones: NDArray[np.int64],
+        moments: NDArray[np.datetime64],
+        *,
+        table: str,
+        name: str = INTERNAL,
+    ) -> int:
+        """Record the requests of a table that are not on record; return how many there were.
+
+        Args:
+            phones: ten digits each, shape (n,).
+            moments: when each asked, datetime64[us] in UTC, NaT where that is not known.
+            table: where they come from: the requests' source.
+            name: the internal list.
+        """
+        asked = opt_out_rows.new_requests(
+            self.requests(name), phones, moments, table=table, now=self._clock()
+        )
+        if asked:
+            with self._writer() as connection:
+                opt_outs.record(connection, name, asked, action=requests.OPT_OUT, clock=self._clock)
+        return len(asked)
 
     def remove_opt_out(
         self, phones: Iterable[str | int], *, reason: str, by: str, name: str = INTERNAL

@@ -21,6 +21,7 @@ from etl_dagster.dnc.recorder import DncRecorder
 from etl_dagster.dnc.segments import Segments
 from etl_dagster.dnc.sources import Progress
 from etl_dagster.dnc.writer import LoadResult
+from etl_dagster.leads.policy import Policy
 
 PathLike = str | Path
 Clock = Callable[[], datetime]
@@ -78,6 +79,19 @@ class DncStore(DncRecorder):
             store.close()
             raise
         return store
+
+    @classmethod
+    def open_under(cls, path: PathLike, policy: Policy, *, clock: Clock = utc_now) -> Self:
+        """Open a store for look-ups as a scrub policy wants them; as `open`.
+
+        Whoever asks so gets the verdicts of the pipeline, which asks so, too.
+        """
+        return cls.open(
+            path,
+            max_age_days=policy.dnc_max_age_days,
+            must_have=policy.dnc_lists,
+            clock=clock,
+        )
 
     @classmethod
     def create(

@@ -27,6 +27,7 @@ from etl_dagster.dnc.explanation import Explanation
 from etl_dagster.dnc.reports import ListStats, VersionRecord
 from etl_dagster.dnc.sources import Progress as Told
 from etl_dagster.dnc.writer import LoadResult
+from etl_dagster.leads.policy import Policy
 
 
 @contextmanager
@@ -132,15 +133,21 @@ def print_history(history: Sequence[VersionRecord], *, as_json: bool) -> None:
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
-def print_explanation(explanation: Explanation, *, as_json: bool) -> None:
-    """Say what a verdict rests on, list by list."""
+def print_explanation(
+    explanation: Explanation, *, file: str, policy: Policy, as_json: bool
+) -> None:
+    """Say what a verdict rests on: the policy of this file, then list by list."""
     if as_json:
-        click.echo(json.dumps(asdict(explanation), default=_iso, indent=2))
+        rules = {"file": file, "max_age_days": policy.dnc_max_age_days, "lists": policy.dnc_lists}
+        click.echo(json.dumps({**asdict(explanation), "policy": rules}, default=_iso, indent=2))
         return
     click.echo(f"verdict: {explanation.verdict}{_after(': ', explanation.reason)}")
     if explanation.valid_until:
         click.echo(f"valid until: {explanation.valid_until:%Y-%m-%d %H:%M} UTC")
     click.echo(f"versions: {explanation.list_versions}")
+    click.echo(f"policy: {file}, lists at most {policy.dnc_max_age_days} days old")
+    for name in explanation.missing:
+        click.echo(f"- {name}: not loaded, and the policy lets nobody be clear without it")
     for one in explanation.lists:
         click.echo(
             f"- {one.list} ({one.kind}): "

@@ -16,6 +16,8 @@ from etl_dagster.leads.hours import Hours
 from etl_dagster.leads.policy_text import TextError, read_text
 
 BUILT_IN: Final = "the built-in policy"
+MOST_BYTES: Final = 65_536
+"""What is longer is no policy file."""
 
 
 class PolicyError(ValueError):
@@ -53,14 +55,23 @@ class Policy:
             PolicyError: the file is missing, is not TOML, or says something a policy cannot.
         """
         name = str(path) if path else BUILT_IN
+        built_in = resources.files(__package__).joinpath("policy.toml")
         try:
-            text = (
-                path.read_text("utf-8")
-                if path
-                else resources.files(__package__).joinpath("policy.toml").read_text("utf-8")
-            )
+            content = path.read_bytes() if path else built_in.read_bytes()
         except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
             raise PolicyError(f"policy {name}: cannot be read: {error}") from error
+        if len(content) > MOST_BYTES:
+            raise PolicyError(
+                f"policy {name}: expected at most {MOST_BYTES:,} bytes of TOML, found"
+                f" {len(content):,}: this is some other file"
+            )
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            raise PolicyError(
+                f"policy {name}, line {line}: cannot be read: {error}; save the file as UTF-8"
+            ) from error
         return cls.from_text(text, name=name)
 
     @classmethod

@@ -17,7 +17,7 @@ from etl_dagster.leads.hours import (
     parse_window,
     within,
 )
-from etl_dagster.leads.toml_lines import find_line
+from etl_dagster.leads.toml_lines import find_fault, find_line
 
 SOURCES: Final = ("ccc", "dnc")
 """Every source of evidence; a policy may require some or all of them."""
@@ -29,6 +29,8 @@ EVERYWHERE: Final = "everywhere"
 _LIST_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 """As the Do-Not-Call store names its lists."""
 _SHOWN: Final = 60
+_MOST_PROBLEMS: Final = 50
+"""Told of one text."""
 
 
 class Said(TypedDict):
@@ -62,7 +64,7 @@ def read_text(text: str) -> Said:
     try:
         given = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # numbers of 5,000 digits are no TOMLDecodeError
-        raise TextError([(None, f"not TOML: {error}")]) from error
+        raise TextError([(find_fault(text, error), f"not TOML: {error}")]) from error
     reader = _Reader(text)
     said = reader.read(given)
     if reader.problems:
@@ -95,7 +97,12 @@ class _Reader:
         )
 
     def _wrong(self, path: tuple[str, ...], says: str) -> None:
-        """Note a problem of a key, at its line or, where it is missing, its table's."""
+        """Note a problem of a key, at its line or, where it is missing, its table's.
+
+        Of very many the first are enough.
+        """
+        if len(self.problems) == _MOST_PROBLEMS:
+            return
         line = next(
             (
                 found
@@ -104,7 +111,7 @@ class _Reader:
             ),
             None,
         )
-        self.problems.append((line, f"{'.'.join(path)}: {says}"))
+        self.problems.append((line, f"{_printable('.'.join(path))}: {says}"))
 
     def _known(
         self, table: Mapping[str, object], path: tuple[str, ...], known: Collection[str]
@@ -221,6 +228,14 @@ def _shown(value: object) -> str:
     """A value as a message quotes it."""
     if value is None:
         return "nothing"
-    text = f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
-    text = text.lower() if isinstance(value, bool) else text
+    try:
+        text = f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
+    except (ValueError, RecursionError):  # of numbers with 5,000 digits, of very deep lists
+        return "something too long to show"
+    text = _printable(text.lower() if isinstance(value, bool) else text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _printable(text: str) -> str:
+    """A text on one line, with whatever a terminal would not show, or would obey, written out."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

@@ -17,6 +17,10 @@ _ADVICE: Final[Mapping[str, str]] = {
     "not_checked": f"No source was asked: {AGAIN}.",
     "ccc:not_checked": f"CCC was not asked: {AGAIN}.",
     "ccc:expired": f"The answer ran out before the decision: {AGAIN}.",
+    "dnc:expired": (
+        "A list grew too old at the moment of the decision: load a newer one, then run the day"
+        " again."
+    ),
     "ccc:breaker_open": (
         f"CCC kept failing, so the circuit was opened to spare it: when it is well, {AGAIN}."
     ),

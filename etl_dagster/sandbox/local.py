@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from filelock import FileLock
 
-from etl_dagster.dnc import DncStore, ListStats
+from etl_dagster.dnc import DncStore, DncUsageError, ListStats
 from etl_dagster.sandbox import data
 from etl_dagster.sandbox.ccc import SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.lists import INTERNAL, SampleList, write_dnc_lists
@@ -148,6 +148,17 @@ class LocalWorld:
 def is_sample(stats: ListStats) -> bool:
     """Whether a list of a store was loaded from the sample."""
     return SAMPLE_MARK in stats.source
+
+
+def refuse_sample(store: DncStore) -> None:
+    """See that a store is no sample's.
+
+    Raises:
+        DncUsageError: it holds sample lists; it is closed.
+    """
+    if any(is_sample(found) for found in store.stats()):
+        store.close()
+        raise DncUsageError(f"{store.path} holds sample lists, which clear nobody in production")
 
 
 def _today() -> date:

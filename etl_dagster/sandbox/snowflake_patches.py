@@ -44,6 +44,7 @@ def apply(*, without: Collection[str] = ()) -> None:
         KeyError: ``without`` names a repair that does not exist.
     """
     wanted = REPAIRS | snowflake_sessions.REPAIRS | snowflake_protocol.REPAIRS
+    wanted |= snowflake_protocol.SHORT_CUTS
     for name in without:
         del wanted[name]
     for repair in wanted.values():

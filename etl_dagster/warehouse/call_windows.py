@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, Self
 
-from etl_dagster.calling import CallWindow, Place, Rule, day_window
+from etl_dagster.calling import CallWindow, Place, Rule, day_window, joint
 from etl_dagster.calling.places import ADDRESSES, AREA_CODES
 from etl_dagster.leads.hours import Hours
 from etl_dagster.warehouse.session import Session
@@ -51,6 +51,11 @@ class CallWindows:
         """The rows for the calls of these days."""
         areas, addresses = _rules(hours, AREA_CODES), _rules(hours, ADDRESSES)
         pairs = [(a, p) for a in set(addresses.values()) for p in set(areas.values())]
+        named = {rule: str(rule) for pair in pairs for rule in pair}
+        alike: dict[Rule, list[tuple[str, str]]] = {}  # pairs have far fewer rules in common
+        for address, area in pairs:
+            if (rule := joint(address, area)) is not None:
+                alike.setdefault(rule, []).append((named[address], named[area]))
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         return cls(
             places=sorted(
@@ -60,10 +65,11 @@ class CallWindows:
             ),
             windows=sorted(
                 (
-                    (day, str(address), str(area), window)
+                    (day, address, area, window)
                     for day in days
-                    for address, area in pairs
-                    if (window := day_window(day, address, area)) is not None
+                    for rule, names in alike.items()
+                    if (window := day_window(day, rule)) is not None
+                    for address, area in names
                 ),
                 key=lambda row: row[:3],
             ),

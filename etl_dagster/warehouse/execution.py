@@ -48,6 +48,7 @@ class Session:
         self._tag = query_tag
         self._in_transaction = False
         self._staged: list[str] = []
+        self._columns: dict[str, frozenset[str]] = {}
         #: Set once the connection must not be used again.
         self.broken = False
 
@@ -70,24 +71,29 @@ class Session:
         """
         found = self.rows(sql, params)
         if len(found) > 1:
-            raise WarehouseMisuseError(
-                f"{statements.name_of(sql)}: {len(found)} rows, expected one"
-            )
+            name = statements.name_of(sql)
+            raise WarehouseMisuseError(f"{name}: {len(found)} rows, expected one")
         return found[0] if found else None
 
     def scalar(self, sql: str, params: Params = None) -> Any:
         """Run a query and return the only value of its only row, or None if it has no row."""
         row = self.row(sql, params)
         if row is not None and len(row) != 1:
-            raise WarehouseMisuseError(
-                f"{statements.name_of(sql)}: {len(row)} columns, expected one"
-            )
+            name = statements.name_of(sql)
+            raise WarehouseMisuseError(f"{name}: {len(row)} columns, expected one")
         return None if row is None else row[0]
 
     def describe(self, sql: str) -> list[Column]:
         """Return a query's columns without running it."""
         cursor = self._execute(sql, None, describe_only=True)
         return [results.column(c) for c in cursor.description]
+
+    def columns_of(self, table: str) -> frozenset[str]:
+        """Return the upper-case names of a table's columns; asked once, until DDL of ours runs."""
+        if table not in self._columns:
+            described = self.describe(f"SELECT * FROM {table}")  # noqa: S608 - a name, not a value
+            self._columns[table] = frozenset(column.name.upper() for column in described)
+        return self._columns[table]
 
     def arrow(self, sql: str, params: Params = None) -> "Iterator[pa.RecordBatch]":
         """Run a query and yield its rows batch by batch, never holding all of them.
@@ -137,9 +143,7 @@ class Session:
             WarehouseMisuseError: One is open already.
         """
         if self._in_transaction:
-            raise WarehouseMisuseError(
-                "a transaction is open already; they do not nest in Snowflake"
-            )
+            raise WarehouseMisuseError("a transaction is open; they do not nest in Snowflake")
         self._in_transaction = True
         try:
             self._execute("BEGIN", None, internal=True)
@@ -190,12 +194,12 @@ class Session:
         name = statements.name_of(sql)
         if not internal:
             self._check(sql, name)
+            if statements.commits(sql):
+                self._columns.clear()
         bound = parameters.bound(name, params)
         cursor = self._connection.cursor()
         request = uuid.uuid4()
-        options: dict[str, Any] = {
-            "_statement_params": {"requestId": str(request)},
-        }
+        options: dict[str, Any] = {"_statement_params": {"requestId": str(request)}}
         if self._tag:
             options["_statement_params"]["QUERY_TAG"] = self._tag
         if describe_only:
@@ -223,9 +227,7 @@ class Session:
         cancel: Callable[[], None] = lambda: None,
     ) -> Result:
         if self.broken:
-            raise WarehouseUnreachableError(
-                "this session's connection was lost; borrow a new session"
-            )
+            raise WarehouseUnreachableError("this session's connection was lost; borrow a new one")
         ended = False
 
         def call() -> Result:

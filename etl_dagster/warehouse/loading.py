@@ -39,8 +39,7 @@ def load(session: "Session", table: str, data: "pa.Table") -> int:
     named = _TABLE.fullmatch(table)
     if named is None:
         raise WarehouseMisuseError(f"not the plain name of a table: {table!r}")
-    columns = session.describe(f"SELECT * FROM {table}")  # noqa: S608 - checked above
-    known = {column.name.upper() for column in columns}
+    known = session.columns_of(table)
     unknown = [name for name in data.column_names if name.upper() not in known]
     if unknown:  # COPY would leave them out without a word
         raise WarehouseMisuseError(f"{table} has no column {', '.join(unknown)}; nothing is loaded")

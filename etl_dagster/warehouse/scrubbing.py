@@ -153,12 +153,11 @@ def read_evidence(
     )
 
 
-def write_dnc_filtered(  # noqa: PLR0913  each is part of the rows
+def write_dnc_filtered(
     session: Session,
     chunk: Chunk,
     decisions: pa.Table,
     *,
-    moment: datetime,
     policy_hash: str,
     run_id: str,
 ) -> dict[str, int]:
@@ -167,8 +166,8 @@ def write_dnc_filtered(  # noqa: PLR0913  each is part of the rows
     Args:
         session: the session in which `gather_evidence` ran.
         chunk: the chunk.
-        decisions: one row a phone: PHONE, DNC_VERDICT, DNC_REASON, LISTS, VERDICT.
-        moment: the moment of the decision, aware.
+        decisions: one row a phone: PHONE, DNC_VERDICT, DNC_REASON, LISTS, VERDICT, and what of it
+            each source is the cause of: CCC_CAUSE, DNC_CAUSE.
         policy_hash: the policy that was applied.
         run_id: the run that writes.
 
@@ -179,7 +178,6 @@ def write_dnc_filtered(  # noqa: PLR0913  each is part of the rows
     session.load("CHUNK_DECISIONS", decisions)
     values = {
         **chunk.values,
-        "moment": moment,
         "policy_hash": policy_hash,
         "run_id": run_id,
     }

@@ -1,5 +1,6 @@
 """A day of the sample from end to end, against an oracle that sees everything."""
 
+import csv
 import hashlib
 import re
 from collections import Counter, defaultdict
@@ -7,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import dagster as dg
 import pytest
+from click.testing import CliRunner
 
 from etl_dagster.calling import UnplacedError, call_window, of_address, of_phone
+from etl_dagster.cli import main
 from etl_dagster.leads.phones import parse_phone
 from etl_dagster.leads.policy import Policy
 from etl_dagster.sandbox.ccc import is_litigator
@@ -220,6 +224,43 @@ def test_the_funnel_counts_distinct_phones_by_verdict_and_list(
     assert day.lists == listed
     unknown = sum(counts["UNKNOWN"] for counts in expected.values())
     assert day.reasons == {"dnc:not_covered": unknown}
+
+
+def test_each_chunk_tells_why_its_phones_are_not_callable(sample: Line) -> None:
+    key = dg.AssetKey("dnc_filtered")
+    events = sample.instance.fetch_materializations(key, limit=100).records
+    assert len({event.partition_key for event in events}) == 4
+    for event in events:
+        found = event.asset_materialization
+        assert found is not None
+        numbers = {name: value.value for name, value in found.metadata.items()}
+        rows = re.findall(r"\| (\S+:\S+) \| ([\d,]+) \|", numbers["why_not_callable"])
+        causes = {cause: int(count.replace(",", "")) for cause, count in rows}
+        assert set(causes) == {"ccc:listed", "dnc:listed", "dnc:unknown"}
+        assert causes["dnc:listed"] == numbers["phones_dnc_listed"]
+        assert causes["dnc:unknown"] == numbers["phones_unknown"]
+        blocked = numbers["phones_blocked"]
+        assert max(causes["ccc:listed"], causes["dnc:listed"]) < blocked
+        assert blocked <= causes["ccc:listed"] + causes["dnc:listed"]
+
+
+def test_the_command_line_says_of_every_phone_what_the_run_said(sample: Line) -> None:
+    said = {
+        row["PHONE"]: row["VERDICT"].lower()
+        for row in sample.rows(
+            "SELECT TO_VARCHAR(phone) AS phone, verdict FROM PHONE_VERDICTS WHERE source = 'dnc'"
+        )
+    }
+    answer = CliRunner().invoke(
+        main,
+        ["dnc", "check", "-"],
+        input="\n".join(said),
+        env={**sample.environment, "ETL_POLICY_FILE": None, "DNC_DB_PATH": None},
+    )
+    assert answer.exit_code == 0, answer.output
+    told = {row["phone"]: row["verdict"] for row in csv.DictReader(answer.stdout.splitlines())}
+    assert told == said
+    assert set(said.values()) == {"clear", "listed", "unknown"}
 
 
 def test_zips_are_five_digits_and_attributes_keep_the_other_columns(leads: list[Row]) -> None:

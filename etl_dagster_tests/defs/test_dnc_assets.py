@@ -1,6 +1,8 @@
 """List and opt-out files from the inboxes into the store, through Dagster."""
 
 import os
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -9,6 +11,8 @@ from etl_dagster.defs.dnc import LISTS
 from etl_dagster.dnc import DncStore
 from etl_dagster_tests.defs.line import AREA, CLEAN, DAY, EARLIER, TODAY, Line, person
 from etl_dagster_tests.defs.test_reruns import assert_chains_are_whole
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
 def put(folder: Path, name: str, phones: list[int | str]) -> Path:
@@ -21,9 +25,10 @@ def put(folder: Path, name: str, phones: list[int | str]) -> Path:
 
 def requested(line: Line, sensor: str) -> list[dg.RunRequest]:
     defs = line.defs()
-    store = {"dnc_store": (defs.resources or {})["dnc_store"]}
-    with dg.build_sensor_context(instance=line.instance, resources=store) as context:
-        answer = defs.resolve_sensor_def(sensor)(context)
+    asked_for = defs.resolve_sensor_def(sensor)
+    parts = {name: (defs.resources or {})[name] for name in asked_for.required_resource_keys}
+    with dg.build_sensor_context(instance=line.instance, resources=parts) as context:
+        answer = asked_for(context)
     if isinstance(answer, dg.SensorResult):
         return list(answer.run_requests or [])
     return [answer] if isinstance(answer, dg.RunRequest) else []
@@ -137,3 +142,67 @@ def test_opt_outs_that_arrive_act_on_the_next_run(one_chunk: Line) -> None:
     assert line.run().success
     assert line.callable_phones() == set()
     assert line.count("CALLABLE_NOW") == 0
+
+
+def opt_outs(line: Line, *rows: tuple[object, object]) -> None:
+    """Make the company's own table of opt-outs."""
+    with line.session() as session:
+        session.execute("CREATE OR REPLACE TABLE OPT_OUTS (phone VARCHAR, requested_at TIMESTAMP)")
+        for phone, at in rows:
+            session.execute(
+                "INSERT INTO OPT_OUTS VALUES (%(phone)s, %(at)s)", {"phone": phone, "at": at}
+            )
+
+
+def test_a_row_in_the_table_of_opt_outs_takes_published_leads_back(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="OPT_OUTS")
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[1], CLEAN[2]), person(3, CLEAN[3])])
+    opt_outs(line, (str(CLEAN[3]), NOON))
+    assert line.run().success  # which hears of the row by itself
+    assert line.callable_phones() == {CLEAN[1], CLEAN[2]}
+    assert len(requested(line, "opt_outs_table")) == 1
+    assert line.run(job="load_opt_outs", tags={}).success
+    assert requested(line, "opt_outs_table") == []
+
+    opt_outs(line, (str(CLEAN[3]), NOON), (f"({AREA}) {str(CLEAN[1])[3:]}", NOON))
+    assert len(requested(line, "opt_outs_table")) == 1
+    assert line.run(job="load_opt_outs", tags={}).success
+    assert len(requested(line, "dnc_changes")) == 1
+    assert line.run(job="retract_listed", tags={}).success
+    assert line.callable_phones() == {CLEAN[2]}
+    assert requested(line, "opt_outs_table") == requested(line, "dnc_changes") == []
+    with DncStore.open(line.settings.dnc_store) as store:
+        (told,) = store.explain(CLEAN[1]).lists[-2].requests
+    assert (told["source"], told["received"]) == ("OPT_OUTS", NOON.isoformat())
+
+
+def test_unreadable_rows_of_the_table_are_told_and_stop_the_scrub_and_not_the_other_rows(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="OPT_OUTS")
+    line.people([person(1, CLEAN[1])])
+    opt_outs(line, (str(CLEAN[1]), NOON), ("407 555", NOON))
+    loaded = line.run(job="load_opt_outs", tags={})
+    assert not loaded.success
+    assert "1 of 2 rows of OPT_OUTS cannot be read" in loaded.error
+    assert "What to do: somebody asked to be left alone" in loaded.error
+    assert requested(line, "opt_outs_table") == []  # told once, until the table changes
+    result = line.run()
+    assert result.steps["dnc_filtered"] == "failure"
+    assert "the phone of 1 of 2 rows of OPT_OUTS cannot be read" in result.error
+    assert "407 555" not in result.error
+    with DncStore.open(line.settings.dnc_store) as store:
+        assert store.check_phones_batch([str(CLEAN[1])]) == {str(CLEAN[1])}
+    opt_outs(line, (str(CLEAN[1]), NOON))
+    assert line.run(job="load_opt_outs", tags={}).success
+
+
+def test_a_table_that_is_none_of_opt_outs_is_refused_by_its_columns(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="PEOPLE")
+    result = line.run(job="load_opt_outs", tags={})
+    assert result.steps == {"internal_opt_outs": "failure"}
+    assert "PEOPLE has no column phone and has no column requested_at" in result.error

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from etl_dagster.dnc.cli import dnc
 from etl_dagster_tests.dnc.support import PHONES, write_list
 
 TODAY = datetime.now(UTC).date()
+Run = Callable[..., Result]
 LISTED, CLEAR, ELSEWHERE = "4075550100", "4075550199", "2125550100"
 
 
@@ -26,8 +28,13 @@ def day(ago: int) -> str:
 
 @pytest.fixture
 def run(tmp_path: Path):  # noqa: ANN201
-    def invoke(*arguments: object, text: str | None = None) -> Result:
-        environment = {"DNC_DB_PATH": str(tmp_path / "dnc.sqlite")}
+    def invoke(*arguments: object, text: str | None = None, **changes: str) -> Result:
+        names = ("ETL_DEPLOYMENT", "ETL_POLICY_FILE", "DNC_MAX_AGE_DAYS")
+        environment: dict[str, str | None] = {
+            "DNC_DB_PATH": str(tmp_path / "dnc.sqlite"),
+            **dict.fromkeys(names),
+            **changes,
+        }
         return CliRunner().invoke(dnc, list(map(str, arguments)), input=text, env=environment)
 
     return invoke
@@ -100,6 +107,83 @@ def test_lists_change_and_the_past_can_be_asked(loaded, tmp_path: Path) -> None:
     assert [row["verdict"] for row in now] == ["clear", "listed"]
     assert [row["verdict"] for row in before] == ["listed", "clear"]
     assert after == now
+
+
+GOOD = """\
+required_sources = ["ccc", "dnc"]
+[ccc]
+ttl_days = 7
+[dnc]
+max_age_days = 31
+"""
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> dict[str, Path]:
+    """Policies by what is particular about them."""
+    lists = '[dnc.lists]\nnational = "everywhere"\n'
+    texts = {
+        "plain": GOOD,
+        "lists": f'{GOOD}{lists}state_fl = "everywhere"\n',
+        "short": GOOD.replace("31", "9"),
+        "wrong": GOOD.replace("31", "99"),
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    return {name: tmp_path / f"{name}.toml" for name in texts}
+
+
+def test_check_and_explain_judge_by_the_policy(
+    loaded: Run, policies: dict[str, Path], tmp_path: Path
+) -> None:
+    def judged(*more: object) -> tuple[str, str]:
+        (row,) = rows(loaded("check", CLEAR, *more))
+        told = json.loads(loaded("explain", CLEAR, "--json", *more).stdout)
+        assert (told["verdict"], told["reason"]) == (row["verdict"], row["reason"])
+        return row["verdict"], row["reason"]
+
+    assert judged() == judged("--policy", "built-in") == ("clear", "")
+    assert judged("--policy", policies["plain"]) == ("clear", "")
+    assert judged("--policy", policies["lists"]) == ("unknown", "no_list")
+    assert judged("--policy", policies["short"]) == ("unknown", "stale")
+    # a longer age than the policy's changes nothing
+    assert judged("--policy", policies["short"], "--max-age-days", 20) == ("unknown", "stale")
+    assert judged("--policy", policies["plain"], "--max-age-days", 9) == ("unknown", "stale")
+    told = loaded("explain", CLEAR, "--policy", policies["lists"]).output
+    assert "- state_fl: not loaded, and the policy lets nobody be clear without it" in told
+    assert f"policy: {policies['lists']}, lists at most 31 days old" in told
+    (listed,) = rows(loaded("check", LISTED, "--policy", policies["lists"]))
+    assert listed["verdict"] == "listed"
+    path = write_list(tmp_path / "fl.txt", [int(LISTED)])
+    assert loaded("load", path, "--list", "state_fl", "--as-of", day(40)).exit_code == 0
+    assert judged("--policy", policies["lists"]) == ("unknown", "stale")
+    for command in ("check", "explain"):
+        refused = loaded(command, CLEAR, "--policy", policies["wrong"])
+        assert refused.exit_code == 1
+        assert f"{policies['wrong']}, line 5: dnc.max_age_days" in refused.stderr
+    assert "9 d" not in loaded("stats", "--policy", policies["plain"]).output
+    assert "stale" in loaded("stats", "--policy", policies["short"]).output
+
+
+def test_the_policy_is_that_of_the_settings(loaded: Run, policies: dict[str, Path]) -> None:
+    file = str(policies["lists"])
+    assert rows(loaded("check", CLEAR, ETL_POLICY_FILE=file))[0]["reason"] == "no_list"
+    (row,) = rows(loaded("check", CLEAR, "--policy", "built-in", ETL_POLICY_FILE=file))
+    assert row["verdict"] == "clear"
+    assert rows(loaded("check", CLEAR, ETL_POLICY_FILE=""))[0]["verdict"] == "clear"
+    assert rows(loaded("check", CLEAR, DNC_MAX_AGE_DAYS="3"))[0]["reason"] == "stale"
+
+
+def test_sample_lists_answer_nothing_in_production(loaded: Run, tmp_path: Path) -> None:
+    path = write_list(tmp_path / "fl@2026.sample.txt", PHONES)
+    load = ("load", path, "--list", "state_fl", "--as-of", day(1), "--source", "state_fl.sample")
+    assert loaded(*load).exit_code == 0
+    assert loaded("check", CLEAR).exit_code == 0
+    for command in ("check", "explain"):
+        refused = loaded(command, CLEAR, ETL_DEPLOYMENT="production")
+        assert refused.exit_code == 1
+        assert "holds sample lists, which clear nobody in production" in refused.stderr
+    assert loaded("stats", ETL_DEPLOYMENT="production").exit_code == 0
 
 
 def test_opt_outs_are_recorded_explained_and_lifted(loaded, tmp_path: Path) -> None:  # noqa: ANN001

@@ -105,6 +105,8 @@ def test_limits_only_shorten() -> None:
         ('required_sources = ["dnc", "ccc"]\n', "", None, "required_sources"),
         ("ttl_days", "ttl_day", 3, "ccc.ttl_day: unknown key; there are ccc.ttl_days."),
         ("ttl_days = 7", "ttl_days = true", 3, "ccc.ttl_days: expected a number of days above 0"),
+        ("ttl_days = 7", 'ttl_days = 7\nresult_codes = ["C"]', 4, "ccc.result_codes: unknown key"),
+        ("[dnc]", 'wireless = "block"\n[dnc]', 4, "ccc.wireless: unknown key"),
         ("ttl_days = 7", "ttl_days = 0", 3, "found 0; write for example ttl_days = 7 under [ccc]"),
         ("ttl_days = 7", "ttl_days = nan", 3, "ccc.ttl_days"),
         ("ttl_days = 7", "ttl_days = inf", 3, "ccc.ttl_days"),
@@ -125,8 +127,8 @@ def test_limits_only_shorten() -> None:
         ("09:00-20:00", "08:00-20:00", 12, "hours.states.FL: expected a window within hours.def"),
         ("FL =", "fl =", 12, "hours.states.fl: no state"),
         ("default =", "defaults =", 10, "hours.defaults: unknown key"),
-        ("ttl_days = 7", "ttl_days = ", None, "(at line 3, column 12)"),
-        ("ttl_days = 7", f"ttl_days = {'1' * 5_000}", None, "not TOML"),
+        ("ttl_days = 7", "ttl_days = ", 3, "(at line 3, column 12)"),
+        ("ttl_days = 7", f"ttl_days = {'1' * 5_000}", 3, "not TOML"),
     ],
 )
 def test_what_a_policy_cannot_say_is_named_with_its_line(
@@ -164,5 +166,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(PolicyError, match=r"policy\.toml: cannot be read"):
+    with pytest.raises(PolicyError, match=r"policy\.toml, line 1: cannot be read"):
         Policy.load(file)

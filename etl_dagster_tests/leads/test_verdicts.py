@@ -1,5 +1,6 @@
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ def moment(offset: timedelta | None) -> np.datetime64:
 
 LATER, EARLIER, NONE = timedelta(hours=1), timedelta(hours=-1), None
 STATES = list(product(Verdict, (LATER, EARLIER, timedelta(0), NONE)))
+SOURCES = ("ccc", "dnc", "other")
 
 
 def evidence(states: list[tuple[Verdict, timedelta | None]]) -> Evidence:
@@ -28,37 +30,68 @@ def evidence(states: list[tuple[Verdict, timedelta | None]]) -> Evidence:
     )
 
 
-def expected(
-    states: dict[str, tuple[Verdict, timedelta | None]], required: tuple[str, ...]
-) -> Decision:
-    """The policy in words, one phone at a time."""
-    if any(verdict is Verdict.LISTED for verdict, _ in states.values()):
-        return Decision.BLOCKED
+Phone = dict[str, tuple[Verdict, timedelta | None]]
+"""What each source says of one phone, and for how long from now."""
+CODES = {"listed": 1, "unknown": 2, "expired": 3, "missing": 4}
+
+
+def oracle(said: Phone, required: tuple[str, ...]) -> tuple[str, dict[str, str], timedelta | None]:
+    """The policy in words, one phone at a time: decision, causes, end of validity."""
+    listing = {name: "listed" for name, (verdict, _) in said.items() if verdict.name == "LISTED"}
+    if listing:
+        return "BLOCKED", listing, None
+    doubts, ends = {}, []
     for name in required:
-        if name not in states:
-            return Decision.UNKNOWN
-        verdict, until = states[name]
-        if verdict is not Verdict.CLEAR or until is None or until <= timedelta(0):
-            return Decision.UNKNOWN
-    return Decision.CALLABLE
+        verdict, until = said.get(name, (None, None))
+        if verdict is None:
+            doubts[name] = "missing"
+        elif verdict.name == "UNKNOWN":
+            doubts[name] = "unknown"
+        elif until is None or until <= timedelta(0):
+            doubts[name] = "expired"
+        else:
+            ends.append(until)
+    return ("UNKNOWN", doubts, None) if doubts else ("CALLABLE", {}, min(ends))
 
 
-@pytest.mark.parametrize("required", [("ccc",), ("dnc",), ("ccc", "dnc"), ("ccc", "dnc", "other")])
-def test_every_combination_of_two_sources(required: tuple[str, ...]) -> None:
-    combinations = list(product(STATES, STATES))
+def some_of(names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [few for size in (1, 2, 3) for few in combinations(names, size)]
+
+
+@pytest.mark.parametrize("required", some_of(SOURCES))
+@pytest.mark.parametrize("present", some_of(SOURCES))
+def test_every_combination_of_up_to_three_sources(
+    present: tuple[str, ...], required: tuple[str, ...]
+) -> None:
+    phones: list[Phone] = [
+        dict(zip(present, states, strict=True)) for states in product(STATES, repeat=len(present))
+    ]
     decided = decide(
-        {
-            "ccc": evidence([ccc for ccc, _ in combinations]),
-            "dnc": evidence([dnc for _, dnc in combinations]),
-        },
+        {name: evidence([phone[name] for phone in phones]) for name in present},
         required=required,
         moment=NOW,
     )
-    wanted = [expected({"ccc": ccc, "dnc": dnc}, required) for ccc, dnc in combinations]
-    assert decided.decisions.tolist() == wanted
-    until = decided.callable_until
-    assert np.isnat(until[decided.decisions != Decision.CALLABLE]).all()
-    assert (until[decided.decisions == Decision.CALLABLE] > moment(timedelta(0))).all()
+    wanted = [oracle(phone, required) for phone in phones]
+    assert [Decision(code).name for code in decided.decisions.tolist()] == [
+        one[0] for one in wanted
+    ]
+    assert set(decided.causes) == {*present, *required}
+    for name, codes in decided.causes.items():
+        assert codes.tolist() == [CODES.get(causes.get(name, ""), 0) for _, causes, _ in wanted]
+    ends = [None if end is None else (NOW + end).replace(tzinfo=None) for *_, end in wanted]
+    assert decided.callable_until.tolist() == ends
+    counted = Counter(f"{name}:{why}" for _, causes, _ in wanted for name, why in causes.items())
+    assert decided.counts() == counted
+
+
+def test_a_verdict_of_no_meaning_clears_nobody() -> None:
+    strange = Evidence(
+        verdicts=np.array([3, -1], np.int8),
+        valid_until=np.full(2, moment(LATER), "datetime64[us]"),
+    )
+    decided = decide({"ccc": strange}, required=("ccc",), moment=NOW)
+    assert decided.decisions.tolist() == [Decision.UNKNOWN] * 2
+    assert decided.counts() == {"ccc:unknown": 2}
 
 
 def test_callable_until_is_the_earliest_end_of_the_required_sources() -> None:

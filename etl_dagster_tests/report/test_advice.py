@@ -26,6 +26,7 @@ CCC_REASONS = (
         *(f"dnc:{reason}" for reason in REASONS if reason),
         *(f"ccc:{reason}" for reason in CCC_REASONS),
         "ccc:expired",
+        "dnc:expired",
         "ccc:not_checked",
         "not_checked",
     ],

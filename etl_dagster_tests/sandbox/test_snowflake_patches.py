@@ -350,3 +350,32 @@ def test_without_it_the_check_fails(name: str, lacking: Warehouse) -> None:
     failures = (AssertionError, WarehouseError, pytest.fail.Exception)
     with pytest.raises(failures):
         CHECKS[name](lacking)
+
+
+ANSWERS = (
+    "SELECT 1 AS a, 2::NUMBER(10, 2) AS b, 'x' AS c, TO_DATE('2026-11-20') AS d, 1.5::FLOAT, NULL",
+    "SELECT NULL::TIMESTAMP_NTZ AS at, PARSE_JSON('{}') AS v, TRUE AS yes, TO_TIME('01:02:03')",
+    "CREATE TABLE T (n NUMBER(10, 0), t VARCHAR)",
+    "INSERT INTO T VALUES (1, 'one'), (2, 'two')",
+    "UPDATE T SET t = 'two' WHERE n = 1",
+    "DELETE FROM T WHERE n = 2",
+    "SELECT * FROM T",
+    "ALTER TABLE T ADD COLUMN d DATE",
+    "SELECT * FROM T",
+    "SELECT t, COUNT(*) FROM T GROUP BY t",
+    "MERGE INTO T USING (SELECT 5 AS n) AS s ON T.n = s.n WHEN MATCHED THEN DELETE",
+    "SHOW TABLES LIKE 'NONE'",
+    "DESCRIBE TABLE T",
+    "DROP TABLE T",
+)
+
+
+def answers(warehouse: Warehouse) -> list[object]:
+    with warehouse.session() as session:
+        cursors = [session._execute(statement, None) for statement in ANSWERS]
+        return [(cursor.description, cursor.rowcount) for cursor in cursors]
+
+
+@pytest.mark.parametrize("lacking", list(snowflake_protocol.SHORT_CUTS), indirect=True)
+def test_a_short_cut_makes_no_difference(warehouse: Warehouse, lacking: Warehouse) -> None:
+    assert answers(warehouse) == answers(lacking)

@@ -4,9 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.defs.lookup_rows import decision_table
+from etl_dagster.dnc import Lookup
+from etl_dagster.leads import verdicts
+from etl_dagster.leads.verdicts import Evidence, Verdict
 from etl_dagster.warehouse import ledger, scrubbing
 from etl_dagster.warehouse.errors import WarehouseError
+from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster_tests.warehouse.conftest import (
     CHUNK,
     FRESH,
@@ -143,16 +147,14 @@ def test_ccc_enriched_has_every_phone_and_is_replaced(tables: Tables) -> None:
     assert {row["RUN_ID"] for row in rows} == {"r2"}
 
 
-def decisions(*rows: tuple[int, str, str, str, str]) -> pa.Table:
-    names = ["PHONE", "DNC_VERDICT", "DNC_REASON", "LISTS", "VERDICT"]
+def decisions(*rows: tuple[int, str, str, str, str, str, str]) -> pa.Table:
+    names = ["PHONE", "DNC_VERDICT", "DNC_REASON", "LISTS", "VERDICT", "CCC_CAUSE", "DNC_CAUSE"]
     return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
 
 
 def decide(tables: Tables, table: pa.Table) -> dict[str, int]:
     scrubbing.gather_evidence(tables.session, CHUNK)
-    return scrubbing.write_dnc_filtered(
-        tables.session, CHUNK, table, moment=NOW, policy_hash="p", run_id="r"
-    )
+    return scrubbing.write_dnc_filtered(tables.session, CHUNK, table, policy_hash="p", run_id="r")
 
 
 def test_leads_get_the_class_and_the_reason_of_their_phones(tables: Tables) -> None:
@@ -170,10 +172,10 @@ def test_leads_get_the_class_and_the_reason_of_their_phones(tables: Tables) -> N
     counts = decide(
         tables,
         decisions(
-            (A, "CLEAR", "", "", "CALLABLE"),
-            (B, "LISTED", "national,state_fl", "national,state_fl", "BLOCKED"),
-            (C, "CLEAR", "", "", "BLOCKED"),
-            (D, "CLEAR", "", "", "UNKNOWN"),
+            (A, "CLEAR", "", "", "CALLABLE", "NONE", "NONE"),
+            (B, "LISTED", *["national,state_fl"] * 2, "BLOCKED", "NONE", "LISTED"),
+            (C, "CLEAR", "", "", "BLOCKED", "LISTED", "NONE"),
+            (D, "CLEAR", "", "", "UNKNOWN", "EXPIRED", "NONE"),
         ),
     )
     assert counts == {"CALLABLE": 1, "BLOCKED": 1, "UNKNOWN": 2, "INVALID": 2}
@@ -193,11 +195,66 @@ def test_leads_get_the_class_and_the_reason_of_their_phones(tables: Tables) -> N
     assert all_three["PHONE_3_VERDICT"] == "CALLABLE"
 
 
+def test_the_reasons_of_a_phone_are_the_causes_of_its_decision(tables: Tables) -> None:
+    phones = [A, B, C, D]
+    names = ("national", "state_fl")
+    for name, phone in zip("abcd", phones, strict=True):
+        tables.lead(name, phone)
+    tables.said("ccc", Verdict.CLEAR, A, B, at=NOW - timedelta(hours=2))
+    tables.said("ccc", Verdict.UNKNOWN, C, D, reason="timeout")
+    found = Lookup(
+        verdicts=np.array([1, 1, 2, 0], np.int8),
+        lists=np.array([0, 0, 3, 0], np.uint64),
+        list_names=names,
+        reasons=np.array([0, 0, 0, 1], np.int8),
+        reason_names=("", "stale"),
+        valid_until=np.array([naive(FRESH), naive(NOW), naive(FRESH), None], "datetime64[us]"),
+        list_versions="",
+    )
+
+    def reasons(required: tuple[str, ...], ttl: timedelta) -> list[tuple[str, str]]:
+        scrubbing.gather_evidence(tables.session, CHUNK)
+        evidence = scrubbing.read_evidence(
+            tables.session, list_versions="", policy_hash="p", ccc_ttl=ttl, moment=NOW
+        )
+        decided = verdicts.decide(
+            {
+                "ccc": evidence.ccc,
+                "dnc": Evidence(verdicts=found.verdicts, valid_until=found.valid_until),
+            },
+            required=required,
+            moment=NOW,
+        )
+        table = decision_table(evidence.phones, found, decided)
+        scrubbing.write_dnc_filtered(tables.session, CHUNK, table, policy_hash="p", run_id="r")
+        rows = tables.rows(
+            "SELECT phone_1_verdict, phone_1_reason FROM DNC_FILTERED ORDER BY lead_id"
+        )
+        return [(row["PHONE_1_VERDICT"], row["PHONE_1_REASON"]) for row in rows]
+
+    blocked = ("BLOCKED", "dnc:national,state_fl")  # what CCC does not know is no cause of that
+    assert reasons(("ccc", "dnc"), timedelta(days=7)) == [
+        ("CALLABLE", ""),
+        ("UNKNOWN", "dnc:expired"),
+        blocked,
+        ("UNKNOWN", "ccc:timeout dnc:stale"),
+    ]
+    # under a policy that lets CCC's answers be valid for less than they say
+    assert reasons(("ccc", "dnc"), timedelta(hours=1)) == [
+        ("UNKNOWN", "ccc:expired"),
+        ("UNKNOWN", "ccc:expired dnc:expired"),
+        blocked,
+        ("UNKNOWN", "ccc:timeout dnc:stale"),
+    ]
+    assert reasons(("dnc",), timedelta(hours=1))[0] == ("CALLABLE", "")
+
+
 def test_deciding_again_replaces_the_chunk_alone(tables: Tables) -> None:
     tables.judged("other", "BLOCKED", chunk=NEXT)
     tables.lead("one", A)
     for verdict in ("UNKNOWN", "BLOCKED"):
-        decide(tables, decisions((A, "LISTED", "national", "national", verdict)))
+        row = (A, "LISTED", "national", "national", verdict, "NONE", "LISTED")
+        decide(tables, decisions(row))
     rows = tables.rows("SELECT lead_id, lead_verdict FROM DNC_FILTERED ORDER BY lead_id")
     assert [tuple(row.values()) for row in rows] == [("one", "BLOCKED"), ("other", "BLOCKED")]
 
@@ -208,11 +265,9 @@ def test_a_write_that_fails_half_way_leaves_the_chunk_as_it_was(tables: Tables, 
         if table == "CCC_ENRICHED":
             scrubbing.write_ccc_enriched(tables.session, CHUNK, run_id="r")
         else:
-            scrubbing.write_dnc_filtered(
-                tables.session, CHUNK, found, moment=NOW, policy_hash="p", run_id="r"
-            )
+            scrubbing.write_dnc_filtered(tables.session, CHUNK, found, policy_hash="p", run_id="r")
 
-    found = decisions((A, "LISTED", "national", "national", "BLOCKED"))
+    found = decisions((A, "LISTED", "national", "national", "BLOCKED", "NONE", "LISTED"))
     tables.lead("one", A)
     scrubbing.gather_evidence(tables.session, CHUNK)
     write()

@@ -287,6 +287,18 @@ def test_a_load_that_would_drop_a_column_is_refused(session: Session) -> None:
     assert session.scalar("SELECT COUNT(*) FROM T") == 0
 
 
+def test_a_load_knows_the_columns_that_a_table_has_now(session: Session) -> None:
+    session.execute("CREATE TABLE T (a NUMBER(10, 0))")
+    session.load("T", pa.table({"a": [1]}))
+    with pytest.raises(WarehouseMisuseError, match="no column b"):
+        session.load("T", pa.table({"a": [2], "b": ["two"]}))
+    session.execute("ALTER TABLE T ADD COLUMN b VARCHAR")
+    session.load("T", pa.table({"a": [2], "b": ["two"]}))
+    session.execute("CREATE OR REPLACE TABLE T (b VARCHAR)")
+    with pytest.raises(WarehouseMisuseError, match="no column a"):
+        session.load("T", pa.table({"a": [3], "b": ["three"]}))
+
+
 class ForgetfulSession:
     """Answers as Snowflake would that stored one row less than it was sent."""
 
@@ -295,8 +307,8 @@ class ForgetfulSession:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    def describe(self, _sql: str) -> list[Column]:
-        return [Column("A", "NUMBER", 3, 0, nullable=True)]
+    def columns_of(self, _table: str) -> frozenset[str]:
+        return frozenset({"A"})
 
     def remove_afterwards(self, _path: str) -> None:
         self.seen.append("REMOVE")

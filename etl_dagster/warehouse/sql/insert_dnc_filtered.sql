@@ -1,17 +1,22 @@
 -- Every lead with what was decided on its phones. A lead is CALLABLE if one of its phones is,
--- else UNKNOWN if one of them is, else BLOCKED; INVALID where there is no valid phone at all.
+-- else UNKNOWN if one of them is, else BLOCKED; INVALID where there is no valid phone at all. A
+-- phone's reasons are the causes of the decision, in the words of the sources: a CALLABLE one has none.
 INSERT INTO DNC_FILTERED
 WITH reasoned AS (
     SELECT
         d.phone, d.dnc_verdict, d.lists, d.verdict,
         TRIM(
             CASE
-                WHEN e.ccc_verdict = 'CLEAR' AND e.ccc_valid_until > %(moment)s THEN ''
-                WHEN e.ccc_verdict = 'CLEAR' THEN 'ccc:expired'
+                WHEN d.ccc_cause = 'NONE' THEN ''
+                WHEN d.ccc_cause = 'EXPIRED' THEN 'ccc:expired'
                 ELSE 'ccc:' || COALESCE(e.ccc_reason, 'not_checked')
             END
             || ' '
-            || IFF(d.dnc_verdict = 'CLEAR', '', 'dnc:' || d.dnc_reason)
+            || CASE
+                WHEN d.dnc_cause = 'NONE' THEN ''
+                WHEN d.dnc_cause = 'EXPIRED' THEN 'dnc:expired'
+                ELSE 'dnc:' || d.dnc_reason
+            END
         ) AS reason
     FROM CHUNK_DECISIONS AS d
     LEFT JOIN CHUNK_EVIDENCE AS e ON e.phone = d.phone

@@ -1,9 +1,11 @@
 -- What may be dialled at the moment of the query: published, not run out, and every source's newest
--- word on the phone, from whatever partition it came, is CLEAR. Were a lead ever published twice,
--- the newest counts.
+-- word on the phone, from whatever partition it came, is CLEAR and has not run out either (it may be
+-- valid for less than that which the lead was published by). Were a lead ever published twice, the
+-- newest counts.
 CREATE OR REPLACE VIEW CALLABLE_NOW COPY GRANTS AS
 WITH blocked AS (
-    SELECT DISTINCT phone FROM LATEST_VERDICTS WHERE verdict <> 'CLEAR'
+    SELECT DISTINCT phone FROM LATEST_VERDICTS
+    WHERE verdict <> 'CLEAR' OR valid_until IS NULL OR valid_until <= SYSDATE()
 ),
 phones AS (
     SELECT

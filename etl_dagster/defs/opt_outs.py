@@ -1,0 +1,158 @@
+"""The company's own opt-outs as an asset: files from the inbox and rows of a table.
+
+Belongs here: taking them onto the internal list, before anything is scrubbed too. Does not: lists
+(`dnc.py`), what is taken back because of them (`retract.py`), how long they take
+(`freshness.py`).
+"""
+
+from functools import partial
+from typing import Any, Final
+
+import dagster as dg
+
+from etl_dagster.defs import catalog
+from etl_dagster.defs.checks import Check, check_result
+from etl_dagster.defs.dnc import INTERNAL, list_metadata, load_files
+from etl_dagster.defs.reporting import Progress
+from etl_dagster.defs.resources import DncStoreResource, HostLocks, WarehouseResource
+from etl_dagster.dnc import inbox
+from etl_dagster.findings import Finding, Level, judge_readable
+from etl_dagster.progress import ProgressLogger
+from etl_dagster.settings import Settings
+from etl_dagster.warehouse.opt_outs import OptOuts, read_opt_outs
+from etl_dagster.warehouse.session import Warehouse
+
+NAME: Final = "internal_opt_outs"
+FINGERPRINT: Final = "table_fingerprint"
+"""Metadata: what the table was when it was last taken."""
+INBOX_LOCK: Final = "opt-out inbox"
+READABLE: Final = Check(
+    name="every_opt_out_is_readable",
+    blocks=True,
+    says=(
+        "Every row of ETL_OPT_OUTS_TABLE has a phone that can be read: up to one in a thousand that"
+        " has not warns, more than that stops every scrub."
+    ),
+    advice=(
+        "somebody asked to be left alone, and nobody knows who. The other rows are on the list;"
+        " correct these in the table, or name a view that leaves out what is no request."
+    ),
+)
+
+
+def build_internal_opt_outs(settings: Settings) -> dg.AssetsDefinition:
+    """The asset `internal_opt_outs`."""
+    table = settings.opt_outs_table
+
+    @dg.asset(
+        name=NAME,
+        deps=[catalog.OPT_OUT_FILES, *([catalog.table_key(table)] if table else [])],
+        check_specs=[READABLE.spec(NAME)],
+        group_name="dnc",
+        kinds={"sqlite"},
+        owners=["team:compliance"],
+        tags=catalog.tags("dnc"),
+        metadata=catalog.links("select_opt_outs", docs=["operations.md", "opt_outs.md"]),
+        code_version="2",
+        description=(
+            "The company's own opt-outs: files from the opt-out inbox, and the rows of"
+            " ETL_OPT_OUTS_TABLE where it names a table, are recorded on the internal list with"
+            " their dates. They survive every refresh of the other lists and act on the next"
+            " look-up."
+        ),
+    )
+    def internal_opt_outs(
+        context: dg.AssetExecutionContext,
+        warehouse: WarehouseResource,
+        dnc_store: DncStoreResource,
+        progress: dg.ResourceParam[Progress],
+        locks: HostLocks,
+    ) -> dg.MaterializeResult:
+        step = progress.logger(context)
+        files = take_files(step, dnc_store, locks)
+        finding = Finding(level=Level.RIGHT, says="there is no table of opt-outs")
+        numbers: dict[str, Any] = {}
+        if table:
+            found, numbers = take_table(warehouse.for_step(context), table, dnc_store, locks)
+            finding = judge_readable(found.unreadable, found.rows, table=table)
+        with dnc_store.open_for_writing() as store:
+            stats = next(one for one in store.stats() if one.kind == INTERNAL)
+        metadata = {"files": files, **numbers, **list_metadata(stats)}
+        if finding.level is Level.WRONG:
+            # what can be read is on the list: so it is known, and not told again at every tick
+            context.log_event(dg.AssetMaterialization(NAME, metadata=metadata))
+            raise READABLE.stop(context, finding)
+        return dg.MaterializeResult(
+            metadata=metadata, check_results=[check_result(READABLE.name, [(finding, None)])]
+        )
+
+    return internal_opt_outs
+
+
+def take_opt_outs(
+    step: ProgressLogger,
+    dnc_store: DncStoreResource,
+    locks: HostLocks,
+    *,
+    warehouse: Warehouse,
+    table: str | None,
+) -> None:
+    """Record every opt-out that waits, in a file or in the table, before a scrub.
+
+    Raises:
+        dagster.Failure: who asked to be left alone is not known, so nothing may be scrubbed.
+        WarehouseError: the table cannot be read: the same.
+    """
+    take_files(step, dnc_store, locks)
+    if table:
+        found, _ = take_table(warehouse, table, dnc_store, locks)
+        finding = judge_readable(found.unreadable, found.rows, table=table)
+        if finding.level is Level.WRONG:
+            raise READABLE.failure(finding)
+
+
+def take_table(
+    warehouse: Warehouse, table: str, dnc_store: DncStoreResource, locks: HostLocks
+) -> tuple[OptOuts, dict[str, Any]]:
+    """Record the requests of the table that are not on record; return its rows and their numbers.
+
+    Those that can be read are recorded, whatever becomes of the others.
+    """
+    with locks.hold(INBOX_LOCK):
+        with warehouse.session() as session:
+            found = read_opt_outs(session, table)
+        with dnc_store.open_for_writing() as store:
+            new = store.opt_out_rows(found.phones, found.moments, table=table)
+    return found, {
+        FINGERPRINT: found.fingerprint,
+        "table_rows": found.rows,
+        "table_rows_new": new,
+        "table_rows_unreadable": found.unreadable,
+    }
+
+
+def take_files(step: ProgressLogger, dnc_store: DncStoreResource, locks: HostLocks) -> int:
+    """Record the opt-outs of the waiting files; return how many files there were.
+
+    Raises:
+        dagster.Failure: a file could not be read, now or before, and nobody has dealt with it: who
+            asked in it to be left alone is not known, so nothing may be scrubbed without it.
+    """
+    folder = dnc_store.opt_out_inbox_dir
+    files = []
+    with locks.hold(INBOX_LOCK):
+        if inbox.waiting(folder):
+            with dnc_store.open_for_writing() as store:
+                files = inbox.waiting(folder)
+                loads = [
+                    (path, partial(store.opt_out_file, path, source=path.name)) for path in files
+                ]
+                load_files(step, loads)
+        if rejected := inbox.rejected(folder):
+            raise dg.Failure(
+                f"opt-out files that could not be read are in {rejected[0].parent}:"
+                f" {', '.join(path.name for path in rejected)}. The reason stands beside each:"
+                " put it right and move it back into the inbox, or remove it",
+                allow_retries=False,
+            )
+    return len(files)

@@ -1,0 +1,107 @@
+"""The company's own table of opt-outs, where it keeps one in the warehouse.
+
+Belongs here: reading it, and refusing one that cannot be read. Does not: which of its rows are news
+(`dnc/opt_out_rows.py`).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from etl_dagster.warehouse.errors import StatementError, WarehouseError
+from etl_dagster.warehouse.results import Column
+from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import Statement
+from etl_dagster.warehouse.templates import fragment, render
+
+PHONE: Final = "PHONE"
+MOMENT: Final = "REQUESTED_AT"
+_KINDS: Final = {
+    PHONE: ("TEXT", "NUMBER", "REAL"),
+    MOMENT: ("DATE", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP_TZ"),
+}
+
+
+@dataclass(frozen=True)
+class OptOuts:
+    """The rows of the table.
+
+    Attributes:
+        phones: ten digits each, int64, shape (n,).
+        moments: when each asked, datetime64[us] in UTC, NaT where that is not said; shape (n,).
+        unreadable: rows besides these whose phone cannot be read.
+    """
+
+    phones: NDArray[np.int64]
+    moments: NDArray[np.datetime64]
+    unreadable: int
+
+    @property
+    def rows(self) -> int:
+        """The rows of the table, whether they can be read or not."""
+        return len(self.phones) + self.unreadable
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that is another if any row is, in whatever order they come; tells no phone."""
+        moments = self.moments.astype(np.int64)
+        order = np.lexsort((moments, self.phones))
+        digest = hashlib.sha256(self.phones[order].tobytes())
+        digest.update(moments[order].tobytes())
+        return f"{self.rows} rows, {self.unreadable} unreadable, {digest.hexdigest()[:32]}"
+
+
+def read_opt_outs(session: Session, table: str) -> OptOuts:
+    """Read all rows of a table or view with the columns `phone` and `requested_at`.
+
+    Moments without a time zone are UTC, dates the start of that day. Names and whatever else is in
+    the table stay there.
+
+    Args:
+        session: any.
+        table: its name, qualified or not, as checked by the settings.
+
+    Raises:
+        WarehouseError: it cannot be read, or its columns are not these; says which.
+    """
+    _check_columns(session, table)
+    query = render("select_opt_outs", phone=fragment("phone_number", raw="t.phone"), table=table)
+    found = session.arrow_table(query)
+    readable = found.filter(pa.compute.is_valid(found[PHONE]))
+    moments = readable[MOMENT].cast(pa.timestamp("us")).to_numpy()
+    return OptOuts(
+        phones=readable[PHONE].cast(pa.int64()).to_numpy(),
+        moments=moments.astype("datetime64[us]"),
+        unreadable=found.num_rows - readable.num_rows,
+    )
+
+
+def _check_columns(session: Session, table: str) -> None:
+    look = Statement(f"SELECT * FROM {table}", "describe the table of opt-outs")  # noqa: S608
+    try:
+        columns = {column.name: column for column in session.describe(look)}
+    except StatementError as error:
+        # not chained: of a chain, people are told the first cause, which does not name the setting
+        raise WarehouseError(
+            f"ETL_OPT_OUTS_TABLE: {table} cannot be read: is there such a table or view, and may"
+            f" this role read it? {error}"
+        ) from None
+    faults = [fault for name in _KINDS if (fault := _fault(name, columns.get(name)))]
+    if faults:
+        raise WarehouseError(
+            f"ETL_OPT_OUTS_TABLE: {table} {' and '.join(faults)}; it needs phone (text or number)"
+            f" and requested_at (date or timestamp), and has {', '.join(columns)}. Put a view with"
+            " these two in front of it, and name that"
+        )
+
+
+def _fault(name: str, column: Column | None) -> str | None:
+    if column is None:
+        return f"has no column {name.lower()}"
+    if column.type not in _KINDS[name]:
+        return f"has {name.lower()} as {column.type}"
+    return None

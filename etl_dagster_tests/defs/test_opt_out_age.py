@@ -1,0 +1,134 @@
+"""How long opt-outs wait for their effect, wherever they wait, in business days."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pyarrow as pa
+
+from etl_dagster.defs.opt_out_age import measure
+from etl_dagster.dnc import DncStore
+from etl_dagster.findings import Finding, Level
+from etl_dagster_tests.defs.line import CLEAN, DAY, Line
+from etl_dagster_tests.defs.test_checks import freshness
+from etl_dagster_tests.defs.test_dnc_assets import opt_outs, put
+from etl_dagster_tests.test_cli import invoke
+
+FRIDAY = datetime(2025, 11, 21, 9, tzinfo=UTC)
+"""The Friday before a Thanksgiving week: the tenth business day after it is December 8."""
+SATURDAY = datetime(2025, 12, 6, tzinfo=UTC)
+TENTH = datetime(2025, 12, 8, 23, tzinfo=UTC)
+ELEVENTH = TENTH + timedelta(days=1)
+
+
+def publish(line: Line, *phones: int) -> None:
+    """Let leads with these phones stand in CALLABLE_LEADS, to be dialled for years."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rows = [
+        {
+            "LEAD_ID": f"lead {phone}", "CAMPAIGN": "walk_in", "LEAD_DATE": DAY, "CHUNK": 0,
+            "PHONE_1": None, "PHONE_2": phone, "PHONE_3": None, "POLICY_HASH": "p", "RUN_ID": "r",
+            "CALLABLE_UNTIL": now + timedelta(days=400), "PUBLISHED_AT": now,
+        }
+        for phone in phones
+    ]  # fmt: skip
+    with line.session() as session:
+        session.execute("DELETE FROM CALLABLE_LEADS")
+        if rows:
+            session.load("CALLABLE_LEADS", pa.Table.from_pylist(rows))
+
+
+def measured(line: Line, now: datetime) -> Finding:
+    with line.session() as session, DncStore.open(line.settings.dnc_store) as store:
+        return measure(
+            session,
+            store,
+            inbox_folder=line.settings.opt_out_inbox_dir,
+            table=line.settings.opt_outs_table,
+            now=now,
+        )
+
+
+def test_an_opt_out_has_its_effect_when_it_is_on_the_list_and_in_no_published_lead(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="OPT_OUTS")
+    opt_outs(line)
+    assert measured(line, TENTH).says == "no opt-out waits"
+    with DncStore.open(line.settings.dnc_store, read_only=False) as store:
+        store.opt_out([CLEAN[1]], received=FRIDAY + timedelta(days=3))
+        store.opt_out([CLEAN[1]], received=FRIDAY)
+        store.opt_out([CLEAN[2]], received=FRIDAY - timedelta(days=400))
+        store.opt_out([CLEAN[3]], received=FRIDAY - timedelta(days=400))
+        store.remove_opt_out([CLEAN[3]], reason="asked to be called", by="tests")
+    publish(line, CLEAN[1], CLEAN[3], CLEAN[4])
+    for now, days, level in (
+        (FRIDAY, 0, Level.RIGHT),
+        (SATURDAY, 9, Level.WORTH_A_LOOK),
+        (TENTH, 10, Level.WORTH_A_LOOK),
+        (ELEVENTH, 11, Level.WRONG),
+    ):
+        found = measured(line, now)
+        assert found.numbers["oldest_waiting_business_days"] == days
+        assert found.numbers["waiting"] == found.numbers["waiting_published"] == 1
+        # those recorded just now were asked for long ago, which is worth a look by itself
+        assert found.level is max(level, Level.WORTH_A_LOOK)
+    assert "1 opt-outs wait (1 published), the oldest for 11 business days" in found.says
+    assert str(CLEAN[1]) not in found.says
+
+    publish(line, CLEAN[3], CLEAN[4])  # as after a retraction
+    found = measured(line, ELEVENTH)
+    assert found.numbers["waiting"] == 0
+    assert found.level is Level.WORTH_A_LOOK
+    assert "4 of those recorded of late were older than that by then" in found.says
+
+    # in the table and not on record; in the inbox; set aside
+    opt_outs(line, (str(CLEAN[5]), FRIDAY), (str(CLEAN[2]), FRIDAY - timedelta(days=400)))
+    file = put(line.settings.opt_out_inbox_dir, "letters.txt", [CLEAN[6]])
+    aside = put(line.settings.opt_out_inbox_dir / "rejected", "bad.txt", ["?"])
+    for path in (file, aside):
+        os.utime(path, (FRIDAY.timestamp(), FRIDAY.timestamp()))
+    found = measured(line, TENTH)
+    assert found.numbers["waiting_in_table"] == 1
+    assert found.numbers["waiting_in_files"] == 2
+    assert found.numbers["oldest_waiting_business_days"] == 10
+    assert measured(line, ELEVENTH).level is Level.WRONG
+
+
+def test_the_watch_tells_the_age_and_the_asset_shows_it(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1")
+    with DncStore.open(line.settings.dnc_store, read_only=False) as store:
+        store.opt_out([CLEAN[1]], received=datetime.now(UTC) - timedelta(days=40))
+    publish(line, CLEAN[1])
+    found = freshness(line)["opt_outs_have_effect_in_time"]
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.ERROR
+    assert line.run(job="retract_listed", tags={}).success
+    found = freshness(line)["opt_outs_have_effect_in_time"]
+    assert found.severity is dg.AssetCheckSeverity.WARN
+    (seen,) = line.instance.fetch_observations(dg.AssetKey("internal_opt_outs"), limit=1).records
+    assert seen.asset_observation is not None
+    numbers = {name: one.value for name, one in seen.asset_observation.metadata.items()}
+    assert numbers["waiting"] == 0
+    assert int(str(numbers["worst_business_days_to_record"])) in range(24, 30)
+
+    line.settings.dnc_store.unlink()
+    line.environment["DNC_DB_PATH"] = str(line.settings.home / "nowhere.sqlite")
+    found = freshness(line)["opt_outs_have_effect_in_time"]
+    assert not found.passed
+    assert "how long opt-outs wait is unknown" in str(found.description)
+
+
+def test_what_can_be_read_is_taken_back_although_a_row_cannot(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="OPT_OUTS")
+    publish(line, CLEAN[1], CLEAN[2])
+    opt_outs(line, (str(CLEAN[1]), FRIDAY), ("n/a", FRIDAY))
+    result = invoke(line.environment, "retract")
+    assert result.exit_code == 1
+    assert "the phone of 1 of 2 rows of OPT_OUTS cannot be read" in result.output
+    assert line.callable_phones() == {CLEAN[2]}
