@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from etl_dagster.evidence import page
 from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.verify import prove
 from etl_dagster.warehouse.statements import sql
@@ -21,17 +22,25 @@ from etl_dagster_tests.evidence.conftest import (
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY
 
 
-def decisions(world: World, phone: int) -> list[str | None]:
-    return [
-        one["decision"] for day in world.gather(phone).content["days"] for one in day["decisions"]
-    ]
+def decisions(world: World, phone: int) -> list[tuple[str, dict[str, str]]]:
+    days = world.gather(phone).content["days"]
+    return [(one["decision"], one["causes"]) for day in days for one in day["decisions"]]
 
 
 def test_each_moment_has_the_decision_that_the_policy_made_of_what_was_known(world: World) -> None:
-    assert decisions(world, ASKED) == ["UNKNOWN", "CALLABLE"]
-    assert decisions(world, SUED) == ["BLOCKED", "BLOCKED"]
-    assert decisions(world, LISTED) == ["UNKNOWN", "BLOCKED"]
-    assert decisions(world, PHONES[4]) == ["UNKNOWN"]
+    assert decisions(world, ASKED) == [("UNKNOWN", {"dnc": "missing"}), ("CALLABLE", {})]
+    assert decisions(world, SUED) == [("BLOCKED", {"ccc": "listed"})] * 2
+    assert decisions(world, LISTED) == [
+        ("UNKNOWN", {"dnc": "missing"}),
+        ("BLOCKED", {"dnc": "listed"}),
+    ]
+    assert decisions(world, PHONES[4]) == [("UNKNOWN", {"ccc": "missing"})]
+    world.looked_up(ASKED, at=NOW + timedelta(days=8))
+    assert decisions(world, ASKED)[-1] == ("UNKNOWN", {"ccc": "expired"})
+    text = page.render(world.gather().content)
+    assert "litigator scrub (CCC) <span" in text
+    assert "</span>, run out (" in text
+    assert "Do-Not-Call lists: not asked yet" in text
 
 
 def test_the_evidence_of_a_callable_phone_is_complete_and_proven(world: World) -> None:
