@@ -71,6 +71,11 @@ def days_due(
     return [day for day in [*missed, newest] if day not in running]
 
 
+def not_removed(days: Sequence[date], removed: Collection[date]) -> list[date]:
+    """Days without those whose leads retention removed: they are not missed, but gone for good."""
+    return [day for day in days if day not in removed]
+
+
 def chunks_to_ask_again(  # noqa: PLR0913  each is a fact of its own, all keyword-only
     chunks: Iterable[EnrichedChunk],
     *,

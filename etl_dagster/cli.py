@@ -31,6 +31,7 @@ ELSEWHERE: Final = {
     "policy": "etl_dagster.cli_policy",
     "preview": "etl_dagster.cli_preview",
     "rescrub": "etl_dagster.cli_rescrub",
+    "retention": "etl_dagster.cli_retention",
     "sandbox": "etl_dagster.sandbox.cli",
 }
 """Commands and groups of them by the module that has them, imported on first use."""
@@ -104,7 +105,8 @@ def run(  # noqa: PLR0913  one option each
     """Run a day, or a range of days, through Dagster; print what became of the leads.
 
     Of a range, days that are finished are skipped, so that the same command goes on where it was
-    interrupted; --force runs them again, and asks CCC again about every phone.
+    interrupted; --force runs them again, and asks CCC again about every phone. Days whose leads
+    `retention apply` removed are never run again.
     """
     wanted = _days(day, first, last)
     settings = _settings()
@@ -123,6 +125,7 @@ def run(  # noqa: PLR0913  one option each
             failures = {**launcher.load_lists(), **launcher.retract()}
             finished = launcher.finished_days(campaigns) if first and not force else set()
             due = [] if failures else [each for each in wanted if each not in finished]
+            due = launcher.without_removed(due, refuse=not first)
             results = [launcher.skip_day(each) for each in wanted if each in finished]
             if results:
                 console.print(f"{len(results):,} of {len(wanted):,} days are finished already")
@@ -179,7 +182,7 @@ def sql(query: str, layout: str) -> None:
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     check_query(query)
-    with connect(_settings()).session() as session:
+    with connect(_settings(), reads=()).session() as session:
         table = session.arrow_table(query)
     rows = [list(row.values()) for row in table.to_pylist()]
     if layout == "json":

@@ -161,7 +161,7 @@ def exports(most: int, *, as_json: bool) -> None:
     from etl_dagster.warehouse import export as exporting  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
-    with connect(settings).session() as session:
+    with connect(settings, reads=["exports"]).session() as session:
         found = exporting.exports(session, most=most)
     if as_json:
         click.echo(json.dumps([vars(one) for one in found], indent=2, default=str))

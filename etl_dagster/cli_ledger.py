@@ -58,12 +58,13 @@ def verify(  # noqa: PLR0913  one option each
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     kept = heads.read_file(heads_file, public_key=public_key) if heads_file else None
-    with connect(settings).session() as session:
+    with connect(settings, reads=verification.TABLES).session() as session:
         found = verification.verify(
             session,
             first=first.date() if first else date.min,
             last=last.date() if last else date.max,
             heads=kept.heads if kept else (),
+            retentions_head=kept.retentions if kept else None,
         )
     if json_file:
         text = json.dumps(_record(found, show_phones=show_phones), indent=2)
@@ -85,7 +86,7 @@ def heads(out: Path) -> None:
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     name = f"{settings.snowflake_account}/{settings.snowflake_database}.{settings.snowflake_schema}"
-    with connect(settings).session() as session:
+    with connect(settings, reads=anchors.TABLES).session() as session:
         found = anchors.read_heads(session, ledger=name)
     anchors.write_file(found, out, private_key=settings.ledger_key_path)
     signed = "signed" if settings.ledger_key_path else "not signed: ETL_LEDGER_KEY_PATH is not set"
@@ -116,6 +117,7 @@ def _show(found: "Verification", *, show_phones: bool) -> None:
     console.print(
         f"{found.chains:,} chains, {found.batches:,} batches, {found.rows:,} verdicts examined"
         + (f"; {found.anchored:,} heads found again" if found.anchored else "")
+        + (f"; {found.removed:,} heads removed by retention, on record" if found.removed else "")
     )
     if found.answers or found.without_answer:
         console.print(
@@ -150,6 +152,7 @@ def _record(found: "Verification", *, show_phones: bool) -> dict[str, object]:
         "heads_found_again": found.anchored,
         "raw_answers_kept": found.answers,
         "verdicts_without_raw_answer": found.without_answer,
+        "heads_removed_by_retention": found.removed,
         "findings": [_flaw_record(flaw, show_phones=show_phones) for flaw in found.flaws],
     }
 

@@ -36,7 +36,7 @@ def preview(
     from etl_dagster.leads.campaigns import load_campaigns  # noqa: PLC0415
     from etl_dagster.leads.policy import Policy  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
-    from etl_dagster.warehouse.preview import preview_day  # noqa: PLC0415
+    from etl_dagster.warehouse.preview import TABLES, preview_day  # noqa: PLC0415
 
     console = show.make_console()
     show.announce(console, settings)
@@ -44,7 +44,7 @@ def preview(
     policy = Policy.load(settings.policy_file).with_limits(
         ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
     )
-    with connect(settings).session() as session:
+    with connect(settings, reads=TABLES).session() as session:
         found = preview_day(
             session,
             lead_date,

@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 """The checkout (or site-packages, where the package is installed as a wheel)."""
+FIVE_YEARS: Final = 5 * 366
+"""Days that records of calls and opt-outs have to be kept."""
 
 
 class Deployment(StrEnum):
@@ -122,6 +124,17 @@ class Settings(BaseModel):
         alias="ETL_RETRY_UNKNOWN_MINUTES",
         ge=0,
         description="So long such a chunk is left alone before it is tried again",
+    )
+    leads_retention_days: int = Field(
+        365,
+        alias="ETL_LEADS_RETENTION_DAYS",
+        ge=60,
+        description="So many days leads are kept; older ones go with `retention apply`",
+    )
+    ledger_retention_days: int = Field(
+        FIVE_YEARS,
+        alias="ETL_LEDGER_RETENTION_DAYS",
+        description="So many days evidence (ledger, exports) is kept; at least five years",
     )
     unknown_warn: float = Field(
         0.05,
@@ -294,6 +307,16 @@ class Settings(BaseModel):
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().resolve() if path else None
 
+    @field_validator("ledger_retention_days")
+    @classmethod
+    def _five_years(cls, days: int) -> int:
+        if days < FIVE_YEARS:
+            raise ValueError(
+                f"evidence of calls has to be kept for five years: expected {FIVE_YEARS:,} days or"
+                " more"
+            )
+        return days
+
     @field_validator("schedule_timezone")
     @classmethod
     def _time_zone(cls, name: str) -> str:
@@ -310,6 +333,16 @@ class Settings(BaseModel):
             faults.append("CCC_MIN_WORKERS is above CCC_MAX_WORKERS")
         if self.unknown_warn > self.unknown_error:
             faults.append("ETL_UNKNOWN_WARN is above ETL_UNKNOWN_ERROR")
+        if self.catch_up_days >= self.leads_retention_days:
+            faults.append(
+                "ETL_CATCH_UP_DAYS is not below ETL_LEADS_RETENTION_DAYS: days whose leads were"
+                " removed would be run again"
+            )
+        if self.leads_retention_days > self.ledger_retention_days:
+            faults.append(
+                "ETL_LEADS_RETENTION_DAYS is above ETL_LEDGER_RETENTION_DAYS: leads would be kept"
+                " longer than the proof of what was done with them"
+            )
         return faults
 
     def _local_faults(self, given: frozenset[str]) -> list[str]:

@@ -8,13 +8,23 @@ import socket
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.alerts import Alert, AlertError, Channel, deliver, ntfy, webhook
+from etl_dagster.alerts import (
+    Alert,
+    AlertError,
+    Channel,
+    Earlier,
+    deliver,
+    is_repeat,
+    ntfy,
+    webhook,
+)
 from etl_dagster.alerts.alert import LONGEST_MESSAGE
 from etl_dagster.leads.phones import parse_phone
 from etl_dagster.resilience import RetryPolicy
@@ -332,3 +342,55 @@ def test_addresses_of_channels_that_work_are_in_no_log(
     assert "httpcore" in {record.name.partition(".")[0] for record in caplog.records}
     assert SECRET not in caplog.text
     assert SECRET not in "".join(log)
+
+
+# --- repeats ----------------------------------------------------------------------------------
+
+MOMENT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def earlier(letter: str) -> Earlier:
+    """What became of a run: s succeeded, q failed and was not told, a and b were told; A too
+    long ago."""
+    if letter in "sq":
+        return Earlier(succeeded=letter == "s")
+    ago = timedelta(minutes=61 if letter.isupper() else 59)
+    return Earlier(succeeded=False, told=letter.lower(), told_at=MOMENT - ago)
+
+
+@pytest.mark.parametrize(
+    ("before", "repeat"),
+    [
+        ("", False),
+        ("q", False),
+        ("s", False),
+        ("a", True),
+        ("qqa", True),
+        ("qqA", False),
+        ("b", False),
+        ("qba", False),
+        ("ab", True),
+        ("sa", False),
+        ("qsa", False),
+        ("as", True),
+    ],
+)
+def test_a_failure_is_a_repeat_if_it_was_told_and_neither_changed_nor_was_over(
+    before: str, *, repeat: bool
+) -> None:
+    assert is_repeat("a", map(earlier, before), now=MOMENT) is repeat
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"job": "j"}, {"covers": "c"}, {"stages": ("s", "t")}, {"checks": ("c",)},
+        {"stages": (), "checks": ("s",)}, {"message": "m"},
+    ],
+)  # fmt: skip
+def test_alerts_have_one_fingerprint_only_if_they_say_the_same(change: dict[str, Any]) -> None:
+    given = {"job": "job", "run_id": "1", "stages": ("s",), "message": "why", "link": "http://ui/1"}
+    one = Alert(**given)
+    again = Alert(**{**given, "run_id": "2", "link": "http://ui/2", "phones_unknown": 3})
+    assert one.fingerprint == again.fingerprint
+    assert Alert(**{**given, **change}).fingerprint != one.fingerprint

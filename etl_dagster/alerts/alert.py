@@ -4,6 +4,7 @@ Belongs here: the alert as a record, safe to show to anybody, whatever it was ma
 where its facts come from, and how it reaches people.
 """
 
+import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -110,6 +111,12 @@ class Alert:
     def line(self) -> str:
         """Title and text as one line of a log."""
         return " | ".join([self.title, *self.text.splitlines()])
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for alerts that say the same, whatever runs they are of."""
+        said = (self.title, *self.stages, "", *self.checks, "", self.message)
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -4,19 +4,29 @@ Belongs here: which runs are worth an alert, and its facts from the run's events
 words and the channels, which are `etl_dagster.alerts`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import dropwhile, islice
+from typing import Final
 
 import dagster as dg
 
-from etl_dagster.alerts import Alert, Channel, deliver, ntfy, webhook
+from etl_dagster.alerts import Alert, Channel, Earlier, deliver, is_repeat, ntfy, webhook
 from etl_dagster.defs.failures import Cause, causes, publishable
-from etl_dagster.defs.jobs import STAGE_ASSETS
-from etl_dagster.defs.partitions import covered
+from etl_dagster.defs.jobs import LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB, STAGE_ASSETS
+from etl_dagster.defs.partitions import PARTITION, covered
 from etl_dagster.settings import Settings
 
 WILL_RETRY = "dagster/will_retry"
 RETRIED_BY = "dagster/auto_retry_run_id"
+TOLD: Final = "etl_dagster/told"
+"""Tag of a failed run that people were told of: the alert's fingerprint."""
+TOLD_AT: Final = "etl_dagster/told_at"
+REPEATING: Final = frozenset({LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB})
+"""Jobs that sensors launch again every few minutes while what they are about is there."""
+LOOKED_AT: Final = 100
+"""So many runs of such a job are looked at for the last alert: more than there are in an hour."""
 ASKED_STAGE = "ccc_enriched"
 UNKNOWN = "phones_unknown"
 ASSETS = "materialization of assets"
@@ -68,7 +78,9 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Tells people of failed runs, once no retry is left: in the log and on the channels"
-            " of ETL_ALERT_WEBHOOK_URL and ETL_ALERT_NTFY_URL. Fails if no channel takes it."
+            " of ETL_ALERT_WEBHOOK_URL and ETL_ALERT_NTFY_URL. Fails if no channel takes it. A job"
+            " of lists, opt-outs or retraction that fails again and again for the same reason is"
+            " told of once an hour."
         ),
     )
     def alert_failed_runs(context: dg.RunFailureSensorContext) -> None:
@@ -79,7 +91,14 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
             context.log.info(reason)
             return
         facts = gather(context.instance, run, context.failure_event)
-        deliver(alert_of(facts, ui_url=settings.ui_url), channels, log=context.log.error)
+        alert = alert_of(facts, ui_url=settings.ui_url)
+        now = datetime.now(UTC)
+        if is_repeat(alert.fingerprint, earlier_runs(context.instance, run), now=now):
+            context.log.info("%s, as before: that was told less than an hour ago", alert.title)
+            return
+        deliver(alert, channels, log=context.log.error)
+        told = {TOLD: alert.fingerprint, TOLD_AT: now.isoformat()}
+        context.instance.add_run_tags(run.run_id, told)
 
     return alert_failed_runs
 
@@ -88,6 +107,22 @@ def channels_of(settings: Settings) -> list[Channel]:
     """The channels that are configured."""
     kinds = ((webhook, settings.alert_webhook_url), (ntfy, settings.alert_ntfy_url))
     return [make(url.get_secret_value()) for make, url in kinds if url]
+
+
+def earlier_runs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Earlier]:
+    """What became of the runs before one of a job that repeats, newest first; of others none."""
+    if run.job_name not in REPEATING:
+        return
+    tags = {PARTITION: run.tags[PARTITION]} if PARTITION in run.tags else {}
+    wanted = dg.RunsFilter(job_name=run.job_name, tags=tags)
+    found = instance.get_runs(filters=wanted, limit=LOOKED_AT)
+    for one in islice(dropwhile(lambda other: other.run_id != run.run_id, found), 1, None):
+        told_at = one.tags.get(TOLD_AT)
+        yield Earlier(
+            succeeded=one.is_success,
+            told=one.tags.get(TOLD, ""),
+            told_at=datetime.fromisoformat(told_at) if told_at else None,
+        )
 
 
 def reason_to_skip(run: dg.DagsterRun, repository: dg.RepositoryDefinition | None) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from etl_dagster import agenda
 from etl_dagster.definitions import build_defs, build_resources
 from etl_dagster.defs import history, readiness
 from etl_dagster.defs.dnc import LISTS
@@ -36,6 +37,8 @@ from etl_dagster.leads.chunks import Chunk
 from etl_dagster.progress import Sink
 from etl_dagster.sandbox.local import LocalWorld
 from etl_dagster.settings import PROJECT, Settings
+from etl_dagster.warehouse import retention
+from etl_dagster.warehouse.connect import connect
 
 if TYPE_CHECKING:
     from etl_dagster.leads.policy import Policy
@@ -149,6 +152,17 @@ class Launcher:
             policy_hash=policy.hash,
             campaigns=campaigns,
         )
+
+    def without_removed(self, days: list[date], *, refuse: bool) -> list[date]:
+        """Days without those whose leads retention removed; with `refuse` there must be none.
+
+        Raises:
+            RemovedDayError: there are some, and `refuse` is set.
+        """
+        with connect(self._settings).session() as session:
+            if refuse:
+                retention.refuse_removed(session, days)
+            return agenda.not_removed(days, retention.removed_days(session))
 
     def refusals(
         self, days: Mapping[date, Collection[str]], *, policy_hash: str, accepted: Sequence[str]

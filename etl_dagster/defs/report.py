@@ -28,6 +28,7 @@ from etl_dagster.report.changes import WEEK, rates
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.day_ledger import read_day_ledger
 from etl_dagster.warehouse.funnel import read_day
+from etl_dagster.warehouse.retention import refuse_removed
 
 PAGE: Final = 500
 """Materializations read at a time."""
@@ -64,6 +65,7 @@ def build_scrub_report(settings: Settings) -> dg.AssetsDefinition:
         keys = [partition_key(Chunk(day, number)) for number in range(settings.chunks)]
         moment = scrubbed_at(context.instance, keys) or datetime.now(UTC)
         with warehouse.for_step(context).session() as session:
+            refuse_removed(session, [day])  # it would say that there never was a lead
             found = read_day(session, day)
             before = read_day(session, day - WEEK)
             ledger = read_day_ledger(session, day, scrubbed_at=moment)

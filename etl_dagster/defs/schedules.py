@@ -13,9 +13,10 @@ from etl_dagster import agenda
 from etl_dagster.defs import history
 from etl_dagster.defs.jobs import DAY_JOB, FRESHNESS_JOB
 from etl_dagster.defs.partitions import range_tags
-from etl_dagster.defs.resources import PolicyResource
+from etl_dagster.defs.resources import PolicyResource, WarehouseResource
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings, SettingsError
+from etl_dagster.warehouse.retention import removed_days
 
 DAY = "etl_dagster/day"
 """Tag of a scheduled run: its day."""
@@ -51,7 +52,7 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         ),
     )
     def scrub_yesterday(
-        context: dg.ScheduleEvaluationContext, policy: PolicyResource
+        context: dg.ScheduleEvaluationContext, policy: PolicyResource, warehouse: WarehouseResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         moment = context.scheduled_execution_time
         newest = moment.astimezone(UTC).date() - timedelta(days=1)
@@ -69,6 +70,9 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
             catch_up_days=back,
         )
         due = [day for day in due if day >= settings.start_date]
+        if due and due[0] != newest:  # only days that were missed can be gone: they are asked for
+            with warehouse.open().session() as session:
+                due = agenda.not_removed(due, removed_days(session))
         if not due:
             yield dg.SkipReason(f"{newest} is running already, and no day before it was missed")
         for day in due:

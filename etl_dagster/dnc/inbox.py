@@ -81,6 +81,21 @@ def rejected(folder: Path) -> list[Path]:
     return sorted(path for path in aside.iterdir() if not path.name.endswith(REASON))
 
 
+def done_before(folder: Path, moment: datetime) -> list[Path]:
+    """Files of the folder that were dealt with before a moment, by name; links are left alone."""
+    aside, until = folder / DONE, moment.timestamp()
+    if not aside.is_dir():
+        return []
+    return sorted(
+        path
+        for path in aside.iterdir()
+        if path.is_file()
+        and not path.is_symlink()
+        # a file keeps its date when it is moved; its entry has that of the move
+        and max(path.stat().st_mtime, path.stat().st_ctime) < until
+    )
+
+
 def set_done(path: Path) -> Path:
     """Move a file that was dealt with; return where it is now."""
     return _move(path, DONE)

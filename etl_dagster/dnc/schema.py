@@ -39,13 +39,17 @@ _LOG_BYTES: Final = 16 * 1024**2
 def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Create a store; it appears at its path whole or not at all.
 
+    SQLite would take what an older store left beside it for the new one's own last writes.
+
     Args:
         path: where.
         fill: writes the first rows.
 
     Raises:
-        DncUsageError: something is there already.
+        DncUsageError: something is there already, or a store was whose log is left.
     """
+    if left := _left_behind(path):
+        raise DncUsageError(_gone(path, left))
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     draft.unlink(missing_ok=True)
@@ -66,6 +70,21 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def _left_behind(path: Path) -> list[Path]:
+    """What SQLite left of a store that is gone; nothing where there is a store."""
+    beside = [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "-journal")]
+    left = [one for one in beside if one.exists()]
+    return [] if path.exists() else left
+
+
+def _gone(path: Path, left: Sequence[Path]) -> str:
+    names = ", ".join(one.name for one in left)
+    return (
+        f"{path} is gone, but {names} of it is there, with its last writes: restore the store from"
+        " a backup, or, to begin without its lists and opt-outs, remove what is left of it"
+    )
+
+
 def check_file(path: Path) -> None:
     """Tell a store from everything else by its header, before SQLite touches it.
 
@@ -73,6 +92,8 @@ def check_file(path: Path) -> None:
         DncMissingError: there is nothing, or no regular file.
         DncForeignError: it is empty or something else.
     """
+    if left := _left_behind(path):
+        raise DncMissingError(_gone(path, left))
     if not path.exists():
         raise DncMissingError(
             f"no Do-Not-Call store at {path}: create it with `etl-dagster dnc load`, or correct "

@@ -4,11 +4,12 @@ Belongs here: what happens once before the first statement of a process. Does no
 """
 
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
-from etl_dagster.warehouse.tables import create_tables
+from etl_dagster.warehouse.tables import TABLES, VIEWS, create_tables, missing_tables, need_tables
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -17,28 +18,37 @@ if TYPE_CHECKING:
     from etl_dagster.settings import Settings
 
 
-def connect(settings: "Settings") -> Warehouse:
+def connect(settings: "Settings", *, reads: Collection[str] | None = None) -> Warehouse:
     """Open the warehouse that the settings name; see `open_warehouse`."""
     world = None
     if settings.is_local:
         from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415  production has none
 
         world = LocalWorld(settings.home)
-    return open_warehouse(warehouse_config(settings), chunks=settings.chunks, world=world)
+    config = warehouse_config(settings)
+    return open_warehouse(config, chunks=settings.chunks, world=world, reads=reads)
 
 
 def open_warehouse(
-    config: WarehouseConfig, *, chunks: int, world: "LocalWorld | None"
+    config: WarehouseConfig,
+    *,
+    chunks: int,
+    world: "LocalWorld | None",
+    reads: Collection[str] | None = None,
 ) -> Warehouse:
-    """Connect, and make what is missing.
+    """Connect, and make what is missing, or, for who only reads, see to it that nothing is.
 
     Args:
         config: whom to connect to.
         chunks: the number of chunks a day is cut into.
         world: the stand-ins of a local deployment, which are started; None in production.
+        reads: the tables and views that will be read, and nothing written: a role that may SELECT
+            from them is enough. Only in a local deployment they are then made if one is missing.
+            None: for writing.
 
     Raises:
         ChunksChangedError: the tables were written with another number of chunks.
+        TablesMissingError: something to be read is not there, or not for this role.
         WarehouseError: Snowflake cannot be reached, or refused.
         SidecarError: the embedded Snowflake cannot be started.
     """
@@ -48,9 +58,13 @@ def open_warehouse(
         config = replace(config, password=config.user)
     warehouse = Warehouse(config, address=world.snowflake_address if world else dict)
     try:
-        warehouse.ensure_schema()
+        if reads is None or world:
+            warehouse.ensure_schema()
         with warehouse.session() as session:
-            create_tables(session, chunks=chunks)
+            if reads is None or (world and missing_tables(session, (*TABLES, *VIEWS))):
+                create_tables(session, chunks=chunks)
+            else:
+                need_tables(session, reads, chunks=chunks)
         if world:
             world.load_sample(warehouse)
     except BaseException:

@@ -9,7 +9,6 @@ The record is committed before the file gets its name: after a crash there may b
 a file, never a file without a record.
 """
 
-import getpass
 import hashlib
 import os
 import uuid
@@ -39,6 +38,7 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import Statement, sql
 from etl_dagster.warehouse.tables import columns, differences
 from etl_dagster.warehouse.templates import literals, render
+from etl_dagster.who import operator
 
 SLICE: Final = 20_000
 """Rows that are in memory at once."""
@@ -154,7 +154,7 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
             policy_hash=origin.policy_hash,
             list_versions=origin.list_versions,
             accepted_checks=", ".join(origin.accepted_checks),
-            exported_by=_user(),
+            exported_by=operator(),
         )
         with session.transaction():
             session.execute(sql("insert_export"), vars(record))
@@ -219,11 +219,3 @@ def _phones(batch: pa.RecordBatch) -> NDArray[np.int64]:
     found = pa.concat_arrays([batch[name].cast(pa.int64()).drop_null() for name in PHONES])
     phones: NDArray[np.int64] = found.to_numpy(zero_copy_only=False)
     return phones
-
-
-def _user() -> str:
-    """Who exports, as the operating system knows them."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
-        return f"uid {os.getuid()}"

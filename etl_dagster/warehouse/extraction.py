@@ -19,6 +19,7 @@ from etl_dagster.leads.campaigns import (
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.warehouse import expressions
 from etl_dagster.warehouse.errors import StatementError
+from etl_dagster.warehouse.retention import refuse_removed
 from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster.warehouse.session import Session, Statement
 from etl_dagster.warehouse.statements import sql
@@ -129,9 +130,11 @@ class Extraction:
         Raises:
             CampaignError: a campaign's SQL does not compile, returns other columns than a lead
                 needs, or returned no row. Names the file; LEADS is as it was.
+            RemovedDayError: the day's leads were removed because their time was up.
             WarehouseError: the warehouse failed; LEADS is as it was.
         """
         session = self._session
+        refuse_removed(session, [self._lead_date])
         begin = datetime.combine(self._lead_date, time(), UTC)
         session.set_variables(
             {

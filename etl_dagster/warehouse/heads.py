@@ -23,6 +23,8 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
 FORMAT: Final = "etl_dagster ledger heads 1"
+TABLES: Final = ("scrub_batches", "retentions")
+"""What is read."""
 
 
 class HeadsError(ValueError):
@@ -41,6 +43,14 @@ class Head:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetentionsHead:
+    """The last record of what retention removed, at some moment."""
+
+    position: Annotated[int, msgspec.Meta(ge=1)]
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Heads:
     """Where the chains of a ledger ended.
 
@@ -48,12 +58,14 @@ class Heads:
         ledger: whose: database and schema.
         taken_at: when, UTC.
         heads: a head a chain, in order.
+        retentions: where the records of RETENTIONS ended; None if there were none.
     """
 
     format: Literal["etl_dagster ledger heads 1"]
     ledger: str
     taken_at: datetime
     heads: Sequence[Head]
+    retentions: RetentionsHead | None = None
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,7 +77,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_heads(session: Session, *, ledger: str) -> Heads:
-    """Read where the chains end now, in one statement.
+    """Read where the chains end now: all of the ledger in one statement, then the retentions.
 
     Args:
         session: any.
@@ -81,7 +93,14 @@ def read_heads(session: Session, *, ledger: str) -> Heads:
         )
         for day, chunk, source, position, digest in session.rows(sql("select_heads"))
     ]
-    return Heads(format=FORMAT, ledger=ledger, taken_at=datetime.now(UTC), heads=heads)
+    last = session.row(sql("select_last_retention"))
+    return Heads(
+        format=FORMAT,
+        ledger=ledger,
+        taken_at=datetime.now(UTC),
+        heads=heads,
+        retentions=RetentionsHead(position=int(last[0]), digest=str(last[1])) if last else None,
+    )
 
 
 def write_file(heads: Heads, path: Path, *, private_key: Path | None = None) -> None:
@@ -129,7 +148,11 @@ def read_file(path: Path, *, public_key: Path | None = None) -> Heads:
 
 
 def _canonical(heads: Heads) -> bytes:
-    return _json(msgspec.to_builtins(heads))
+    """Without retentions where there were none, as files were written before there were any."""
+    values = msgspec.to_builtins(heads)
+    if heads.retentions is None:
+        del values["retentions"]
+    return _json(values)
 
 
 def _json(value: Any) -> bytes:

@@ -25,6 +25,8 @@ from etl_dagster.warehouse.templates import fragment, literals, render
 if TYPE_CHECKING:
     from etl_dagster.settings import Settings
 
+TABLES: Final = ("leads", "callable_leads", "phone_verdicts", "retentions")
+"""What is read, besides the campaigns' sources and the contacts."""
 LABELS: Final = {
     "rows": "rows",
     "nameless": "without names",

@@ -5,7 +5,7 @@ columns, which stand in `sql/tables/`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from etl_dagster.warehouse.errors import WarehouseError
@@ -23,6 +23,7 @@ TABLES: Final = (
     "dnc_filtered",
     "callable_leads",
     "exports",
+    "retentions",
     "call_places",
     "call_windows",
 )
@@ -44,6 +45,10 @@ class ChunksChangedError(WarehouseError):
     """The stored leads were cut into another number of chunks than the settings say."""
 
 
+class TablesMissingError(WarehouseError):
+    """Tables to be read are not there, or this role may not see them."""
+
+
 def create_tables(session: Session, *, chunks: int) -> None:
     """Create what is missing and check what is there; views are always made anew.
 
@@ -59,6 +64,40 @@ def create_tables(session: Session, *, chunks: int) -> None:
         session.execute(sql(f"tables/{name}"))
     for name in VIEWS:
         session.execute(render(f"tables/{name}"))
+    _check_chunks(session, chunks)
+
+
+def need_tables(session: Session, names: Collection[str], *, chunks: int) -> None:
+    """See to it that tables and views can be read; nothing is written.
+
+    Args:
+        session: any.
+        names: of TABLES and VIEWS.
+        chunks: the number of chunks a day is cut into, which is checked if LEADS are read.
+
+    Raises:
+        TablesMissingError: one is not there, or this role may not see it.
+        ChunksChangedError: LEADS holds leads in other chunks than `chunks` puts them in.
+    """
+    if missing := missing_tables(session, names):
+        raise TablesMissingError(
+            f"{', '.join(missing)}: not in this schema, or not to be seen by this role. Whoever"
+            " owns the schema (SNOWFLAKE_SCHEMA) makes tables with the first etl-dagster run, and"
+            " grants USAGE on it and SELECT on them"
+        )
+    if "leads" in names:
+        _check_chunks(session, chunks)
+
+
+def missing_tables(session: Session, names: Collection[str]) -> list[str]:
+    """Those of these tables and views that are not there, or that this role may not see."""
+    if not names:
+        return []
+    present = {str(name).upper() for (name,) in session.rows(sql("select_table_names"))}
+    return [name.upper() for name in names if name.upper() not in present]
+
+
+def _check_chunks(session: Session, chunks: int) -> None:
     bucket = fragment("chunk", lead_id="lead_id", chunks=chunks)
     if session.scalar(render("check_chunks", chunk=bucket)):
         raise ChunksChangedError(

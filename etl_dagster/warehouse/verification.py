@@ -12,19 +12,23 @@ statement sees what was committed before it began.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Final
 
 import pyarrow as pa
 
+from etl_dagster.warehouse import retentions
 from etl_dagster.warehouse.answers import examine_answers
 from etl_dagster.warehouse.canonical import BatchRecord, version_of
 from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
-from etl_dagster.warehouse.heads import Head
+from etl_dagster.warehouse.heads import Head, RetentionsHead
+from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import Statement, sql
 from etl_dagster.warehouse.templates import fragment, render
 
+TABLES: Final = ("phone_verdicts", "scrub_batches", "retentions")
+"""What is read."""
 ROWS_AT_ONCE: Final = 250_000
 """Chains are read together up to so many rows; a longer one is read alone."""
 
@@ -42,6 +46,7 @@ class Verification:
         anchored: heads that were found again.
         answers: raw answers that are kept.
         without_answer: rows that name an answer which is not kept.
+        removed: heads that retention removed with their chains, as its records say.
         flaws: what is wrong.
     """
 
@@ -53,6 +58,7 @@ class Verification:
     anchored: int = 0
     answers: int = 0
     without_answer: int = 0
+    removed: int = 0
     flaws: list[Flaw] = field(default_factory=list)
 
     @property
@@ -61,15 +67,17 @@ class Verification:
         return not self.flaws
 
 
-def verify(
+def verify(  # noqa: PLR0913  which days, which anchors, when, how much at once
     session: Session,
     *,
     first: date = date.min,
     last: date = date.max,
     heads: Iterable[Head] = (),
+    retentions_head: RetentionsHead | None = None,
+    moment: datetime | None = None,
     rows_at_once: int = ROWS_AT_ONCE,
 ) -> Verification:
-    """Recompute every digest of some days and hold the ledger to them.
+    """Recompute every digest of some days, and of all retentions, and hold the ledger to them.
 
     Args:
         session: a session without an open transaction, in which each statement sees what is
@@ -78,9 +86,12 @@ def verify(
         last: the last day.
         heads: heads that were kept, which must be in their chains; those of other days are left
             out.
+        retentions_head: the record of RETENTIONS that was the last when the heads were kept.
+        moment: now, aware; the clock's if None.
         rows_at_once: bounds the memory.
     """
     found = Verification()
+    earlier = retentions.read(session)
     days = {"first": first, "last": last}
     wanted = {_chain_of(head): head for head in heads if first <= head.lead_date <= last}
     known = session.rows(sql("select_chains"), days)
@@ -106,9 +117,20 @@ def verify(
             if head and (head.position, head.digest) == (batch.position, batch.digest):
                 del wanted[key]
                 found.anchored += 1
-    found.flaws += [_lost(head, ends.get(key, 0)) for key, head in wanted.items()]
-    found.flaws += _repeated(session, days)
     found.flaws += _damaged_answers(session, days, found)
+    records = retentions.read(session)
+    gone, before = retentions.removed_chains(records), retentions.removed_chains(earlier)
+    # a chain that was removed while this went on was read in part
+    found.flaws = [flaw for flaw in found.flaws if flaw.key not in gone or flaw.key in before]
+    for key, head in wanted.items():
+        if (key not in ends or key not in before) and retentions.has_removed(gone, head):
+            found.removed += 1
+        else:
+            found.flaws.append(_lost(head, ends.get(key, 0)))
+    found.flaws += retentions.examine(records, moment=moment or datetime.now(UTC))
+    found.flaws += retentions.returned(earlier, ends)
+    found.flaws += _lost_record(records, retentions_head)
+    found.flaws += _repeated(session, days)
     found.flaws.sort(key=lambda flaw: (flaw.key, flaw.position or 0, flaw.batch_id, flaw.kind))
     return found
 
@@ -212,6 +234,17 @@ def _damaged_answers(
                 says = f"the raw answer that is kept of it: {damage.says}"
                 yield Flaw(kind="answer", says=says, key=damage.key, batch_id=damage.batch_id)
     found.without_answer = int(session.scalar(sql("count_without_answer"), days))
+
+
+def _lost_record(records: Sequence[Retention], last: RetentionsHead | None) -> Iterator[Flaw]:
+    """What is wrong where the last record that was kept is not in its place any more."""
+    if last and (last.position, last.digest) not in {(one.position, one.digest) for one in records}:
+        yield Flaw(
+            kind="head",
+            says=f"the record that was the last at position {last.position:,} is lost",
+            key=ChainKey(date.min, 0, "RETENTIONS"),
+            position=last.position,
+        )
 
 
 def _chain_of(head: Head) -> ChainKey:

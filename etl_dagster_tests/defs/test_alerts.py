@@ -11,7 +11,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 
 from etl_dagster.alerts import AlertError
 from etl_dagster.definitions import build_defs
-from etl_dagster.defs.alerts import Facts, alert_of, gather, reason_to_skip
+from etl_dagster.defs.alerts import TOLD, Facts, alert_of, earlier_runs, gather, reason_to_skip
 from etl_dagster.defs.failures import Cause
 from etl_dagster.defs.jobs import STAGE_ASSETS
 from etl_dagster.defs.partitions import range_tags
@@ -323,3 +323,61 @@ def test_the_daemon_hands_over_failures_of_the_command_line_and_not_of_other_loc
     assert not tick(second.cursor).dagster_run_reactions
     (got,) = receiver.received
     assert json.loads(got.body)["run_id"] == result.run.run_id
+
+
+def test_what_fails_again_and_again_is_told_once_until_it_changes_or_is_over(
+    one_chunk: Line, receiver: Receiver
+) -> None:
+    line = one_chunk
+    line.environment["ETL_ALERT_WEBHOOK_URL"] = receiver.url
+    folder = line.settings.opt_out_inbox_dir / "rejected"
+    folder.mkdir(parents=True)
+
+    def told() -> int:
+        """Run the opt-outs, tell of it if that failed; how many alerts there are by now."""
+        result = line.run(job="load_opt_outs", tags={})
+        assert result.success is not any(folder.iterdir())
+        if not result.success:
+            evaluate(line, result)
+        return len(receiver.received)
+
+    (folder / "a.txt").touch()
+    assert [told(), told(), told()] == [1, 1, 1]
+    (folder / "b.txt").touch()
+    assert [told(), told()] == [2, 2]  # it names another file
+    (folder / "b.txt").rename(folder.parent / "b.txt")
+    assert [told(), told()] == [3, 3]
+    (folder / "a.txt").unlink()
+    (folder.parent / "b.txt").unlink()
+    assert told() == 3
+    (folder / "a.txt").touch()
+    assert [told(), told()] == [4, 4]  # it had worked in between
+
+
+def test_an_alert_that_nobody_took_is_tried_again_with_the_next_run(
+    one_chunk: Line, receiver: Receiver
+) -> None:
+    line = one_chunk
+    line.environment["ETL_ALERT_WEBHOOK_URL"] = receiver.url
+    folder = line.settings.opt_out_inbox_dir / "rejected"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").touch()
+    receiver.answers.append(403)
+    with pytest.raises(AlertError):
+        evaluate(line, line.run(job="load_opt_outs", tags={}))
+    for _ in range(2):
+        evaluate(line, line.run(job="load_opt_outs", tags={}))
+    assert len(receiver.received) == 2
+
+
+def test_runs_of_other_jobs_and_other_lists_are_told_each_time() -> None:
+    runs = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        for job, name in (
+            ("load_dnc_lists", "national"), ("load_dnc_lists", "state_fl"),
+            ("load_dnc_lists", "national"), ("scrub_day", "x"), ("scrub_day", "x"),
+        ):  # fmt: skip
+            run = dg.DagsterRun(job_name=job, tags={"dagster/partition": name, TOLD: name})
+            runs.append(instance.add_run(run))
+        found = [[one.told for one in earlier_runs(instance, run)] for run in runs]
+    assert found == [[], [], ["national"], [], []]

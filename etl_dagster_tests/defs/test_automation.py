@@ -17,6 +17,8 @@ from etl_dagster.defs.partitions import range_tags
 from etl_dagster.defs.sensors import reports_are_due
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings, SettingsError
+from etl_dagster.warehouse.removal import put_on_record
+from etl_dagster.warehouse.retentions import Retention
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, eventually, person
 
 DATE = date(2026, 2, 28)
@@ -69,7 +71,7 @@ def tick(line: Line, moment: datetime) -> list[dg.RunRequest]:
         instance=line.instance,
         scheduled_execution_time=moment,
         repository_def=defs.get_repository_def(),
-        resources={"policy": (defs.resources or {})["policy"]},
+        resources={name: (defs.resources or {})[name] for name in ("policy", "warehouse")},
     ) as context:
         requests = schedule.evaluate_tick(context).run_requests
     return list(requests or [])
@@ -143,6 +145,26 @@ def test_days_that_were_missed_are_made_up_for(lasting: Callable[..., Line]) -> 
     days = [DAY - timedelta(days=3), DAY - timedelta(days=2), DAY]
     assert [request.tags["etl_dagster/day"] for request in requests] == list(map(str, days))
     assert len({request.run_key for request in requests}) == 3
+    # a missed day whose leads retention removed is not asked for, and not bought by asking
+    with line.session() as session:
+        put_on_record(session, [removed_of(days[0])])
+    asked = [request.tags["etl_dagster/day"] for request in tick(line, morning_after(DAY))]
+    assert asked == list(map(str, days[1:]))
+    before = line.bought()
+    result = line.run(days[0])
+    assert not result.success
+    assert f"the leads of {days[0]} were removed because their time was up" in result.error
+    assert line.bought() == before
+    report = line.run(job="report_day", partition_key=str(days[0]))
+    assert "were removed because their time was up" in report.error
+
+
+def removed_of(day: date) -> Retention:
+    return Retention(
+        position=0, retention_id="i", table_name="LEADS", day=day, row_count=1, oldest=None,
+        newest=None, kept_days=60, digests="", removed_at=datetime.now(UTC).replace(tzinfo=None),
+        removed_by="somebody",
+    )  # fmt: skip
 
 
 def test_what_the_schedule_asks_for_runs_and_is_then_reported(

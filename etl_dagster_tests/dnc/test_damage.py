@@ -77,6 +77,25 @@ def test_create_never_overwrites(closed: Path) -> None:
     assert [path.name for path in closed.parent.glob(".*")] == []
 
 
+@pytest.mark.parametrize("left", ["-wal", "-shm", "-journal"])
+def test_what_is_left_of_a_store_that_is_gone_is_no_part_of_a_new_one(
+    closed: Path, left: str
+) -> None:
+    with DncStore.open(closed, read_only=False) as store:
+        store.opt_out([4075550199])
+        log = closed.with_name(f"{closed.name}-wal").read_bytes()
+    for path in closed.parent.glob(f"{closed.name}*"):
+        path.unlink()
+    beside = closed.with_name(f"{closed.name}{left}")
+    beside.write_bytes(log)
+    for attempt, error in ((DncStore.create, DncUsageError), (DncStore.open, DncMissingError)):
+        with pytest.raises(error, match=rf"dnc.sqlite is gone, but dnc.sqlite{left} of it is"):
+            attempt(closed)
+    assert not closed.exists()
+    beside.unlink()
+    DncStore.create(closed).close()
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -1,0 +1,147 @@
+"""Removing what retention no longer asks for: a day at a time, verified and on record.
+
+Belongs here: the order in which it is made safe. Does not: what may go (`retention.py`), what a
+record is (`retentions.py`), files and the Do-Not-Call store (`cli_retention.py`).
+
+A day goes as a whole, of all tables of a kind, in one transaction with its records: after a crash a
+day is there with all of its rows, or gone and on record. Chains of the ledger are of one day, so
+none is cut.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from itertools import groupby
+
+from etl_dagster.warehouse import retentions
+from etl_dagster.warehouse.errors import WarehouseError
+from etl_dagster.warehouse.retention import LEDGER, RULES, Plan, Removable
+from etl_dagster.warehouse.retentions import Retention
+from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import sql
+from etl_dagster.warehouse.templates import render
+from etl_dagster.warehouse.verification import Verification, verify
+
+
+class RetentionError(WarehouseError):
+    """Something must not be removed, or was not removed as planned; the message says what stays."""
+
+
+@dataclass(kw_only=True)
+class Applied:
+    """What was removed, and the days that stayed: their ledger is not as it was written."""
+
+    removed: list[Removable] = field(default_factory=list)
+    kept_days: tuple[date, ...] = ()
+
+
+def apply(
+    session: Session,
+    planned: Plan,
+    *,
+    by: str,
+    done: Callable[[Removable], None] = lambda _: None,
+) -> Applied:
+    """Remove what was planned, day by day, each in a transaction with its records.
+
+    The ledger of the days that go is verified before and after. A day that does not verify stays,
+    since removing it would destroy the evidence of who changed it.
+
+    Args:
+        session: a session without an open transaction.
+        planned: from `plan`; what is there by now must still be what it counted.
+        by: who does it, for the records.
+        done: told of each table and day that was removed.
+
+    Raises:
+        RetentionError: the records of earlier removals are not as they were written, so that
+            nothing may be added to them; or a day has other rows than planned; or what is left
+            does not verify. What was removed before is on record.
+    """
+    ledger_days = [one.day for one in planned.removable if one.kind == LEDGER]
+    before = _verified(session, ledger_days, planned.moment)
+    _refuse_bad_records(before)
+    flawed = {flaw.key.lead_date for flaw in before.flaws}
+    applied = Applied(kept_days=tuple(sorted(flawed.intersection(ledger_days))))
+    retention_id = uuid.uuid4().hex
+    for (kind, day), group in groupby(planned.removable, key=lambda one: (one.kind, one.day)):
+        if kind == LEDGER and day in flawed:
+            continue
+        parts = list(group)
+        records = [_record(session, one, planned, retention_id, by) for one in parts]
+        with session.transaction():
+            _delete(session, parts)
+            retentions.append(session, records)
+        applied.removed += parts
+        for one in parts:
+            done(one)
+    after = _verified(session, ledger_days, planned.moment)
+    _refuse_bad_records(after)
+    if worse := [flaw for flaw in after.flaws if flaw not in before.flaws]:
+        raise RetentionError(
+            f"the ledger does not verify after the removal, {len(worse):,} findings more than"
+            " before: somebody writes to it; see etl-dagster ledger verify"
+        )
+    return applied
+
+
+def put_on_record(session: Session, records: Sequence[Retention]) -> None:
+    """Put on record what is removed elsewhere, before it is."""
+    with session.transaction():
+        retentions.append(session, records)
+
+
+def _verified(session: Session, days: Sequence[date], moment: datetime) -> Verification:
+    first, last = (min(days), max(days)) if days else (date.min, date.min)
+    return verify(session, first=first, last=last, moment=moment)
+
+
+def _refuse_bad_records(found: Verification) -> None:
+    if wrong := [flaw for flaw in found.flaws if flaw.kind == retentions.KIND]:
+        raise RetentionError(
+            f"RETENTIONS is not as it was written ({wrong[0].says}; {len(wrong):,} findings), so"
+            " nothing may be removed; see etl-dagster ledger verify"
+        )
+
+
+def _record(
+    session: Session, one: Removable, planned: Plan, retention_id: str, by: str
+) -> Retention:
+    digests = ""
+    if one.table == "SCRUB_BATCHES":
+        rows = session.rows(sql("select_digests_of_day"), {"day": one.day})
+        digests = retentions.digests_text(rows)
+    return Retention(
+        position=0,
+        retention_id=retention_id,
+        table_name=one.table,
+        day=one.day,
+        row_count=one.rows,
+        oldest=_naive(one.oldest),
+        newest=_naive(one.newest),
+        kept_days=planned.kept_days[one.kind],
+        digests=digests,
+        removed_at=planned.moment.astimezone(UTC).replace(tzinfo=None),
+        removed_by=by,
+    )
+
+
+def _delete(session: Session, parts: Sequence[Removable]) -> None:
+    """Delete a day of one kind.
+
+    Raises:
+        RetentionError: there are other rows than planned; let it pass, so that all of it is undone.
+    """
+    for one in parts:
+        statement = render("delete_old_rows", table=one.table, day=RULES[one.table.lower()].day)
+        rows = session.execute(statement, {"day": one.day})
+        if rows != one.rows:
+            raise RetentionError(
+                f"{one.table} has {rows:,} rows of {one.day}, {one.rows:,} were planned for:"
+                " somebody writes to that day, and nothing of it was removed; plan again"
+            )
+
+
+def _naive(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment else None

@@ -1,0 +1,3 @@
+-- The rows of a table of one day.
+DELETE FROM {table}
+WHERE {day} = %(day)s
