@@ -295,6 +295,8 @@ def _heads(
         return
     file = json.loads(text, object_pairs_hook=_once)
     anchor = file["anchor"]
+    if anchor.get("retentions") is None:  # as such files were before there were any
+        anchor.pop("retentions", None)
     canonical = json.dumps(anchor, sort_keys=True, separators=(",", ":")).encode("ascii")
     if sha256(canonical) != file["sha256"]:
         raise WrongError("the heads were changed: they do not have their SHA-256")

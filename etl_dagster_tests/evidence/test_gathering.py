@@ -1,13 +1,17 @@
 """What is in the evidence for a phone, and what is left out."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from etl_dagster.evidence import page
+from etl_dagster.evidence import gathering, page
 from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.verify import prove
+from etl_dagster.sandbox import sidecar
+from etl_dagster.warehouse.connect import open_warehouse
+from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.statements import sql
 from etl_dagster_tests.evidence.conftest import (
     ASKED,
@@ -19,7 +23,9 @@ from etl_dagster_tests.evidence.conftest import (
     World,
     content_of,
 )
-from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY
+from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY, Tables
+from etl_dagster_tests.warehouse.test_reading import writes
+from etl_dagster_tests.warehouse.wire import listening
 
 
 def decisions(world: World, phone: int) -> list[tuple[str, dict[str, str]]]:
@@ -214,6 +220,21 @@ def test_a_policy_whose_text_was_changed_is_told_and_decides_nothing(world: Worl
     evidence = world.gather()
     assert {flaw.kind for flaw in evidence.flaws} == {"policy"}
     assert {one["decision"] for one in evidence.content["days"][0]["decisions"]} == {None}
+
+
+def test_it_takes_no_more_than_select(
+    world: World, tables_warehouse: Warehouse, snowflake_server: sidecar.Sidecar
+) -> None:
+    config = tables_warehouse.config
+    with listening(snowflake_server) as (port, heard):
+        theirs = replace(config, connection_args={**config.connection_args, "port": port})
+        warehouse = open_warehouse(theirs, chunks=1, world=None, reads=gathering.TABLES)
+        with warehouse.session() as session:
+            found = replace(world, tables=Tables(session)).gather()
+        warehouse.close()
+    assert found.content == world.gather().content
+    assert len(heard) > len(gathering.TABLES)
+    assert [one for one in heard if writes(one, ())] == []
 
 
 def test_a_phone_that_never_occurred_and_a_day_without_it_are_said(world: World) -> None:

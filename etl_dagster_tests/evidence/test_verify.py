@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -228,11 +229,12 @@ def test_heads_of_somebody_else_or_that_were_changed_prove_nothing(
     world: World, keys: Sequence[Path], tmp_path: Path
 ) -> None:
     file = tmp_path / "heads.json"
-    anchors.write_file(
-        anchors.read_heads(world.tables.session, ledger="x"), file, private_key=keys[0]
-    )
+    heads = anchors.read_heads(world.tables.session, ledger="x")
+    heads = replace(heads, retentions=anchors.RetentionsHead(position=1, digest="d"))
+    anchors.write_file(heads, file, private_key=keys[0])
     _, stranger = signatures.make_keys(tmp_path / "other")
     folder = world.make(world.gather())
+    assert prove(folder, heads=file, public_key=keys[1]).status == 0
     assert "not signed by that key" in "".join(prove(folder, heads=file, public_key=stranger).wrong)
     assert prove(folder, heads=tmp_path / "none").status == 2
     file.write_text(file.read_text("utf-8").replace('"position":3', '"position":2'))
