@@ -237,6 +237,10 @@ def test_heads_of_somebody_else_or_that_were_changed_prove_nothing(
     assert prove(folder, heads=file, public_key=keys[1]).status == 0
     assert "not signed by that key" in "".join(prove(folder, heads=file, public_key=stranger).wrong)
     assert prove(folder, heads=tmp_path / "none").status == 2
+    plain = tmp_path / "plain.json"
+    anchors.write_file(heads, plain)
+    assert prove(folder, heads=plain).status == 0
+    assert "the heads are not signed" in prove(folder, heads=plain, public_key=keys[1]).wrong
     file.write_text(file.read_text("utf-8").replace('"position":3', '"position":2'))
     assert "do not have their SHA-256" in "".join(prove(folder, heads=file).wrong)
 
