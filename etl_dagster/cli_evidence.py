@@ -85,7 +85,7 @@ def evidence(  # noqa: PLR0913  one option each
 
 def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence":
     from etl_dagster.dnc import DncStore  # noqa: PLC0415
-    from etl_dagster.evidence.gathering import Origin, gather  # noqa: PLC0415
+    from etl_dagster.evidence.gathering import TABLES, Origin, gather  # noqa: PLC0415
     from etl_dagster.leads.policy import Policy  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
@@ -102,7 +102,7 @@ def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence
     ledger = (
         f"{settings.snowflake_account}/{settings.snowflake_database}.{settings.snowflake_schema}"
     )
-    with connect(settings).session() as session:
+    with connect(settings, reads=TABLES).session() as session:
         return gather(
             session,
             phone,

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from etl_dagster.dnc import DncStore
     from etl_dagster.rescrub import Rescrub
     from etl_dagster.settings import Settings
+    from etl_dagster.warehouse.policies import KeptPolicy
 
+TABLES: Final = ("phone_verdicts", "policies")
+"""What is read."""
 SHOWN: Final = 50
 """So many differences are shown; `--json` has more."""
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -35,7 +38,7 @@ _EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
     "policies",
     type=_EXISTING,
     multiple=True,
-    help="A policy that was in force besides the present one; repeatable.",
+    help="A policy that was in force, if the warehouse has no text of it; repeatable.",
 )
 @click.option("--show-phones", is_flag=True, help="Do not mask phones.")
 @click.option("--json", "json_file", type=_FILE, help="Write what was found.")
@@ -62,11 +65,12 @@ def rescrub(
         )
     from etl_dagster import rescrub as deciding  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
+    from etl_dagster.warehouse.policies import read_policies  # noqa: PLC0415
 
     started = time.perf_counter()
     with ExitStack() as stack:
-        stores = _stores(settings, policies, stack)
-        session = stack.enter_context(connect(settings).session())
+        session = stack.enter_context(connect(settings, reads=TABLES).session())
+        stores = _stores(settings, policies, read_policies(session), stack)
         found = deciding.rescrub(session, stores, day.date(), chunks=chunks)
     if json_file:
         text = json.dumps(_record(found, show_phones=show_phones), indent=2)
@@ -77,24 +81,39 @@ def rescrub(
 
 
 def _stores(
-    settings: "Settings", policies: tuple[Path, ...], stack: ExitStack
+    settings: "Settings",
+    policies: tuple[Path, ...],
+    kept: "list[KeptPolicy]",
+    stack: ExitStack,
 ) -> "dict[str, DncStore]":
-    """The store under each policy, with the limits of the settings and without, by its hash."""
+    """The store under each policy, by its hash.
+
+    Policies on record are as they were applied; those in files count with the limits of the
+    settings and without.
+    """
     from etl_dagster.dnc import DncStore  # noqa: PLC0415
     from etl_dagster.leads.policy import Policy  # noqa: PLC0415
 
-    stores = {}
+    stores: dict[str, DncStore] = {}
+
+    def add(policy_hash: str, max_age_days: int, must_have: tuple[str, ...]) -> None:
+        if policy_hash not in stores:
+            opened = DncStore.open(
+                settings.dnc_store, max_age_days=max_age_days, must_have=must_have
+            )
+            stores[policy_hash] = stack.enter_context(opened)
+
     for path in (settings.policy_file, *policies):
         policy = Policy.load(path)
         limited = policy.with_limits(
             ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
         )
         for one in (policy, limited):
-            if one.hash not in stores:
-                opened = DncStore.open(
-                    settings.dnc_store, max_age_days=one.dnc_max_age_days, must_have=one.dnc_lists
-                )
-                stores[one.hash] = stack.enter_context(opened)
+            add(one.hash, one.dnc_max_age_days, one.dnc_lists)
+    for found in kept:
+        if found.whole:
+            said = json.loads(found.text)
+            add(found.policy_hash, said["dnc_max_age_days"], tuple(said["dnc_lists"]))
     return stores
 
 

@@ -66,6 +66,7 @@ def describe_day(
                 "policy_hash": moment.policy_hash,
                 "decision": decided.decision if decided else None,
                 "callable_until": plain(decided.until) if decided else None,
+                "causes": decided.causes if decided else None,
                 "words": {source: names[row] for source, row in words.items()},
             }
             for moment, words, decided in made

@@ -7,12 +7,12 @@ Belongs here: which moments those are, which policy counted, and asking `decide`
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
+from etl_dagster.leads.verdicts import Cause, Decision, Evidence, Verdict, decide
 from etl_dagster.warehouse.phone_history import PhoneHistory, VerdictRow
 from etl_dagster.warehouse.scrubbing import naive
 
@@ -61,10 +61,17 @@ class Moment(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A decision on one phone; `until` is aware, None unless it is CALLABLE."""
+    """A decision on one phone.
+
+    Attributes:
+        decision: its name.
+        until: until when the phone is CALLABLE, aware; None unless it is.
+        causes: why it is not, such as `{"dnc": "listed"}`; empty if it is.
+    """
 
     decision: str
     until: datetime | None
+    causes: dict[str, str]
 
 
 def moments(history: PhoneHistory, lead_date: date) -> list[Moment]:
@@ -97,18 +104,19 @@ def decide_phone(words: Mapping[str, VerdictRow], rules: Rules, at: datetime) ->
         at: the moment of the decision, aware.
     """
     if not words:
-        return Decided(Decision.UNKNOWN.name, None)
+        missing = Cause.MISSING.name.lower()
+        return Decided(Decision.UNKNOWN.name, None, dict.fromkeys(rules.required_sources, missing))
     found = decide(
         {source: _evidence(row, rules) for source, row in words.items()},
         required=rules.required_sources,
         moment=at,
     )
     until = found.callable_until[0]
+    causes = {source: Cause(int(codes[0])) for source, codes in found.causes.items()}
     return Decided(
-        Decision(int(found.decisions[0])).name,
-        None
-        if np.isnat(until)
-        else until.astype("datetime64[us]").item().replace(tzinfo=at.tzinfo),
+        decision=Decision(int(found.decisions[0])).name,
+        until=None if np.isnat(until) else until.item().replace(tzinfo=UTC),
+        causes={source: cause.name.lower() for source, cause in causes.items() if cause},
     )
 
 

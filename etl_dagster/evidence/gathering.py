@@ -28,6 +28,17 @@ from etl_dagster.warehouse.phone_history import (
 from etl_dagster.warehouse.policies import KeptPolicy, code_version, read_policies
 from etl_dagster.warehouse.session import Session
 
+TABLES: Final = (
+    "leads",
+    "phone_verdicts",
+    "scrub_batches",
+    "ccc_answers",
+    "policies",
+    "dnc_filtered",
+    "callable_leads",
+    "exports",
+)
+"""What is read."""
 MOST_EXPORTS: Final = 1_000_000
 
 

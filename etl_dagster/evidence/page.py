@@ -4,7 +4,6 @@ Belongs here: what is shown, in which order and words. Does not: facts, which al
 content; the proofs, which `verify.py` makes. Of other phones nothing is shown.
 """
 
-import json
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any
@@ -220,15 +219,11 @@ def _named(source: str) -> str:
 
 
 def _words(content: Content, decision: Content) -> Iterator[Html]:
+    causes = decision["causes"] or {}
     for source, name in decision["words"].items():
         row = content["verdicts"][name]["row"]
-        over = row["valid_until"] is None or row["valid_until"] <= decision["at"]
-        expired = ", run out" if row["verdict"] == "CLEAR" and over else ""
-        yield join([f"{_named(source)} ", mark(row["verdict"]), f"{expired} (", link(name), ")"])
-    policy = content["policies"].get(decision["policy_hash"])
-    required = json.loads(policy["text"])["required_sources"] if policy else []
-    yield from (
-        tag("span", f"{_named(source)}: not asked yet")
-        for source in required
-        if source not in decision["words"]
-    )
+        over = ", run out" if causes.get(source) == "expired" else ""
+        yield join([f"{_named(source)} ", mark(row["verdict"]), f"{over} (", link(name), ")"])
+    for source, cause in causes.items():
+        if cause == "missing":
+            yield tag("span", f"{_named(source)}: not asked yet")

@@ -295,10 +295,16 @@ def _heads(
         return
     file = json.loads(text, object_pairs_hook=_once)
     anchor = file["anchor"]
+    if anchor.get("retentions") is None:  # as such files were before there were any
+        anchor.pop("retentions", None)
     canonical = json.dumps(anchor, sort_keys=True, separators=(",", ":")).encode("ascii")
     if sha256(canonical) != file["sha256"]:
         raise WrongError("the heads were changed: they do not have their SHA-256")
     _signature(proof, file, canonical, public_key)
+    _compare(proof, content, anchor)
+
+
+def _compare(proof: Proof, content: dict[str, Any], anchor: dict[str, Any]) -> None:
     kept = {chain_name(head): head for head in anchor["heads"]}
     for chain in content["chains"]:
         name = chain_name(chain[0])
@@ -320,9 +326,11 @@ def _heads(
 def _signature(
     proof: Proof, file: dict[str, Any], canonical: bytes, public_key: Path | None
 ) -> None:
-    if public_key is None or file.get("signature") is None:
-        proof.notes.append("the heads are taken as they are: no signature and key were compared")
+    if public_key is None:
+        proof.notes.append("the heads are taken as they are: no key was given to compare with")
         return
+    if file.get("signature") is None:
+        raise WrongError("the heads are not signed")
     try:
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
         from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415

@@ -27,7 +27,7 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import Statement, sql
 from etl_dagster.warehouse.templates import fragment, render
 
-TABLES: Final = ("phone_verdicts", "scrub_batches", "retentions")
+TABLES: Final = ("phone_verdicts", "scrub_batches", "ccc_answers", "retentions")
 """What is read."""
 ROWS_AT_ONCE: Final = 250_000
 """Chains are read together up to so many rows; a longer one is read alone."""

@@ -13,7 +13,7 @@ import pytest
 
 from etl_dagster.defs.lookup_rows import ledger_batch
 from etl_dagster.dnc import DncStore
-from etl_dagster.evidence import gathering, pack, verify
+from etl_dagster.evidence import gathering, pack
 from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.gathering import Evidence, Origin
 from etl_dagster.leads.chunks import Chunk
@@ -21,6 +21,8 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger
 from etl_dagster.warehouse.ledger import LedgerBatch
 from etl_dagster.warehouse.policies import keep_policy
+from etl_dagster.warehouse.session import Warehouse
+from etl_dagster.warehouse.tables import TABLES
 from etl_dagster_tests.warehouse.conftest import (  # noqa: F401  fixtures
     CHUNK,
     NOW,
@@ -43,6 +45,20 @@ MADE = Origin(
 )
 
 
+def answer_about(*phones: int, at: datetime = NOW, kept: bool = True) -> LedgerBatch:
+    """An answer of CCC: SUED is a litigator's, nobody else is."""
+    said = [{"Phone": phone, "IsLitigator": phone == SUED} for phone in phones]
+    body = json.dumps(said).encode()
+    verdicts = [Verdict.LISTED if phone == SUED else Verdict.CLEAR for phone in phones]
+    return replace(
+        batch_of(phones, Verdict.CLEAR, at=at, until=at + timedelta(days=7)),
+        verdicts=np.array(verdicts, np.int8),
+        reasons=["litigator" if phone == SUED else "" for phone in phones],
+        evidence_hash=hashlib.sha256(body).hexdigest(),
+        answer=body if kept else b"",
+    )
+
+
 @dataclass
 class World:
     """What was said of the phones, and how evidence of it is made."""
@@ -60,21 +76,9 @@ class World:
             clock=lambda: self.now[-1],
         )
 
-    def answered(
-        self, *phones: int, at: datetime = NOW, chunk: Chunk = CHUNK, kept: bool = True
-    ) -> LedgerBatch:
-        """CCC answers: SUED is a litigator's, nobody else is."""
-        said = [{"Phone": phone, "IsLitigator": phone == SUED} for phone in phones]
-        body = json.dumps(said).encode()
-        batch = replace(
-            batch_of(phones, Verdict.CLEAR, at=at, until=at + timedelta(days=7)),
-            verdicts=np.array(
-                [Verdict.LISTED if phone == SUED else Verdict.CLEAR for phone in phones], np.int8
-            ),
-            reasons=["litigator" if phone == SUED else "" for phone in phones],
-            evidence_hash=hashlib.sha256(body).hexdigest(),
-            answer=body if kept else b"",
-        )
+    def answered(self, *phones: int, chunk: Chunk = CHUNK, **how: Any) -> LedgerBatch:
+        """CCC answers; see `answer_about`."""
+        batch = answer_about(*phones, **how)
         ledger.append(self.tables.session, [batch], origin=origin("ccc", chunk))
         return batch
 
@@ -117,9 +121,7 @@ class World:
         )
 
     def make(self, evidence: Evidence, name: str = "pack", **heads: Path) -> Path:
-        folder = self.folder / name
-        pack.write(evidence, folder, **heads)
-        return folder
+        return make(evidence, self.folder / name, **heads)
 
 
 def content_of(folder: Path) -> dict[str, Any]:
@@ -127,29 +129,50 @@ def content_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def prove(folder: Path, **options: Any) -> verify.Proof:
-    return verify.prove(folder, **options)
-
-
-@pytest.fixture
-def empty_world(tables: Tables, tmp_path: Path) -> World:  # noqa: F811
+def bare(tables: Tables, folder: Path) -> World:  # noqa: F811
     """A policy on record and a national list that has LISTED; nothing was asked."""
-    store = tmp_path / "dnc.sqlite"
-    file = tmp_path / "national.txt"
+    store, file = folder / "dnc.sqlite", folder / "national.txt"
     file.write_text(f"{LISTED}\n{OTHER + 1}\n", encoding="utf-8")
     before = NOW - timedelta(days=1)
     with DncStore.create(store, clock=lambda: before) as made:
         made.add_list("national", [file], as_of=before, kind="national", covers=[407])
     keep_policy(tables.session, POLICY, run_id="r")
-    return World(tables=tables, store=store, folder=tmp_path)
+    return World(tables=tables, store=store, folder=folder)
+
+
+def filled(world: World) -> World:
+    """Three batches of answers, and the lists; a lead has the phone that is asked about."""
+    world.tables.lead("someone", ASKED, OTHER)
+    answers = [
+        answer_about(OTHER),
+        answer_about(*PHONES[:4]),
+        answer_about(OTHER, at=LATER),
+    ]
+    ledger.append(world.tables.session, answers, origin=origin("ccc"))
+    world.looked_up(*PHONES)
+    return world
+
+
+@pytest.fixture
+def empty_world(tables: Tables, tmp_path: Path) -> World:  # noqa: F811
+    return bare(tables, tmp_path)
 
 
 @pytest.fixture
 def world(empty_world: World) -> World:
-    """Two batches of answers, then the lists; a lead has the phone that is asked about."""
-    empty_world.tables.lead("someone", ASKED, OTHER)
-    empty_world.answered(OTHER)
-    empty_world.answered(*PHONES[:4])
-    empty_world.looked_up(*PHONES)
-    empty_world.answered(OTHER, at=LATER)
-    return empty_world
+    return filled(empty_world)
+
+
+@pytest.fixture(scope="session")
+def gathered(tables_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Evidence:  # noqa: F811
+    """The evidence of ASKED, for tests of what is made of it; they change a copy, or nothing."""
+    with tables_warehouse.session() as session:
+        for name in TABLES:
+            session.execute(f"DELETE FROM {name}")
+        return filled(bare(Tables(session), tmp_path_factory.mktemp("gathered"))).gather()
+
+
+def make(evidence: Evidence, folder: Path, **heads: Path) -> Path:
+    """Write the folder."""
+    pack.write(evidence, folder, **heads)
+    return folder

@@ -1,11 +1,17 @@
 """What is in the evidence for a phone, and what is left out."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from etl_dagster.evidence import gathering, page
 from etl_dagster.evidence.forms import EvidenceError
+from etl_dagster.evidence.verify import prove
+from etl_dagster.sandbox import sidecar
+from etl_dagster.warehouse.connect import open_warehouse
+from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.statements import sql
 from etl_dagster_tests.evidence.conftest import (
     ASKED,
@@ -16,22 +22,31 @@ from etl_dagster_tests.evidence.conftest import (
     SUED,
     World,
     content_of,
-    prove,
 )
-from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY
+from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY, Tables
+from etl_dagster_tests.warehouse.test_reading import writes
+from etl_dagster_tests.warehouse.wire import listening
 
 
-def decisions(world: World, phone: int) -> list[str | None]:
-    return [
-        one["decision"] for day in world.gather(phone).content["days"] for one in day["decisions"]
-    ]
+def decisions(world: World, phone: int) -> list[tuple[str, dict[str, str]]]:
+    days = world.gather(phone).content["days"]
+    return [(one["decision"], one["causes"]) for day in days for one in day["decisions"]]
 
 
 def test_each_moment_has_the_decision_that_the_policy_made_of_what_was_known(world: World) -> None:
-    assert decisions(world, ASKED) == ["UNKNOWN", "CALLABLE"]
-    assert decisions(world, SUED) == ["BLOCKED", "BLOCKED"]
-    assert decisions(world, LISTED) == ["UNKNOWN", "BLOCKED"]
-    assert decisions(world, PHONES[4]) == ["UNKNOWN"]
+    assert decisions(world, ASKED) == [("UNKNOWN", {"dnc": "missing"}), ("CALLABLE", {})]
+    assert decisions(world, SUED) == [("BLOCKED", {"ccc": "listed"})] * 2
+    assert decisions(world, LISTED) == [
+        ("UNKNOWN", {"dnc": "missing"}),
+        ("BLOCKED", {"dnc": "listed"}),
+    ]
+    assert decisions(world, PHONES[4]) == [("UNKNOWN", {"ccc": "missing"})]
+    world.looked_up(ASKED, at=NOW + timedelta(days=8))
+    assert decisions(world, ASKED)[-1] == ("UNKNOWN", {"ccc": "expired"})
+    text = page.render(world.gather().content)
+    assert "litigator scrub (CCC) <span" in text
+    assert "</span>, run out (" in text
+    assert "Do-Not-Call lists: not asked yet" in text
 
 
 def test_the_evidence_of_a_callable_phone_is_complete_and_proven(world: World) -> None:
@@ -205,6 +220,21 @@ def test_a_policy_whose_text_was_changed_is_told_and_decides_nothing(world: Worl
     evidence = world.gather()
     assert {flaw.kind for flaw in evidence.flaws} == {"policy"}
     assert {one["decision"] for one in evidence.content["days"][0]["decisions"]} == {None}
+
+
+def test_it_takes_no_more_than_select(
+    world: World, tables_warehouse: Warehouse, snowflake_server: sidecar.Sidecar
+) -> None:
+    config = tables_warehouse.config
+    with listening(snowflake_server) as (port, heard):
+        theirs = replace(config, connection_args={**config.connection_args, "port": port})
+        warehouse = open_warehouse(theirs, chunks=1, world=None, reads=gathering.TABLES)
+        with warehouse.session() as session:
+            found = replace(world, tables=Tables(session)).gather()
+        warehouse.close()
+    assert found.content == world.gather().content
+    assert len(heard) > len(gathering.TABLES)
+    assert [one for one in heard if writes(one, ())] == []
 
 
 def test_a_phone_that_never_occurred_and_a_day_without_it_are_said(world: World) -> None:

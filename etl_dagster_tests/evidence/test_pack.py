@@ -3,14 +3,17 @@
 import os
 import re
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from etl_dagster.evidence import page
 from etl_dagster.evidence.forms import EvidenceError
+from etl_dagster.evidence.gathering import Evidence
 from etl_dagster.evidence.pack import check_target
-from etl_dagster_tests.evidence.conftest import ASKED, LATER, World, content_of
+from etl_dagster_tests.evidence.conftest import ASKED, LATER, World, content_of, make
 
 VOID = {"meta"}
 
@@ -41,10 +44,10 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_all_of_it_is_for_its_owner_alone(world: World) -> None:
+def test_all_of_it_is_for_its_owner_alone(gathered: Evidence, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        folder = world.make(world.gather())
+        folder = make(gathered, tmp_path / "pack")
     finally:
         os.umask(before)
     modes = {path.relative_to(folder).as_posix(): path.stat().st_mode for path in folder.rglob("*")}
@@ -59,42 +62,40 @@ def test_all_of_it_is_for_its_owner_alone(world: World) -> None:
     assert [path.name for path in folder.parent.glob(".*")] == []
 
 
-def test_a_folder_that_is_not_empty_is_never_touched(world: World) -> None:
-    evidence = world.gather()
-    (world.folder / "pack").mkdir()
-    folder = world.make(evidence)  # an empty one is taken
+def test_a_folder_that_is_not_empty_is_never_touched(gathered: Evidence, tmp_path: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    folder = make(gathered, tmp_path / "pack")  # an empty one is taken
     assert (folder / "evidence.html").exists()
     with pytest.raises(EvidenceError, match="pack exists: choose another name"):
-        world.make(evidence)
+        make(gathered, tmp_path / "pack")
     with pytest.raises(EvidenceError, match="there is no folder"):
-        check_target(world.folder / "none" / "pack")
+        check_target(tmp_path / "none" / "pack")
     with pytest.raises(EvidenceError, match="exists"):
-        check_target(world.store)
+        check_target(folder / "README.txt")
 
 
-def test_nothing_is_left_where_it_cannot_be_written(world: World) -> None:
-    evidence = world.gather()
-    before = sorted(world.folder.iterdir())
+def test_nothing_is_left_where_it_cannot_be_written(gathered: Evidence, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
     with pytest.raises(EvidenceError, match="nothing was written"):
-        world.make(evidence, heads=world.folder / "none.json")
-    evidence.files["x" * 300] = b""
+        make(gathered, tmp_path / "pack", heads=tmp_path / "none.json")
+    gathered = replace(gathered, files={"x" * 300: b""})
     with pytest.raises(EvidenceError, match="File name too long; nothing was written"):
-        world.make(evidence)
-    assert sorted(world.folder.iterdir()) == before
+        make(gathered, tmp_path / "pack")
+    assert sorted(tmp_path.iterdir()) == before
 
 
-def test_what_a_killed_process_left_is_removed(world: World) -> None:
+def test_what_a_killed_process_left_is_removed(gathered: Evidence, tmp_path: Path) -> None:
     child = subprocess.Popen(["true"])
     child.wait()
     for name in (f".pack.{child.pid}.part", f".pack.{os.getppid()}.part", ".pack.x.part"):
-        (world.folder / name).mkdir()
-    world.make(world.gather())
-    left = sorted(path.name for path in world.folder.glob(".pack*"))
+        (tmp_path / name).mkdir()
+    make(gathered, tmp_path / "pack")
+    left = sorted(path.name for path in tmp_path.glob(".pack*"))
     assert left == sorted([f".pack.{os.getppid()}.part", ".pack.x.part"])
 
 
-def test_the_page_is_whole_and_needs_nothing(world: World) -> None:
-    text = (world.make(world.gather()) / "evidence.html").read_text("utf-8")
+def test_the_page_is_whole_and_needs_nothing(gathered: Evidence, tmp_path: Path) -> None:
+    text = (make(gathered, tmp_path / "pack") / "evidence.html").read_text("utf-8")
     outline = Outline(text)
     assert "script" not in outline.tags
     assert outline.tags.count("h1") == 1
@@ -109,8 +110,8 @@ def test_the_page_is_whole_and_needs_nothing(world: World) -> None:
     assert 'lang="en"' in text
 
 
-def test_the_page_says_what_the_data_say(world: World) -> None:
-    folder = world.make(world.gather())
+def test_the_page_says_what_the_data_say(gathered: Evidence, tmp_path: Path) -> None:
+    folder = make(gathered, tmp_path / "pack")
     content = content_of(folder)
     text = (folder / "evidence.html").read_text("utf-8")
     assert "Evidence for 407-555-0100" in text

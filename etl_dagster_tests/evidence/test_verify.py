@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 
 from etl_dagster import signatures
 from etl_dagster.evidence import verify
+from etl_dagster.evidence.gathering import Evidence
+from etl_dagster.evidence.verify import prove
 from etl_dagster.warehouse import heads as anchors
 from etl_dagster.warehouse.canonical import FIRST_DIGEST
-from etl_dagster_tests.evidence.conftest import ASKED, LATER, OTHER, World, content_of, prove
+from etl_dagster_tests.evidence.conftest import ASKED, LATER, OTHER, World, content_of, make
 from etl_dagster_tests.warehouse.test_verification import older
 
 PROVEN = {
@@ -72,10 +75,9 @@ def changed(content: dict[str, Any], path: Path_, data: st.DataObject) -> dict[s
 
 
 @pytest.fixture
-def folder(world: World) -> Path:
+def folder(gathered: Evidence, tmp_path: Path) -> Path:
     """The evidence of a phone with answers, lists and decisions."""
-    world.answered(ASKED, OTHER, at=LATER)
-    return world.make(world.gather())
+    return make(gathered, tmp_path / "pack")
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -169,11 +171,10 @@ def test_no_byte_of_any_file_can_be_changed(folder: Path) -> None:
     assert prove(folder).status == 0
 
 
-def test_a_batch_that_is_left_out_of_a_chain_is_found(folder: Path) -> None:
+def test_a_batch_that_does_not_follow_on_the_one_before_is_found(folder: Path) -> None:
     content = content_of(folder)
     (ccc, _) = content["chains"]
-    assert len(ccc) > 2
-    del ccc[1]
+    ccc.append({**ccc[-1], "position": ccc[-1]["position"] + 2})
     (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
     assert "does not follow" in "".join(prove(folder, sums=False).wrong)
 
@@ -228,13 +229,18 @@ def test_heads_of_somebody_else_or_that_were_changed_prove_nothing(
     world: World, keys: Sequence[Path], tmp_path: Path
 ) -> None:
     file = tmp_path / "heads.json"
-    anchors.write_file(
-        anchors.read_heads(world.tables.session, ledger="x"), file, private_key=keys[0]
-    )
+    heads = anchors.read_heads(world.tables.session, ledger="x")
+    heads = replace(heads, retentions=anchors.RetentionsHead(position=1, digest="d"))
+    anchors.write_file(heads, file, private_key=keys[0])
     _, stranger = signatures.make_keys(tmp_path / "other")
     folder = world.make(world.gather())
+    assert prove(folder, heads=file, public_key=keys[1]).status == 0
     assert "not signed by that key" in "".join(prove(folder, heads=file, public_key=stranger).wrong)
     assert prove(folder, heads=tmp_path / "none").status == 2
+    plain = tmp_path / "plain.json"
+    anchors.write_file(heads, plain)
+    assert prove(folder, heads=plain).status == 0
+    assert "the heads are not signed" in prove(folder, heads=plain, public_key=keys[1]).wrong
     file.write_text(file.read_text("utf-8").replace('"position":3', '"position":2'))
     assert "do not have their SHA-256" in "".join(prove(folder, heads=file).wrong)
 
