@@ -225,9 +225,11 @@ def described_by_results() -> None:
     """Every statement was planned once more to describe its result, which has names and types."""
     execute, describe = routes.cursor._execute, routes.cursor._describe_last_sql  # noqa: SLF001
 
-    def noting(self: Any, *args: Any) -> None:
+    def noting(self: Any, transformed: Any, *args: Any) -> None:
         self.described = ""
-        execute(self, *args)
+        execute(self, transformed, *args)
+        if transformed.args.get("result_scan_sfqid"):
+            return  # an older result: nothing was run
         columns = self._duck_conn.description or ()
         nothing = (None,) * 4
         self.described = self._last_sql

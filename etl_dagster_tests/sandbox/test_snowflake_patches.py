@@ -367,12 +367,16 @@ ANSWERS = (
     "SHOW TABLES LIKE 'NONE'",
     "DESCRIBE TABLE T",
     "DROP TABLE T",
+    "SELECT 1 AS a, 'x' AS b",
+    "SELECT 3 AS c, 4 AS d, 5 AS e",
 )
 
 
 def answers(warehouse: Warehouse) -> list[object]:
     with warehouse.session() as session:
         cursors = [session._execute(statement, None) for statement in ANSWERS]
+        again = f"SELECT * FROM TABLE(RESULT_SCAN('{cursors[-2].sfqid}'))"
+        cursors.append(session._execute(again, None))
         return [(cursor.description, cursor.rowcount) for cursor in cursors]
 
 
