@@ -125,12 +125,13 @@ def check_day(session: Session, call_date: date) -> None:
         NoHoursError: no hours are stored for that day, or they are over everywhere.
     """
     ((first, last, windows, left),) = session.rows(sql("select_call_day"), {"call_date": call_date})
+    if first is None:
+        raise NoHoursError("no calling hours are stored yet: publish a day first (etl-dagster run)")
     if not windows:
-        stored = f"there are those of {first} to {last}" if first else "there are none at all"
         raise NoHoursError(
-            f"no calling hours are stored for {call_date}, {stored}: choose another day of the"
-            " calls; each run of callable_leads stores those from the day before it to"
-            f" {DAYS_AHEAD} days after it"
+            f"no calling hours are stored for {call_date}, there are those of {first} to {last}:"
+            " choose another day of the calls; each run of callable_leads stores those from the"
+            f" day before it to {DAYS_AHEAD} days after it"
         )
     if not left:
         raise NoHoursError(

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from etl_dagster.leads.hours import Hours
+from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.call_windows import NoHoursError
 from etl_dagster.warehouse.export import Export, Origin, Selection
 from etl_dagster.warehouse.export_place import ExportError
-from etl_dagster_tests.warehouse.conftest import Tables
+from etl_dagster_tests.warehouse.conftest import NEXT, Tables
 from etl_dagster_tests.warehouse.hours import (
     HONOLULU,
     LOS_ANGELES,
@@ -154,11 +155,31 @@ def test_the_hours_end_when_the_verdicts_run_out(tables: Tables, export_on: Expo
         export_on(WINTER)
 
 
+def test_the_hours_end_when_the_newest_word_on_a_phone_runs_out(
+    tables: Tables, export_on: ExportOn
+) -> None:
+    publish_leads(
+        tables,
+        ("lead", "NY", "10001", (NEW_YORK, ATLANTA)),
+        ("other", "NY", "10001", (MIAMI,)),
+    )
+    moved = at(tables, winter(6), HOURS)
+    tables.said(
+        "ccc", Verdict.CLEAR, NEW_YORK, at=datetime.now(UTC), until=winter(20) + moved, chunk=NEXT
+    )
+    span = winter(19) + moved, winter(20) + moved
+    _, rows = export_on(WINTER)
+    assert rows == {
+        "lead": ((NEW_YORK, ATLANTA, None), *span),
+        "other": ((MIAMI, None, None), winter(13) + moved, winter(17) + moved),
+    }
+
+
 def test_a_day_on_which_nobody_can_be_called_is_refused(
     tables: Tables, export_on: ExportOn
 ) -> None:
     publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
-    with pytest.raises(NoHoursError, match="there are none at all"):
+    with pytest.raises(NoHoursError, match="no calling hours are stored yet"):
         export_on(WINTER)
     at(tables, winter(36), HOURS)
     for days in (-1, 34):
