@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli_options import DAY, check_days
+from etl_dagster.cli_options import DAY, check_days, today
 
 if TYPE_CHECKING:
     from etl_dagster.leads.policy import Policy
@@ -29,6 +29,12 @@ ACCEPTABLE: Final = ("dnc_rate_is_usual", "litigator_rate_is_usual", "size_is_us
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option("--format", "layout", type=click.Choice(["csv", "parquet"]), required=True)
 @click.option("--date", "day", type=DAY, help="Leads of this day only.")
+@click.option(
+    "--call-date",
+    "call_day",
+    type=DAY,
+    help="The day of the calls, whose hours are written; today (UTC) if not given.",
+)
 @click.option("--campaign", "names", multiple=True, help="Only this campaign; repeatable.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @click.option(
@@ -38,19 +44,21 @@ ACCEPTABLE: Final = ("dnc_rate_is_usual", "litigator_rate_is_usual", "size_is_us
     type=click.Choice(ACCEPTABLE),
     help="Hand out a day although this check is red: somebody has looked at it. Is on record.",
 )
-def export(  # noqa: PLR0913  one option each
+def export(  # noqa: PLR0913, PLR0917  one option each
     out: Path,
     layout: str,
     day: datetime | None,
+    call_day: datetime | None,
     names: tuple[str, ...],
     accepted: tuple[str, ...],
     *,
     force: bool,
 ) -> None:
-    """Write what may be dialled now, with names and addresses, into a file for the dialler.
+    """Write what may be dialled on a day, with names and addresses, into a file for the dialler.
 
-    What is written is what the view CALLABLE_NOW shows. Each export is put on record (EXPORTS)
-    before its file appears.
+    What is written is what the view CALLABLE_NOW shows, as far as it may be called on that day, and
+    from when to when (call_from_utc, call_to_utc). Each export is put on record (EXPORTS) before
+    its file appears.
     """
     from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
 
@@ -58,6 +66,7 @@ def export(  # noqa: PLR0913  one option each
     lead_date = day.date() if day else None
     if lead_date:
         check_days(settings, lead_date, lead_date)
+    call_date = call_day.date() if call_day else today()
     from etl_dagster import show  # noqa: PLC0415
     from etl_dagster.leads.campaigns import choose, load_campaigns  # noqa: PLC0415
     from etl_dagster.leads.policy import Policy  # noqa: PLC0415
@@ -73,10 +82,10 @@ def export(  # noqa: PLR0913  one option each
         ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
     )
     with show.RunDisplay(console) as display:
-        record, leads = _export(
+        record, leads, without_hours = _export(
             settings,
             policy,
-            Selection(lead_date=lead_date, campaigns=names),
+            Selection(call_date=call_date, lead_date=lead_date, campaigns=names),
             target,
             layout=layout,
             accepted=accepted,
@@ -92,6 +101,9 @@ def export(  # noqa: PLR0913  one option each
             ],
         )
     )
+    console.print(f"calls:  on {call_date}, each lead from call_from_utc to call_to_utc")
+    if without_hours:
+        console.print(f"        {without_hours:,} leads have no hours left then and are left out")
     console.print(f"file:   {target}  ({layout}, {record.phone_count:,} phones, mode 600)")
     console.print(f"sha256: {record.sha256}")
     console.print(f"export: {record.export_id}  (etl-dagster exports)")
@@ -107,8 +119,11 @@ def _export(  # noqa: PLR0913  what the command was asked for
     accepted: tuple[str, ...],
     force: bool,
     display: "RunDisplay",
-) -> "tuple[Export, dict[str, int]]":
+) -> "tuple[Export, dict[str, int], int]":
     """Make it safe, then export; see the module's docstring.
+
+    Returns:
+        The record, leads by campaign, and how many leads are left out for want of calling hours.
 
     Raises:
         click.ClickException: lists could not be loaded, leads not taken back, a day is not ready.
@@ -117,6 +132,7 @@ def _export(  # noqa: PLR0913  what the command was asked for
     from etl_dagster.dnc import DncStore, inbox  # noqa: PLC0415
     from etl_dagster.dnc.witness import Witness  # noqa: PLC0415
     from etl_dagster.warehouse import export as exporting  # noqa: PLC0415
+    from etl_dagster.warehouse.call_windows import check_day  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     with Launcher(settings, listeners=(display,)) as launcher:
@@ -130,11 +146,12 @@ def _export(  # noqa: PLR0913  what the command was asked for
             DncStore.open_under(settings.dnc_store, policy) as store,
             connect(settings).session() as session,
         ):
+            check_day(session, selection.call_date)
             days = exporting.callable_now(session, selection)
             if refusals := launcher.refusals(days, policy_hash=policy.hash, accepted=accepted):
                 raise click.ClickException("\n  ".join(["nothing was exported:", *refusals]))
             witness = Witness(store)
-            return exporting.export(
+            record, leads = exporting.export(
                 session,
                 selection,
                 target,
@@ -147,6 +164,8 @@ def _export(  # noqa: PLR0913  what the command was asked for
                 vouch=witness,
                 force=force,
             )
+            everybody = sum(sum(day.values()) for day in days.values())
+            return record, leads, max(0, everybody - record.row_count)
 
 
 @click.command()
@@ -171,6 +190,7 @@ def exports(most: int, *, as_json: bool) -> None:
             f"{one.exported_at:%Y-%m-%d %H:%M:%S}",
             one.exported_by,
             one.lead_date or "all",
+            one.call_date or "",
             one.campaigns,
             f"{one.row_count:,}",
             f"{one.phone_count:,}",
@@ -184,6 +204,7 @@ def exports(most: int, *, as_json: bool) -> None:
         "exported (UTC)",
         "by",
         "day",
+        "calls on",
         "campaigns",
         "leads",
         "phones",

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 DAY: Final = click.DateTime(["%Y-%m-%d"])
 
 
+def today() -> date:
+    """The date in UTC."""
+    return datetime.now(UTC).date()
+
+
 def yesterday() -> date:
     """The newest day that has a partition."""
-    return datetime.now(UTC).date() - timedelta(days=1)
+    return today() - timedelta(days=1)
 
 
 def check_days(settings: "Settings", first: date, last: date) -> None:

@@ -370,14 +370,16 @@ def test_sql_that_snowflake_refuses_is_one_line(line: Line) -> None:
 def test_export_hands_out_what_may_be_dialled_and_puts_it_on_record(
     line: Line, tmp_path: Path
 ) -> None:
-    line.people([*crowd(16), *crowd(8, start=104)])
+    placed = [*crowd(8, start=8, zip="32801"), *crowd(8, start=104, zip="32801")]
+    line.people([*crowd(8), *placed])  # whose ZIPs are not in Florida have no hours
     day = ("--date", str(DAY))
     assert invoke(line.environment, "run", *day, "--force").exit_code == 0
     target = tmp_path / "leads.csv"
     export = ("export", *day, "--format", "csv", "--out", str(target))
 
     shown = line.rows(
-        f"SELECT * FROM CALLABLE_NOW WHERE lead_date = '{DAY}' ORDER BY campaign, lead_id"
+        f"SELECT * FROM CALLABLE_NOW WHERE lead_date = '{DAY}' AND zip = '32801'"
+        " ORDER BY campaign, lead_id"
     )
     done = invoke(line.environment, *export)
     assert done.exit_code == 0, done.output
@@ -387,11 +389,18 @@ def test_export_hands_out_what_may_be_dialled_and_puts_it_on_record(
         [row[name.lower()] for name in names] for row in found
     ]
     assert re.search(r"mailing +│ 3 ", done.output)
-    assert re.search(r"all +│ 9 ", done.output)
+    assert re.search(r"all +│ 6 ", done.output)
+    assert f"calls:  on {TODAY}" in done.output
+    assert "3 leads have no hours left then and are left out" in done.output
+    assert {row["call_from_utc"][:10] for row in found} == {str(TODAY)}
+    assert all(row["call_from_utc"] < row["call_to_utc"] for row in found)
 
     again = invoke(line.environment, *export)
     assert again.exit_code == 1
     assert "exists" in again.output
+    again = invoke(line.environment, *export, "--force", "--call-date", str(DAY.replace(year=2020)))
+    assert again.exit_code == 1
+    assert "no calling hours are stored for 2020-" in " ".join(again.output.split())
 
     # somebody opts out, and no daemon runs that would take the lead back
     gone = found[0]

@@ -124,4 +124,4 @@ AREA_CODES: Final = _area_codes()
 ADDRESSES: Final = _addresses()
 """State and ZIP prefix (`FL-324`), state alone (`FL-`), prefix alone (`-324`) to their place.
 
-`warehouse/sql/tables/callable_within_hours.sql` makes the same keys."""
+`warehouse/sql/fragments/within_hours.sql` makes the same keys."""

@@ -1,7 +1,8 @@
-"""The calling hours as two small tables, which CALLABLE_WITHIN_HOURS joins: addresses stay there.
+"""The calling hours as two small tables, which the view CALLABLE_WITHIN_HOURS and exports join.
 
-Belongs here: what stands in CALL_PLACES and CALL_WINDOWS, and keeping them up. Does not: which
-window a day has (`calling/`), who may be called at all.
+Belongs here: what stands in CALL_PLACES and CALL_WINDOWS, keeping them up, and whether a day can be
+called on. Does not: which window a day has (`calling/`), who may be called at all, the join itself
+(`sql/fragments/within_hours.sql`), for which no address leaves the warehouse.
 
 A row for each pair of area code and address would be hundreds of thousands a day. Only their rules
 count, some fifty of each kind, so CALL_PLACES has the rule of each and CALL_WINDOWS the windows
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 from etl_dagster.calling import CallWindow, Place, Rule, day_window, joint
 from etl_dagster.calling.places import ADDRESSES, AREA_CODES
 from etl_dagster.leads.hours import Hours
+from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
@@ -29,6 +31,11 @@ DAYS_BEFORE: Final = 1
 """When a day begins in UTC, it is still the day before in all of the United States."""
 DAYS_AHEAD: Final = 32
 """No published lead can be called for longer: FEDERAL_MAX_AGE_DAYS, and a day more."""
+
+
+class NoHoursError(WarehouseError):
+    """Nobody can be called on that day; the message says why."""
+
 
 _Places = tuple[str, str, str]
 _Windows = tuple[date, str, str, CallWindow]
@@ -109,6 +116,27 @@ def keep_up(session: Session, hours: Hours, *, today: date) -> bool:
         session.load("CALL_PLACES", _places_table(rows, basis))
         session.load("CALL_WINDOWS", _windows_table(rows, basis))
     return True
+
+
+def check_day(session: Session, call_date: date) -> None:
+    """See to it that on a local calendar day somebody, somewhere, may still be called.
+
+    Raises:
+        NoHoursError: no hours are stored for that day, or they are over everywhere.
+    """
+    ((first, last, windows, left),) = session.rows(sql("select_call_day"), {"call_date": call_date})
+    if first is None:
+        raise NoHoursError("no calling hours are stored yet: publish a day first (etl-dagster run)")
+    if not windows:
+        raise NoHoursError(
+            f"no calling hours are stored for {call_date}, there are those of {first} to {last}:"
+            " choose another day of the calls; each run of callable_leads stores those from the"
+            f" day before it to {DAYS_AHEAD} days after it"
+        )
+    if not left:
+        raise NoHoursError(
+            f"the calling hours of {call_date} are over everywhere: choose a later day of the calls"
+        )
 
 
 def _rules(hours: Hours, places: Mapping[str, Place]) -> dict[str, Rule]:

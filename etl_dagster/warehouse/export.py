@@ -1,4 +1,4 @@
-"""Handing what may be dialled to a dialler: one file, whole and on record, or none.
+"""Handing what may be dialled on a day to a dialler: one file, whole and on record, or none.
 
 Belongs here: the one place where a product of this project takes names and addresses out of the
 warehouse, on purpose; the record of it in EXPORTS. Does not: layouts (`export_files.py`), putting
@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from etl_dagster.warehouse.call_windows import check_day
 from etl_dagster.warehouse.export_files import LAYOUTS, PHONES
 from etl_dagster.warehouse.export_place import (
     ExportError,
@@ -46,13 +47,15 @@ SLICE: Final = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which part of CALLABLE_NOW.
+    """Which part of CALLABLE_NOW, for calls on which day.
 
     Attributes:
-        lead_date: one day; every day if None.
+        call_date: the local calendar day on which the leads are called.
+        lead_date: leads of one day; of every day if None.
         campaigns: these; every one if empty.
     """
 
+    call_date: date
     lead_date: date | None = None
     campaigns: tuple[str, ...] = ()
 
@@ -74,7 +77,10 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """A row of EXPORTS; `phone_count` counts filled phone columns, the others NULL."""
+    """A row of EXPORTS; `phone_count` counts filled phone columns, the others NULL.
+
+    Exports made before they knew the calling hours have no `call_date`.
+    """
 
     export_id: str
     exported_at: datetime
@@ -89,10 +95,11 @@ class Export:
     list_versions: str
     accepted_checks: str
     exported_by: str
+    call_date: date | None
 
 
 def callable_now(session: Session, selection: Selection) -> dict[date, dict[str, int]]:
-    """How many leads the view to dial from shows at this moment, by day and campaign."""
+    """How many leads CALLABLE_NOW shows, whatever their hours, by day and campaign."""
     found: dict[date, dict[str, int]] = {}
     for day, campaign, leads in session.rows(*_query("count_callable_now", selection)):
         found.setdefault(day, {})[str(campaign)] = int(leads)
@@ -109,11 +116,14 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
     vouch: Callable[[NDArray[np.int64]], None],
     force: bool = False,
 ) -> tuple[Export, dict[str, int]]:
-    """Write what the view to dial from shows into a file that only its owner can read.
+    """Write who may be called on a day, with the hours, into a file that only its owner can read.
+
+    Of CALLABLE_NOW it has the leads and phones with calling hours on that day that are not over,
+    and from when to when every phone of a row may be called.
 
     Args:
         session: a session without an open transaction.
-        selection: which part of the view.
+        selection: which part of the view, and the day of the calls.
         target: the file; it appears whole, or not at all.
         layout: a key of `export_files.LAYOUTS`.
         origin: for the record.
@@ -127,17 +137,19 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
 
     Raises:
         ExportError: the target exists, there is nothing to hand out, EXPORTS is not as declared.
+        NoHoursError: on the day of the calls nobody can be called.
         WarehouseError: the warehouse refused; there is no file.
     """
     check_target(target, force=force)
     if wrong := differences("exports", columns(session, "exports")):
         raise ExportError(f"an export could not be put on record: {'; '.join(wrong)}")
+    check_day(session, selection.call_date)
     sweep(target)
     partial = unfinished(target)
     try:
         leads, phones = _write(session, selection, partial, layout=layout, vouch=vouch)
         if not leads:
-            raise ExportError("CALLABLE_NOW shows no such lead at this moment: nothing to export")
+            raise ExportError(_why_nothing(session, selection))
         with partial.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         vouch(np.empty(0, np.int64))
@@ -155,6 +167,7 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
             list_versions=origin.list_versions,
             accepted_checks=", ".join(origin.accepted_checks),
             exported_by=operator(),
+            call_date=selection.call_date,
         )
         with session.transaction():
             session.execute(sql("insert_export"), vars(record))
@@ -171,10 +184,18 @@ def exports(session: Session, *, most: int) -> list[Export]:
     return [Export(**dict(zip(names, row, strict=True))) for row in rows]
 
 
+def _why_nothing(session: Session, selection: Selection) -> str:
+    leads = sum(sum(day.values()) for day in callable_now(session, selection).values())
+    if not leads:
+        return "CALLABLE_NOW shows no such lead at this moment: nothing to export"
+    return f"{leads:,} leads have no hours left on {selection.call_date}: nothing to export"
+
+
 def _query(name: str, selection: Selection) -> tuple[Statement, dict[str, object]]:
     wanted = selection.campaigns
     campaigns = f"campaign IN ({literals(wanted)})" if wanted else "TRUE"
-    return render(name, campaigns=campaigns), {"lead_date": selection.lead_date}
+    values: dict[str, object] = {"lead_date": selection.lead_date, "call_date": selection.call_date}
+    return render(name, campaigns=campaigns), values
 
 
 def _write(
@@ -188,7 +209,7 @@ def _write(
     """Write all rows; return leads by campaign and the number of phones."""
     leads: Counter[str] = Counter()
     count = 0
-    query, values = _query("select_callable_now", selection)
+    query, values = _query("select_callable_on", selection)
     batches = _slices(session.arrow(query, values))
     first = next(batches, None)
     if first is None:

@@ -52,6 +52,8 @@ class TablesMissingError(WarehouseError):
 def create_tables(session: Session, *, chunks: int) -> None:
     """Create what is missing and check what is there; views are always made anew.
 
+    A table that an earlier version made gets the column that it lacks; nothing else of it changes.
+
     Args:
         session: a session without an open transaction (DDL commits).
         chunks: the number of chunks a day is cut into.
@@ -62,6 +64,8 @@ def create_tables(session: Session, *, chunks: int) -> None:
     """
     for name in TABLES:
         session.execute(sql(f"tables/{name}"))
+    if "CALL_DATE" not in {column.name for column in columns(session, "exports")}:
+        session.execute(sql("alter_exports"))
     for name in VIEWS:
         session.execute(render(f"tables/{name}"))
     _check_chunks(session, chunks)

@@ -20,7 +20,8 @@ def render(name: str, **parts: object) -> Statement:
     Raises:
         KeyError: the statement has a placeholder that `parts` does not fill.
     """
-    return Statement(sql(name).format(newest_first=fragment("newest_first"), **parts), name)
+    ours = {"newest_first": fragment("newest_first"), "within_hours": fragment("within_hours")}
+    return Statement(sql(name).format(**ours, **parts), name)
 
 
 def fragment(name: str, **parts: object) -> str:

@@ -1,4 +1,4 @@
-"""An export: what the view shows, whole and on record, or nothing."""
+"""An export: who may be called on a day, whole and on record, or nothing."""
 
 import csv
 import hashlib
@@ -6,7 +6,8 @@ import io
 import os
 import stat
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,19 @@ A, B, C, D = (4075550100 + n for n in range(4))
 ORIGIN = Origin(policy_hash="p", list_versions="internal@1;national@1")
 PUBLISH = (
     "INSERT INTO CALLABLE_LEADS SELECT lead_id, campaign, lead_date, chunk, phone_1, phone_2, NULL,"
-    " DATEADD(day, 1, SYSDATE()), SYSDATE(), 'p', 'r' FROM LEADS"
+    " DATEADD(day, 3, SYSDATE()), SYSDATE(), 'p', 'r' FROM LEADS"
 )
+CLEARED = (
+    "INSERT INTO PHONE_VERDICTS SELECT lead_date, chunk, phone, 'ccc', 'CLEAR', '', '',"
+    " '2026-01-01'::TIMESTAMP_NTZ, DATEADD(day, 4, SYSDATE()), 'p', '', 'r', 'b' FROM ("
+    " SELECT lead_date, chunk, phone_1 AS phone FROM LEADS WHERE phone_1 IS NOT NULL"
+    " UNION SELECT lead_date, chunk, phone_2 FROM LEADS WHERE phone_2 IS NOT NULL)"
+)
+TOMORROW = datetime.now(UTC).date() + timedelta(days=1)
+ALL = Selection(call_date=TOMORROW)
+OPENS = datetime.combine(TOMORROW, time(13), UTC)
+CLOSES = OPENS + timedelta(hours=12)
+"""Tomorrow's hours at the leads' place."""
 PARTIAL = ".leads.csv.{}.part"
 
 
@@ -40,7 +52,7 @@ def export(
     tables: Tables,
     target: Path,
     *,
-    selection: Selection = Selection(),  # noqa: B008  frozen
+    selection: Selection = ALL,
     layout: str = "csv",
     origin: Origin = ORIGIN,
     vouch: Callable[[NDArray[np.int64]], None] = willing,
@@ -52,8 +64,23 @@ def export(
 
 
 @pytest.fixture
-def filled(tables: Tables) -> Tables:
-    """Three leads that may be dialled at the moment of the query."""
+def hours(tables: Tables) -> None:
+    """Tomorrow's hours at the place of all phones and addresses here."""
+    tables.session.execute(
+        "INSERT INTO CALL_PLACES SELECT column1, column2, 'rule', 'b'"
+        " FROM VALUES ('area code', '407'), ('address', 'FL-328')"
+    )
+    tables.session.execute(
+        "INSERT INTO CALL_WINDOWS SELECT %(day)s::DATE, 'rule', 'rule',"
+        " %(opens)s::TIMESTAMP_NTZ, %(closes)s::TIMESTAMP_NTZ, 'b'",
+        {"day": TOMORROW, "opens": OPENS, "closes": CLOSES},
+    )
+
+
+@pytest.fixture
+def filled(tables: Tables, hours: None) -> Tables:
+    """Three leads that may be dialled at the moment of the query, and tomorrow."""
+    del hours
     leads = (
         ("one", "mailing", CHUNK, A, B),
         ("two", "walk_in", CHUNK, C, "NULL"),
@@ -65,10 +92,11 @@ def filled(tables: Tables) -> Tables:
     )
     tables.session.execute(
         "INSERT INTO LEADS (lead_date, chunk, lead_id, campaign, first_name, phone_1, phone_2,"
-        " extracted_at, run_id) SELECT column1, column2, column3, column4, column5, column6,"
-        f" column7, SYSDATE(), 'r' FROM VALUES {rows}"
+        " state, zip, extracted_at, run_id) SELECT column1, column2, column3, column4, column5,"
+        f" column6, column7, 'FL', '32801', SYSDATE(), 'r' FROM VALUES {rows}"
     )
     tables.session.execute(PUBLISH)
+    tables.session.execute(CLEARED)
     return tables
 
 
@@ -80,13 +108,15 @@ def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_file_holds_what_the_view_shows(filled: Tables, tmp_path: Path) -> None:
+def test_the_file_holds_what_the_view_shows_with_the_hours(filled: Tables, tmp_path: Path) -> None:
     record, leads = export(filled, tmp_path / "leads.csv")
     assert leads == {"mailing": 1, "walk_in": 2}
     columns = [name.lower() for name in filled.rows("SELECT * FROM CALLABLE_NOW")[0]]
+    columns += ["call_from_utc", "call_to_utc"]
     found = rows_of(tmp_path / "leads.csv")
     assert list(found[0]) == columns
-    assert [(row["lead_id"], row["first_name"], row["phone_1"], row["phone_2"]) for row in found]
+    hours = {(row["call_from_utc"], row["call_to_utc"]) for row in found}
+    assert {tuple(map(datetime.fromisoformat, span)) for span in hours} == {(OPENS, CLOSES)}
     assert [(row["lead_id"], row["phone_1"], row["phone_2"]) for row in found] == [
         ("one", str(A), str(B)),
         ("two", str(C), ""),
@@ -121,9 +151,9 @@ def test_only_the_owner_can_read_the_file(filled: Tables, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
-        (Selection(lead_date=CHUNK.lead_date), ["one", "two"]),
-        (Selection(campaigns=("walk_in",)), ["two", "three"]),
-        (Selection(lead_date=NEXT.lead_date, campaigns=("walk_in", "mailing")), ["three"]),
+        (replace(ALL, lead_date=CHUNK.lead_date), ["one", "two"]),
+        (replace(ALL, campaigns=("walk_in",)), ["two", "three"]),
+        (replace(ALL, lead_date=NEXT.lead_date, campaigns=("walk_in", "mailing")), ["three"]),
     ],
 )
 def test_a_day_and_campaigns_can_be_chosen(
@@ -141,7 +171,7 @@ def test_every_export_is_on_record_with_the_digest_of_its_file(
 ) -> None:
     before = datetime.now(UTC)
     first, _ = export(filled, tmp_path / "leads.csv")
-    chosen = Selection(lead_date=CHUNK.lead_date, campaigns=("mailing",))
+    chosen = replace(ALL, lead_date=CHUNK.lead_date, campaigns=("mailing",))
     accepting = Origin(policy_hash="q", list_versions="", accepted_checks=("size_is_usual",))
     second, _ = export(
         filled, tmp_path / "x.parquet", layout="parquet", selection=chosen, origin=accepting
@@ -153,6 +183,7 @@ def test_every_export_is_on_record_with_the_digest_of_its_file(
         assert record.sha256 == hashlib.sha256(content).hexdigest()
         assert before <= record.exported_at <= datetime.now(UTC)
         assert record.exported_by
+        assert record.call_date == TOMORROW
     assert (first.lead_date, first.campaigns, first.list_versions) == (
         None,
         "mailing, walk_in",
@@ -165,6 +196,7 @@ def test_every_export_is_on_record_with_the_digest_of_its_file(
     )
 
 
+@pytest.mark.usefixtures("hours")
 def test_nothing_is_exported_where_there_is_nothing_to_dial(tables: Tables, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="nothing to export"):
         export(tables, tmp_path / "leads.csv")
@@ -178,6 +210,15 @@ def test_what_may_no_longer_be_dialled_is_not_in_the_file(filled: Tables, tmp_pa
     assert leads == {"mailing": 1, "walk_in": 1}
     assert record.phone_count == 2
     assert not {str(A), str(C)} & set((tmp_path / "leads.csv").read_text().split(","))
+
+
+def test_a_phone_of_which_the_ledger_says_nothing_is_not_in_the_file(
+    filled: Tables, tmp_path: Path
+) -> None:
+    filled.session.execute("DELETE FROM PHONE_VERDICTS WHERE phone = %(phone)s", {"phone": C})
+    _, leads = export(filled, tmp_path / "leads.csv")
+    assert leads == {"mailing": 1, "walk_in": 1}
+    assert str(C) not in (tmp_path / "leads.csv").read_text()
 
 
 def test_a_file_that_exists_is_kept_unless_told_otherwise(filled: Tables, tmp_path: Path) -> None:
@@ -269,14 +310,16 @@ def test_what_a_killed_export_left_behind_is_removed(filled: Tables, tmp_path: P
     assert left_in(tmp_path) == sorted([alive.name, "leads.csv"])
 
 
+@pytest.mark.usefixtures("hours")
 def test_large_answers_are_written_piece_by_piece(tables: Tables, tmp_path: Path) -> None:
     size = 2 * exporting.SLICE + 1
     tables.session.execute(
-        "INSERT INTO LEADS (lead_date, chunk, lead_id, campaign, first_name, phone_1,"
+        "INSERT INTO LEADS (lead_date, chunk, lead_id, campaign, first_name, state, zip, phone_1,"
         f" extracted_at, run_id) SELECT '{CHUNK.lead_date}', 0, 'l' || range, 'walk_in', 'x',"
-        f" 4070000000 + range, SYSDATE(), 'r' FROM range({size})"
+        f" 'FL', '32801', 4070000000 + range, SYSDATE(), 'r' FROM range({size})"
     )
     tables.session.execute(PUBLISH)
+    tables.session.execute(CLEARED)
     pieces: list[Any] = []
     record, leads = export(tables, tmp_path / "leads.csv", vouch=lambda p: pieces.append(len(p)))
     assert leads == {"walk_in": size}

@@ -1,5 +1,6 @@
 import pytest
 
+from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.tables import (
     TABLES,
@@ -46,6 +47,24 @@ def test_another_number_of_chunks_is_found_out(
         return
     with pytest.raises(ChunksChangedError, match="ETL_CHUNKS=2"):
         create_tables(tables.session, chunks=chunks)
+
+
+def test_a_table_of_exports_that_knew_no_hours_gets_their_day_and_keeps_its_rows(
+    warehouse: Warehouse,
+) -> None:
+    with warehouse.session() as session:
+        create_tables(session, chunks=1)
+        session.execute("ALTER TABLE EXPORTS DROP COLUMN call_date")
+        session.execute(
+            "INSERT INTO EXPORTS SELECT 'e', SYSDATE(), NULL, 'c', 1, 1, 's', 'csv', 'f', 'p',"
+            " 'l', '', 'b'"
+        )
+        assert differences("exports", columns(session, "exports"))
+        for _ in range(2):
+            create_tables(session, chunks=1)
+            assert differences("exports", columns(session, "exports")) == []
+        (record,) = exporting.exports(session, most=9)
+        assert (record.export_id, record.exported_by, record.call_date) == ("e", "b", None)
 
 
 def test_an_empty_schema_takes_any_number_of_chunks(warehouse: Warehouse) -> None:

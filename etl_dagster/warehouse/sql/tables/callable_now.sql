@@ -1,22 +1,37 @@
 -- What may be dialled at the moment of the query: published, not run out, and every source's newest
--- word on the phone, from whatever partition it came, is CLEAR and has not run out either (it may be
--- valid for less than that which the lead was published by). Were a lead ever published twice, the
--- newest counts.
+-- word on the phone, from whatever partition it came, is CLEAR and has not run out either; a phone
+-- of which the ledger says nothing is not shown. A newest word may be valid for less than those which
+-- the lead was published by: callable_until ends with the first of all. Were a lead ever published
+-- twice, the newest counts.
 CREATE OR REPLACE VIEW CALLABLE_NOW COPY GRANTS AS
-WITH blocked AS (
-    SELECT DISTINCT phone FROM LATEST_VERDICTS
-    WHERE verdict <> 'CLEAR' OR valid_until IS NULL OR valid_until <= SYSDATE()
+WITH newest AS (
+    SELECT
+        phone,
+        MIN(
+            IFF(
+                verdict = 'CLEAR' AND valid_until IS NOT NULL,
+                valid_until, '0001-01-01'::TIMESTAMP_NTZ
+            )
+        ) AS clear_until
+    FROM LATEST_VERDICTS
+    GROUP BY phone
 ),
 phones AS (
     SELECT
-        c.lead_id, c.campaign, c.lead_date, c.chunk, c.callable_until, c.published_at,
-        IFF(b1.phone IS NULL, c.phone_1, NULL) AS phone_1,
-        IFF(b2.phone IS NULL, c.phone_2, NULL) AS phone_2,
-        IFF(b3.phone IS NULL, c.phone_3, NULL) AS phone_3
+        c.lead_id, c.campaign, c.lead_date, c.chunk, c.published_at,
+        IFF(n1.clear_until > SYSDATE(), c.phone_1, NULL) AS phone_1,
+        IFF(n2.clear_until > SYSDATE(), c.phone_2, NULL) AS phone_2,
+        IFF(n3.clear_until > SYSDATE(), c.phone_3, NULL) AS phone_3,
+        LEAST(
+            c.callable_until,
+            IFF(n1.clear_until > SYSDATE(), n1.clear_until, c.callable_until),
+            IFF(n2.clear_until > SYSDATE(), n2.clear_until, c.callable_until),
+            IFF(n3.clear_until > SYSDATE(), n3.clear_until, c.callable_until)
+        ) AS callable_until
     FROM CALLABLE_LEADS AS c
-    LEFT JOIN blocked AS b1 ON b1.phone = c.phone_1
-    LEFT JOIN blocked AS b2 ON b2.phone = c.phone_2
-    LEFT JOIN blocked AS b3 ON b3.phone = c.phone_3
+    LEFT JOIN newest AS n1 ON n1.phone = c.phone_1
+    LEFT JOIN newest AS n2 ON n2.phone = c.phone_2
+    LEFT JOIN newest AS n3 ON n3.phone = c.phone_3
     WHERE c.callable_until > SYSDATE()
     QUALIFY ROW_NUMBER() OVER (
         PARTITION BY c.lead_id, c.campaign ORDER BY c.lead_date DESC, c.published_at DESC

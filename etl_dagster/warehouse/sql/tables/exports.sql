@@ -12,5 +12,6 @@ CREATE TABLE IF NOT EXISTS EXPORTS (
     policy_hash VARCHAR NOT NULL,
     list_versions VARCHAR NOT NULL,
     accepted_checks VARCHAR NOT NULL,
-    exported_by VARCHAR NOT NULL
+    exported_by VARCHAR NOT NULL,
+    call_date DATE
 )
