@@ -66,6 +66,7 @@ RULES: Final = {
 KEPT: Final = {
     "call_places": "public facts, replaced by every run",
     "call_windows": "public facts, replaced by every run",
+    "locks": "a row for each thing that one writer at a time may do",
     "policies": "the words behind every verdict, a row each",
     "retentions": "the proof of what was removed",
 }

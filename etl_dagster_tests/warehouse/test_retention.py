@@ -1,8 +1,10 @@
 """What is removed because its time is up: whole days, verified, on record, and nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from etl_dagster.warehouse import heads
 from etl_dagster.warehouse.canonical import FIRST_DIGEST
 from etl_dagster.warehouse.examination import ChainKey
 from etl_dagster.warehouse.heads import Head, read_heads
-from etl_dagster.warehouse.removal import Applied, RetentionError, apply
+from etl_dagster.warehouse.removal import Applied, RetentionError, apply, put_on_record
 from etl_dagster.warehouse.retention import (
     KEPT,
     RULES,
@@ -25,8 +27,9 @@ from etl_dagster.warehouse.retention import (
     refuse_removed,
     removed_days,
 )
-from etl_dagster.warehouse.retentions import Retention, digest_of, examine
+from etl_dagster.warehouse.retentions import Retention, appending, digest_of, examine
 from etl_dagster.warehouse.retentions import read as read_records
+from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.tables import TABLES
 from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.warehouse.aged import LEAD_TABLES, PHONES, fill
@@ -273,6 +276,39 @@ def test_a_chain_that_comes_back_is_a_finding(three: Tables) -> None:
     found = verify(three.session)
     assert {(flaw.kind, flaw.key.lead_date) for flaw in found.flaws} == {("retention", OLD)}
     assert "the chain of chunk 00 dnc was removed, and is there" in found.flaws[-1].says
+
+
+def test_two_that_remove_at_once_keep_one_chain(
+    tables: Tables, tables_warehouse: Warehouse
+) -> None:
+    hosts, times = 3, 4
+    start = Barrier(hosts)
+
+    def host(_: int) -> None:
+        with tables_warehouse.session() as session:
+            for _ in range(times):
+                start.wait(timeout=30)
+                put_on_record(session, [record("LEADS", age=70), record("LEADS", age=71)])
+
+    with ThreadPoolExecutor(hosts) as pool:
+        list(pool.map(host, range(hosts)))
+    records = read_records(tables.session)
+    assert list(examine(records, moment=NOW)) == []
+    assert len(records) == 2 * hosts * times
+    assert tables.count("LOCKS", f"times = {hosts * times}") > 0
+
+
+def test_what_is_undone_lets_the_lock_go(tables: Tables, tables_warehouse: Warehouse) -> None:
+    def interrupted() -> None:
+        with appending(tables.session) as append:
+            append([record("LEADS", age=70)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with tables_warehouse.session() as other:
+        put_on_record(other, [record("LEADS", age=70)])
+    assert [one.position for one in read_records(tables.session)] == [1]
 
 
 # --- forged records ---------------------------------------------------------------------------
