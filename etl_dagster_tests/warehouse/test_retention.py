@@ -82,6 +82,7 @@ def test_a_plan_names_what_is_over_its_time_and_writes_nothing(three: Tables) ->
         *((table, day, 2) for table in LEAD_TABLES for day in (OLD, MIDDLE)),
         ("PHONE_VERDICTS", OLD, 24),
         ("SCRUB_BATCHES", OLD, 6),
+        ("CCC_ANSWERS", OLD, 4),
         ("EXPORTS", OLD + timedelta(days=1), 1),
     }
     assert found.callable_days == ()
@@ -149,6 +150,7 @@ def test_what_is_planned_goes_and_is_on_record_and_the_rest_verifies(three: Tabl
     checked = verify(three.session)
     assert checked.whole, checked.flaws
     assert checked.chains == 8
+    assert checked.answers == three.count("CCC_ANSWERS") == 8
     assert planned(three).removable == ()
     assert applied(three).removed == []
     assert removed_days(three.session) == {OLD, MIDDLE}
@@ -198,7 +200,7 @@ def test_a_chain_that_somebody_took_away_is_a_finding_as_before(three: Tables, d
     ends = read_heads(three.session, ledger="ours").heads
     if day == MIDDLE:
         applied(three)
-    for name in ("PHONE_VERDICTS", "SCRUB_BATCHES"):
+    for name in ("PHONE_VERDICTS", "SCRUB_BATCHES", "CCC_ANSWERS"):
         three.session.execute(f"DELETE FROM {name} WHERE lead_date = '{day}' AND chunk = 1")
     if day == OLD:
         applied(three)
@@ -217,6 +219,7 @@ def test_a_day_that_does_not_verify_stays(three: Tables) -> None:
     done = applied(three)
     assert done.kept_days == (OLD,)
     assert three.count("PHONE_VERDICTS", f"lead_date = '{OLD}'") == 24
+    assert three.count("CCC_ANSWERS", f"lead_date = '{OLD}'") == 4
     assert three.count("PHONE_VERDICTS", f"lead_date < '{OLD}'") == 0
     assert three.count("LEADS", f"lead_date <= '{MIDDLE}'") == 0
     assert applied(three).kept_days == (OLD,)
