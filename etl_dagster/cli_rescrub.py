@@ -136,7 +136,10 @@ def _show(found: "Rescrub", *, show_phones: bool, seconds: float) -> None:
         f" ({seconds:.1f} s)"
     )
     if found.resting:
-        days = ", ".join(f"{day} ({rows:,})" for day, rows in sorted(found.resting.items()))
+        days = ", ".join(
+            f"{'other chunks' if day == found.lead_date else day} ({rows:,})"
+            for day, rows in sorted(found.resting.items())
+        )
         console.print(f"{found.resting.total():,} of these were on record from elsewhere: {days}")
     if not found.scrubbed:
         console.print(
