@@ -13,10 +13,9 @@ from pathlib import Path
 from etl_dagster.dnc import inbox
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import removal
-from etl_dagster.warehouse.retention import LEDGER, LONGEST_USE, Plan
+from etl_dagster.warehouse.retention import LEDGER, LONGEST_USE, Plan, first_decided
 from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
 from etl_dagster.who import operator
 
 
@@ -53,9 +52,7 @@ def needed_since(
         going: days whose ledger is about to go; no matter what they rest on.
     """
     usual = moment - timedelta(days=settings.ledger_retention_days)
-    oldest = session.rows(sql("select_oldest_dnc_verdicts"), {"before": usual})
-    decided = min((at for day, at in oldest if day not in going), default=usual)
-    return decided - timedelta(days=LONGEST_USE)
+    return first_decided(session, before=usual, going=going) - timedelta(days=LONGEST_USE)
 
 
 def old_files(settings: Settings, before: datetime) -> list[OldFiles]:

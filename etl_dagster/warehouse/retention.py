@@ -163,6 +163,18 @@ def plan(session: Session, *, leads_days: int, ledger_days: int, moment: datetim
     )
 
 
+def first_decided(session: Session, *, before: datetime, going: Collection[date]) -> datetime:
+    """When the first Do-Not-Call verdict of the days that stay was decided.
+
+    Args:
+        session: any.
+        before: aware; what is returned if none was decided earlier.
+        going: days whose ledger is about to go.
+    """
+    rows = session.rows(sql("select_oldest_dnc_verdicts"), {"before": before})
+    return min((oldest for day, oldest in rows if day not in going), default=before)
+
+
 def removed_days(session: Session) -> set[date]:
     """The days whose leads were removed because their time was up."""
     return {day for (day,) in session.rows(sql("select_removed_days"))}
