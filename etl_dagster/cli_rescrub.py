@@ -18,11 +18,11 @@ from etl_dagster.cli_options import DAY
 
 if TYPE_CHECKING:
     from etl_dagster.dnc import DncStore
-    from etl_dagster.rescrub import Rescrub
+    from etl_dagster.rescrub_found import Rescrub
     from etl_dagster.settings import Settings
     from etl_dagster.warehouse.policies import KeptPolicy
 
-TABLES: Final = ("phone_verdicts", "policies")
+TABLES: Final = ("phone_verdicts", "policies", "leads", "dnc_filtered")
 """What is read."""
 SHOWN: Final = 50
 """So many differences are shown; `--json` has more."""
@@ -53,8 +53,8 @@ def rescrub(
     """Decide a day's Do-Not-Call verdicts again, by the lists as they were, and name differences.
 
     Each verdict of the ledger is decided as it was then: by the list versions and opt-outs that it
-    names, their age at that moment, and its policy. Nothing is written. Exit status 0 only if every
-    verdict was decided the same again.
+    names, their age at that moment, and its policy. So are the verdicts of other days on which this
+    one rests. Nothing is written. Exit status 0 only if every verdict was decided the same again.
     """
     from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
 
@@ -135,7 +135,23 @@ def _show(found: "Rescrub", *, show_phones: bool, seconds: float) -> None:
         f" reproduced, {found.different:,} different, {lost:,} cannot be reproduced"
         f" ({seconds:.1f} s)"
     )
-    if found.whole:
+    if found.resting:
+        days = ", ".join(
+            f"{'other chunks' if day == found.lead_date else day} ({rows:,})"
+            for day, rows in sorted(found.resting.items())
+        )
+        console.print(f"{found.resting.total():,} of these were on record from elsewhere: {days}")
+    if not found.scrubbed:
+        console.print(
+            "[yellow]NOT COVERED[/]: on which verdicts of other days it rests, which its leads"
+            " alone tell; there are none, or retention removed them"
+        )
+    if found.whole and found.rows == found.resting.total():
+        console.print(
+            "[bold green]REPRODUCED[/]: no verdict is of its own; each that it rests on was decided"
+            " the same again"
+        )
+    elif found.whole:
         console.print("[bold green]REPRODUCED[/]: each was decided the same again")
     elif not found.rows:
         console.print("[bold red]NOTHING TO REPRODUCE[/]: the ledger has none for that")
@@ -149,11 +165,16 @@ def _record(found: "Rescrub", *, show_phones: bool, most: int | None = None) -> 
         "date": found.lead_date.isoformat(),
         "whole": found.whole,
         "rows": found.rows,
+        "on_record_from_elsewhere": {
+            day.isoformat(): rows for day, rows in sorted(found.resting.items())
+        },
+        "leads_are_there": found.scrubbed,
         "reproduced": found.reproduced,
         "different": found.different,
         "lost": lost,
         "differences": [
             {
+                "date": one.chunk.lead_date.isoformat(),
                 "chunk": one.chunk.number,
                 "phone": str(one.phone) if show_phones else masked(one.phone),
                 "expected": one.expected,
@@ -166,6 +187,7 @@ def _record(found: "Rescrub", *, show_phones: bool, most: int | None = None) -> 
         ],
         "cannot_be_reproduced": [
             {
+                "date": one.chunk.lead_date.isoformat(),
                 "chunk": one.chunk.number,
                 "list_versions": one.list_versions,
                 "checked_at": f"{one.checked_at:%Y-%m-%d %H:%M:%S}",

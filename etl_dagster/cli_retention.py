@@ -38,13 +38,11 @@ def plan(json_file: Path | None) -> None:
     """Show what `apply` would remove, by table and day; write nothing."""
     settings = _settings()
     from etl_dagster import show  # noqa: PLC0415
-    from etl_dagster.old_files import old_files  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse.retention import RULES  # noqa: PLC0415
 
     with connect(settings, reads=RULES).session() as session:
-        planned = _plan(session, settings)
-    files = old_files(settings, planned.moment)
+        planned, files = _plan(session, settings)
     _show(show.make_console(), planned, files)
     if json_file:
         text = json.dumps(_record(planned, files), indent=2, default=str)
@@ -63,7 +61,6 @@ def apply(*, yes: bool) -> None:
     from filelock import FileLock, Timeout  # noqa: PLC0415
 
     from etl_dagster import show  # noqa: PLC0415
-    from etl_dagster.old_files import old_files  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     console = show.make_console()
@@ -72,14 +69,12 @@ def apply(*, yes: bool) -> None:
     locks.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(locks / "retention.lock", timeout=0), connect(settings).session() as session:
-            planned = _plan(session, settings)
-            files = old_files(settings, planned.moment)
+            planned, files = _plan(session, settings)
             _show(console, planned, files)
             if not yes:
                 question = "Remove this, and what the Do-Not-Call store needs no more, for good?"
                 click.confirm(question, abort=True)
-            staying = _apply(console, session, planned, files)
-            _compact(console, settings)
+            staying = _apply(console, session, settings, planned)
     except Timeout:
         raise click.ClickException(
             "another `retention apply` is under way on this home; nothing was removed"
@@ -92,22 +87,26 @@ def apply(*, yes: bool) -> None:
     console.print("[bold green]WHOLE[/]: what is left of the ledger was verified")
 
 
-def _plan(session: "Session", settings: "Settings") -> "Plan":
+def _plan(session: "Session", settings: "Settings") -> "tuple[Plan, Sequence[OldFiles]]":
+    from etl_dagster.old_files import needed_since, old_files  # noqa: PLC0415
     from etl_dagster.warehouse import retention as keeping  # noqa: PLC0415
 
-    return keeping.plan(
+    planned = keeping.plan(
         session,
         leads_days=settings.leads_retention_days,
         ledger_days=settings.ledger_retention_days,
         moment=datetime.now(UTC),
     )
+    going = {one.day for one in planned.removable if one.kind == keeping.LEDGER}
+    since = needed_since(session, settings, planned.moment, going=going)
+    return planned, old_files(settings, since)
 
 
 def _apply(
-    console: "Console", session: "Session", planned: "Plan", files: "Sequence[OldFiles]"
+    console: "Console", session: "Session", settings: "Settings", planned: "Plan"
 ) -> list[str]:
-    """Remove rows and files; return the days whose ledger stays."""
-    from etl_dagster.old_files import remove_files  # noqa: PLC0415
+    """Remove rows, then lists and files on which nothing rests; return the days that stay."""
+    from etl_dagster.old_files import needed_since, old_files, remove_files  # noqa: PLC0415
     from etl_dagster.warehouse import removal  # noqa: PLC0415
     from etl_dagster.who import operator  # noqa: PLC0415
 
@@ -117,21 +116,27 @@ def _apply(
         by=operator(),
         done=lambda one: console.print(f"removed {one.rows:,} rows of {one.table}, {one.day}"),
     )
-    for old in files:
+    # asked again, since a day that was to go may have stayed
+    since = needed_since(session, settings, planned.moment)
+    for old in old_files(settings, since):
         remove_files(session, old, planned)
         console.print(f"removed {len(old.files):,} files of {old.folder}")
+    _compact(console, settings, since)
     return [str(day) for day in applied.kept_days]
 
 
-def _compact(console: "Console", settings: "Settings") -> None:
+def _compact(console: "Console", settings: "Settings", since: datetime) -> None:
     """Drop what the Do-Not-Call store no longer needs; requests are never dropped."""
     from etl_dagster.dnc import DncStore  # noqa: PLC0415
-    from etl_dagster.old_files import history_days  # noqa: PLC0415
 
+    days = (datetime.now(UTC) - since).days + 1
     if settings.dnc_store.exists():
         with DncStore.open(settings.dnc_store, read_only=False) as store:
-            done = store.compact(retention_days=history_days(settings))
-        console.print(f"Do-Not-Call store: {done.segments:,} old states of lists dropped")
+            done = store.compact(retention_days=days)
+        console.print(
+            f"Do-Not-Call store: {done.segments:,} old states of lists dropped; what verdicts since"
+            f" {since:%Y-%m-%d} rest on is kept"
+        )
 
 
 def _show(console: "Console", planned: "Plan", files: "Sequence[OldFiles]") -> None:

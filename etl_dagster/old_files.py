@@ -1,18 +1,19 @@
-"""Files that were loaded from the inboxes, which hold phones, and that go when their time is up.
+"""What Do-Not-Call verdicts rest on: how long it is kept, and the files of it that may go.
 
-Belongs here: which those are, removing them on record. Does not: rows (`warehouse/removal.py`).
+Belongs here: since when lists are kept, files that were loaded from the inboxes, which hold phones,
+removing them on record. Does not: rows (`warehouse/removal.py`), compacting the store (`dnc/`).
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from etl_dagster.dnc import inbox
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import removal
-from etl_dagster.warehouse.retention import LEDGER, LONGEST_USE, Plan
+from etl_dagster.warehouse.retention import LEDGER, LONGEST_USE, Plan, first_decided
 from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Session
 from etl_dagster.who import operator
@@ -36,14 +37,31 @@ class OldFiles:
         return sorted(datetime.fromtimestamp(one.stat().st_mtime, UTC) for one in self.files)
 
 
-def history_days(settings: Settings) -> int:
-    """So long what verdicts rest on is kept: as long as the oldest verdict that is."""
-    return settings.ledger_retention_days + LONGEST_USE
+def needed_since(
+    session: Session, settings: Settings, moment: datetime, *, going: Collection[date] = ()
+) -> datetime:
+    """Since when lists must be kept: none that the ledger's verdicts rest on is older.
+
+    A day of the ledger whose time is up may stay, because it does not verify or because one of its
+    rows was of use for longer; then it must stay possible to decide it again, too.
+
+    Args:
+        session: any.
+        settings: how long evidence is kept.
+        moment: now, aware.
+        going: days whose ledger is about to go; no matter what they rest on.
+    """
+    usual = moment - timedelta(days=settings.ledger_retention_days)
+    return first_decided(session, before=usual, going=going) - timedelta(days=LONGEST_USE)
 
 
-def old_files(settings: Settings, moment: datetime) -> list[OldFiles]:
-    """Files of the inboxes that were loaded so long ago that no evidence rests on them."""
-    before = moment - timedelta(days=history_days(settings))
+def old_files(settings: Settings, before: datetime) -> list[OldFiles]:
+    """Files of the inboxes that were loaded so long ago that no evidence rests on them.
+
+    Args:
+        settings: the inboxes.
+        before: from `needed_since`.
+    """
     found = []
     for folder in (settings.dnc_inbox_dir, settings.opt_out_inbox_dir):
         if files := inbox.done_before(folder, before):

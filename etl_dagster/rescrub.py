@@ -1,16 +1,17 @@
 """A day's Do-Not-Call verdicts decided again, by the lists as they were, against the ledger.
 
-Belongs here: what differs, and what cannot be decided again. Does not: reading the ledger
-(`warehouse/dnc_verdicts.py`), the lists as they were (`dnc/repetition.py`), showing it
-(`cli_rescrub.py`).
+Belongs here: what differs, and what cannot be decided again. Does not: what that is told as
+(`rescrub_found.py`), reading the ledger (`warehouse/dnc_verdicts.py`), the lists as they were
+(`dnc/repetition.py`), showing it (`cli_rescrub.py`).
 
 Every row is decided as it was then: the versions that it names, opt-outs included, freshness at its
 `checked_at`, under the policy that it names. Verdict, reason and end of validity must be the same.
+A phone whose verdict was on record from another day has no row of its own: then that one is decided
+again, and must be one on which the day could rest.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 import numpy as np
@@ -20,9 +21,16 @@ from numpy.typing import NDArray
 
 from etl_dagster.defs.lookup_rows import names, reasons
 from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError, Lookup
-from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.warehouse.dnc_verdicts import DncVerdicts, chunks_with_verdicts, read_verdicts
+from etl_dagster.rescrub_found import Difference, Lost, Rescrub, joined
+from etl_dagster.warehouse.dnc_verdicts import (
+    Decided,
+    DncVerdicts,
+    chunks_of,
+    read_decided,
+    read_resting,
+    read_verdicts,
+)
 from etl_dagster.warehouse.session import Session
 
 KEPT: Final = 10_000
@@ -30,74 +38,8 @@ KEPT: Final = 10_000
 
 Stores = Mapping[str, DncStore]
 """The store under each policy that is known, by the policy's hash."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """A row of the ledger that would be decided otherwise.
-
-    Attributes:
-        chunk: where it stands.
-        phone: whose.
-        expected: the verdict as it is decided again: word, reason, and its end if that differs.
-        found: the same as it stands in the ledger.
-        list_versions: the lists and versions that the row names.
-        checked_at: when it was decided.
-        why: what differs.
-    """
-
-    chunk: Chunk
-    phone: int
-    expected: str
-    found: str
-    list_versions: str
-    checked_at: datetime
-    why: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lost:
-    """Rows that cannot be decided again.
-
-    Attributes:
-        chunk: where they stand.
-        list_versions: the lists and versions that they name.
-        checked_at: when they were decided.
-        rows: how many.
-        why: what is missing.
-    """
-
-    chunk: Chunk
-    list_versions: str
-    checked_at: datetime
-    rows: int
-    why: str
-
-
-@dataclass(kw_only=True)
-class Rescrub:
-    """What became of a day.
-
-    Attributes:
-        lead_date: the day.
-        rows: verdicts in the ledger.
-        reproduced: those that were decided the same again.
-        different: those that were not.
-        differences: the first `KEPT` of these.
-        lost: those that cannot be decided again.
-    """
-
-    lead_date: date
-    rows: int = 0
-    reproduced: int = 0
-    different: int = 0
-    differences: list[Difference] = field(default_factory=list)
-    lost: list[Lost] = field(default_factory=list)
-
-    @property
-    def whole(self) -> bool:
-        """Whether every verdict was decided the same again; not, if there was none."""
-        return 0 < self.rows == self.reproduced
+Fault = tuple[str, NDArray[np.bool_]]
+"""What is wrong, and with which of some verdicts."""
 
 
 def rescrub(
@@ -107,7 +49,7 @@ def rescrub(
     *,
     chunks: Sequence[int] = (),
 ) -> Rescrub:
-    """Decide a day's Do-Not-Call verdicts again.
+    """Decide a day's Do-Not-Call verdicts again, its own and those that it rests on.
 
     Args:
         session: any.
@@ -120,21 +62,36 @@ def rescrub(
         WarehouseError: the ledger cannot be read.
     """
     found = Rescrub(lead_date=lead_date)
-    for chunk in chunks_with_verdicts(session, lead_date):
-        if not chunks or chunk.number in chunks:
-            for part in read_verdicts(session, chunk):
-                _hold(part, stores, found)
-    found.lost = _joined(found.lost)
+    for chunk in chunks_of(session, lead_date):
+        if chunks and chunk.number not in chunks:
+            continue
+        for part in read_verdicts(session, chunk):
+            _hold(part, stores, found)
+        if decided := read_decided(session, chunk):
+            found.scrubbed = True
+            for part in read_resting(session, chunk, decided):
+                if part.policy_hash:
+                    found.resting[part.chunk.lead_date] += len(part.phones)
+                _hold(part, stores, found, decided)
+    found.lost = joined(found.lost)
     return found
 
 
-def _hold(part: DncVerdicts, stores: Stores, into: Rescrub) -> None:
-    """Decide verdicts again that were decided together."""
+def _hold(part: DncVerdicts, stores: Stores, into: Rescrub, decided: Decided | None = None) -> None:
+    """Decide verdicts again that were decided together.
+
+    Args:
+        part: the verdicts.
+        stores: see there.
+        into: what becomes of them.
+        decided: how the chunk was decided that rests on them, if they are another's.
+    """
     into.rows += len(part.phones)
     try:
-        again, newer = _under(part.policy_hash, stores).repeat(
-            part.phones, part.list_versions, part.checked_at
-        )
+        store = _under(part.policy_hash, stores)
+        again, newer = store.repeat(part.phones, part.list_versions, part.checked_at)
+        if decided and not newer:
+            newer = store.repeat(part.phones[:0], part.list_versions, decided.at)[1]
     except (DncHistoryError, DncUsageError) as error:
         into.lost.append(
             Lost(
@@ -146,17 +103,37 @@ def _hold(part: DncVerdicts, stores: Stores, into: Rescrub) -> None:
             )
         )
         return
-    same = _same(part, again)
+    same, faults = _same(part, again), _unfit(part, decided) if decided else []
     if newer:  # it names lists that were not the newest any more: nobody may be cleared by those
-        same[:] = False
+        everyone = np.ones(len(same), np.bool_)
+        faults.insert(0, (f"the store had {', '.join(newer)} by then", everyone))
+    for _, some in faults:
+        same[some] = False
     into.reproduced += int(same.sum())
     into.different += int((~same).sum())
-    why = f"the store had {', '.join(newer)} by then" if newer else ""
     rows = np.flatnonzero(~same)[: max(KEPT - len(into.differences), 0)]
-    into.differences += _differences(part, again, rows, why)
+    into.differences += _differences(part, again, rows, faults)
+
+
+def _unfit(part: DncVerdicts, decided: Decided) -> list[Fault]:
+    """Why a chunk could not rest on these verdicts, which means that its own are missing."""
+    clear = pc.equal(part.verdicts, Verdict.CLEAR.name).to_numpy()
+    until = np.datetime64(decided.at.astimezone(UTC).replace(tzinfo=None), "us")
+    faults = [("it had run out when the day was decided", clear & ~(part.valid_until > until))]
+    other = np.full(len(part.phones), part.policy_hash != decided.policy_hash)
+    faults.append(("the day was decided by another policy", other))
+    if decided.exact:
+        other = np.full(len(part.phones), part.list_versions != decided.list_versions)
+        faults.append((f"the day was decided by {decided.list_versions}", other))
+    return faults
 
 
 def _under(policy_hash: str, stores: Stores) -> DncStore:
+    if not policy_hash:
+        raise DncUsageError(
+            "no verdict on record by then: rows are missing, or the day was extracted again since"
+            " its scrub"
+        )
     if policy_hash not in stores:
         raise DncUsageError(
             f"decided under another policy ({policy_hash[:12]}): give its file with --policy"
@@ -178,7 +155,7 @@ def _same(part: DncVerdicts, again: Lookup) -> NDArray[np.bool_]:
 
 
 def _differences(
-    part: DncVerdicts, again: Lookup, rows: NDArray[np.int64], why: str
+    part: DncVerdicts, again: Lookup, rows: NDArray[np.int64], faults: Sequence[Fault]
 ) -> list[Difference]:
     at = pa.array(rows)
     then = zip(
@@ -202,10 +179,12 @@ def _differences(
             found=_told(found, ends=expected[2] != found[2]),
             list_versions=part.list_versions,
             checked_at=part.checked_at,
-            why=why
+            why=next((why for why, some in faults if some[row]), "")
             or ", ".join(w for w, a, b in zip(what, expected, found, strict=True) if a != b),
         )
-        for phone, expected, found in zip(part.phones[rows].tolist(), now, then, strict=True)
+        for row, phone, expected, found in zip(
+            rows.tolist(), part.phones[rows].tolist(), now, then, strict=True
+        )
     ]
 
 
@@ -213,15 +192,3 @@ def _told(verdict: tuple[str, str, datetime | None], *, ends: bool) -> str:
     word, reason, until = verdict
     end = f"until {until:%Y-%m-%d %H:%M:%S}" if ends and until else ""
     return " ".join(text for text in (word, reason, end) if text)
-
-
-def _joined(lost: Sequence[Lost]) -> list[Lost]:
-    """One entry for what was read in parts."""
-    rows: dict[tuple[Chunk, str, datetime, str], int] = {}
-    for one in lost:
-        key = (one.chunk, one.list_versions, one.checked_at, one.why)
-        rows[key] = rows.get(key, 0) + one.rows
-    return [
-        Lost(chunk=chunk, list_versions=versions, checked_at=at, why=why, rows=count)
-        for (chunk, versions, at, why), count in rows.items()
-    ]

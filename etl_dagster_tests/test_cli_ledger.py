@@ -169,14 +169,17 @@ def test_a_phone_is_masked_to_its_last_two_digits() -> None:
     assert masked(7) == "********07"
 
 
+def rescrubbed(line: Line, folder: Path, *arguments: str) -> tuple[Result, dict[str, Any]]:
+    file = folder / "again.json"
+    result = invoke(line.environment, "rescrub", "--json", str(file), *arguments)
+    return result, json.loads(file.read_text(encoding="utf-8"))
+
+
 def test_a_day_of_real_runs_is_reproduced_and_a_changed_row_found(
     line: Line, tmp_path: Path
 ) -> None:
-    file = tmp_path / "again.json"
-
     def rescrub(*arguments: str) -> tuple[Result, dict[str, Any]]:
-        result = invoke(line.environment, "rescrub", "--json", str(file), *arguments)
-        return result, json.loads(file.read_text(encoding="utf-8"))
+        return rescrubbed(line, tmp_path, *arguments)
 
     for day in (EARLIER, DAY):
         result, found = rescrub("--on", str(day))
@@ -184,6 +187,7 @@ def test_a_day_of_real_runs_is_reproduced_and_a_changed_row_found(
         assert "REPRODUCED: each was decided the same again" in result.output
         dnc = f"source = 'dnc' AND lead_date = '{day}'"
         assert found["rows"] == found["reproduced"] == line.count("PHONE_VERDICTS", dnc) > 0
+        assert (found["on_record_from_elsewhere"], found["leads_are_there"]) == ({}, True)
 
     # the opt-out came after the day's scrub: two verdicts on one phone, by different lists
     both = f"{dnc} AND phone = {CLEAN[1]}"
@@ -211,6 +215,33 @@ def test_a_day_of_real_runs_is_reproduced_and_a_changed_row_found(
     result, _ = rescrub("--on", "2024-01-01")
     assert result.exit_code == 1
     assert "NOTHING TO REPRODUCE" in result.output
+    assert "NOT COVERED" in result.output
+
+
+def test_a_day_that_rests_on_the_day_before_is_decided_again_by_it(
+    line: Line, tmp_path: Path
+) -> None:
+    with line.session() as session:
+        session.execute("CREATE TABLE LEADS_KEPT AS SELECT * FROM LEADS")
+        session.execute("CREATE TABLE VERDICTS_KEPT AS SELECT * FROM PHONE_VERDICTS")
+        session.execute(
+            f"UPDATE PHONE_VERDICTS SET lead_date = '{EARLIER}'"
+            f" WHERE source = 'dnc' AND lead_date = '{DAY}'"
+        )
+    try:
+        result, found = rescrubbed(line, tmp_path, "--on", str(DAY))
+        assert result.exit_code == 0, result.output
+        assert "REPRODUCED: no verdict is of its own" in result.output
+        assert found["on_record_from_elsewhere"] == {str(EARLIER): found["rows"]}
+        with line.session() as session:
+            session.execute("DELETE FROM LEADS")
+        result, found = rescrubbed(line, tmp_path, "--on", str(DAY))
+        assert (result.exit_code, found["rows"], found["leads_are_there"]) == (1, 0, False)
+    finally:
+        with line.session() as session:
+            for name, kept in (("LEADS", "LEADS_KEPT"), ("PHONE_VERDICTS", "VERDICTS_KEPT")):
+                session.execute(f"DELETE FROM {name}")
+                session.execute(f"INSERT INTO {name} SELECT * FROM {kept}")
     assert invoke(line.environment, "rescrub", "--on", str(DAY), "--chunk", "2").exit_code == 2
 
 

@@ -1,10 +1,11 @@
 """The Do-Not-Call verdicts of a day as they stand in the ledger, block by block.
 
-Belongs here: reading them so that memory stays flat. Does not: whether they are right
+Belongs here: reading them, and those of other days that the day rests on, so that memory stays
+flat. Does not: whether they are right
 (`rescrub.py`), whether they are as they were written (`verification.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
@@ -17,9 +18,14 @@ from numpy.typing import NDArray
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
+from etl_dagster.warehouse.templates import fragment, render
 
 ROWS_AT_ONCE: Final = 250_000
-_DECIDED_BY: Final = ("LIST_VERSIONS", "CHECKED_AT", "POLICY_HASH")
+_DECIDED_BY: Final = ("LEAD_DATE", "CHUNK", "LIST_VERSIONS", "CHECKED_AT", "POLICY_HASH")
+_SCRUBBED: Final = (
+    "lead_date = %(lead_date)s AND chunk = %(chunk)s AND lead_id IN (SELECT lead_id"
+    " FROM DNC_FILTERED WHERE lead_date = %(lead_date)s AND chunk = %(chunk)s)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +33,10 @@ class DncVerdicts:
     """Verdicts of a chunk that were decided together; arrays of one length.
 
     Attributes:
-        chunk: whose.
+        chunk: where they stand.
         list_versions: the lists and versions that were asked.
         checked_at: when, aware.
-        policy_hash: by which policy.
+        policy_hash: by which policy; '' of phones that have no verdict on record.
         phones: int64.
         verdicts: text.
         reasons: text.
@@ -47,26 +53,81 @@ class DncVerdicts:
     valid_until: NDArray[np.datetime64]
 
 
-def chunks_with_verdicts(session: Session, lead_date: date) -> list[Chunk]:
-    """The chunks of a day that have Do-Not-Call verdicts, in order."""
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """How a chunk was last decided.
+
+    Attributes:
+        at: when, aware; if it is not exact, some time before that.
+        exact: whether its run put verdicts on record, which say when.
+        policy_hash: by which policy.
+        list_versions: by which lists and versions; '' if it is not exact.
+    """
+
+    at: datetime
+    exact: bool
+    policy_hash: str
+    list_versions: str
+
+
+def chunks_of(session: Session, lead_date: date) -> list[Chunk]:
+    """The chunks of a day that have Do-Not-Call verdicts or were decided by others', in order."""
     rows = session.rows(sql("select_dnc_chunks"), {"lead_date": lead_date})
     return [Chunk(lead_date, int(number)) for (number,) in rows]
 
 
 def read_verdicts(session: Session, chunk: Chunk) -> Iterator[DncVerdicts]:
     """Every Do-Not-Call verdict of a chunk; what was decided together may come in parts."""
+    yield from _read(session, sql("select_dnc_verdicts"), chunk.values)
+
+
+def read_decided(session: Session, chunk: Chunk) -> Decided | None:
+    """How a chunk was last decided; None if it never was, or its leads are gone."""
+    found = session.row(sql("select_chunk_decision"), chunk.values)
+    if found is None:
+        return None
+    policy_hash, extracted_at, recorded_at, list_versions = found
+    return Decided(
+        at=recorded_at or extracted_at,
+        exact=recorded_at is not None,
+        policy_hash=policy_hash,
+        list_versions=list_versions or "",
+    )
+
+
+def read_resting(session: Session, chunk: Chunk, decided: Decided) -> Iterator[DncVerdicts]:
+    """The verdicts on which a chunk's decision rests and that stand elsewhere.
+
+    A phone whose verdict is on record from another day or chunk, by the same lists and policy, is
+    not recorded again. Where it is not exact when the chunk was decided, phones that have a verdict
+    of the chunk are taken to rest on that.
+
+    Args:
+        session: any.
+        chunk: the chunk.
+        decided: of the chunk, from `read_decided`.
+
+    Returns:
+        These, and those phones that have no verdict at all by then.
+    """
+    phones = fragment("phones_of", beside="", leads="LEADS", which=_SCRUBBED)
+    values = {**chunk.values, "decided_at": decided.at, "exact": decided.exact}
+    yield from _read(session, render("select_resting_verdicts", phones=phones), values)
+
+
+def _read(session: Session, query: str, values: Mapping[str, object]) -> Iterator[DncVerdicts]:
     held, rows = list[pa.RecordBatch](), 0
-    for batch in session.arrow(sql("select_dnc_verdicts"), chunk.values):
+    for batch in session.arrow(query, values):
         held.append(batch)
         rows += batch.num_rows
         if rows >= ROWS_AT_ONCE:
-            yield from _parts(chunk, pa.Table.from_batches(held))
+            yield from _parts(pa.Table.from_batches(held))
             held, rows = [], 0
     if held:
-        yield from _parts(chunk, pa.Table.from_batches(held))
+        yield from _parts(pa.Table.from_batches(held))
 
 
-def _parts(chunk: Chunk, table: pa.Table) -> Iterator[DncVerdicts]:
+def _parts(table: pa.Table) -> Iterator[DncVerdicts]:
     """The rows by what they were decided by."""
     code = np.zeros(table.num_rows, np.int64)
     for name in _DECIDED_BY:
@@ -77,7 +138,7 @@ def _parts(chunk: Chunk, table: pa.Table) -> Iterator[DncVerdicts]:
     for number, decided in enumerate(by):
         rows = table.filter(pa.array(part == number)) if len(by) > 1 else table
         yield DncVerdicts(
-            chunk=chunk,
+            chunk=Chunk(decided["LEAD_DATE"], int(decided["CHUNK"])),
             list_versions=decided["LIST_VERSIONS"],
             checked_at=decided["CHECKED_AT"].replace(tzinfo=UTC),
             policy_hash=decided["POLICY_HASH"],

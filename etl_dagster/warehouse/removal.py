@@ -70,9 +70,9 @@ def apply(
             continue
         parts = list(group)
         records = [_record(session, one, planned, retention_id, by) for one in parts]
-        with session.transaction():
+        with retentions.appending(session) as append:
             _delete(session, parts)
-            retentions.append(session, records)
+            append(records)
         applied.removed += parts
         for one in parts:
             done(one)
@@ -88,8 +88,8 @@ def apply(
 
 def put_on_record(session: Session, records: Sequence[Retention]) -> None:
     """Put on record what is removed elsewhere, before it is."""
-    with session.transaction():
-        retentions.append(session, records)
+    with retentions.appending(session) as append:
+        append(records)
 
 
 def _verified(session: Session, days: Sequence[date], moment: datetime) -> Verification:

@@ -66,6 +66,7 @@ RULES: Final = {
 KEPT: Final = {
     "call_places": "public facts, replaced by every run",
     "call_windows": "public facts, replaced by every run",
+    "locks": "a row for each thing that one writer at a time may do",
     "policies": "the words behind every verdict, a row each",
     "retentions": "the proof of what was removed",
 }
@@ -160,6 +161,18 @@ def plan(session: Session, *, leads_days: int, ledger_days: int, moment: datetim
         removable=tuple(going),
         callable_days=tuple(sorted(staying)),
     )
+
+
+def first_decided(session: Session, *, before: datetime, going: Collection[date]) -> datetime:
+    """When the first Do-Not-Call verdict of the days that stay was decided.
+
+    Args:
+        session: any.
+        before: aware; what is returned if none was decided earlier.
+        going: days whose ledger is about to go.
+    """
+    rows = session.rows(sql("select_oldest_dnc_verdicts"), {"before": before})
+    return min((oldest for day, oldest in rows if day not in going), default=before)
 
 
 def removed_days(session: Session) -> set[date]:

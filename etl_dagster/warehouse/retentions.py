@@ -11,7 +11,8 @@ asks for: a record that says it removed a younger day, or was made in the future
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -20,6 +21,7 @@ from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse.canonical import FIRST_DIGEST
 from etl_dagster.warehouse.examination import ChainKey, Flaw
 from etl_dagster.warehouse.heads import Head
+from etl_dagster.warehouse.locks import locked
 from etl_dagster.warehouse.retention import LEADS, RULES
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
@@ -32,6 +34,7 @@ _MAY_BE_YOUNG: Final = frozenset(
 """Of everything else nothing younger than five years may be removed."""
 _BATCHES: Final = "SCRUB_BATCHES"
 _DOMAIN: Final = "etl_dagster retentions v1"
+_LOCK: Final = "retentions"
 _CLOCKS: Final = timedelta(days=1)
 """So much may clocks of hosts differ."""
 
@@ -112,14 +115,24 @@ def read(session: Session) -> list[Retention]:
     return [Retention(**row) for row in table.to_pylist()]
 
 
-def append(session: Session, records: Iterable[Retention]) -> None:
-    """Append records, chained to those that are there, within the caller's transaction.
+@contextmanager
+def appending(session: Session) -> Iterator[Callable[[Iterable[Retention]], None]]:
+    """Be in a transaction that may append records: one at a time, whatever host it is on.
+
+    Two that read the end of the chain at once would both chain to it; and a chain that forks can
+    never be mended.
 
     Args:
-        session: within a transaction that has deleted what they are of, so that nobody else's
-            records can come in between.
-        records: positions and digests are given here.
+        session: a session without an open transaction.
+
+    Yields:
+        What appends records, chained to those that are there; positions and digests it gives.
     """
+    with locked(session, _LOCK):
+        yield lambda records: _append(session, records)
+
+
+def _append(session: Session, records: Iterable[Retention]) -> None:
     import pyarrow as pa  # noqa: PLC0415 - only who writes needs it
 
     last = session.row(sql("select_last_retention"))

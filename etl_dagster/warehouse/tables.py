@@ -24,6 +24,7 @@ TABLES: Final = (
     "callable_leads",
     "exports",
     "retentions",
+    "locks",
     "call_places",
     "call_windows",
 )

@@ -7,14 +7,16 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 
-from etl_dagster.dnc import inbox
-from etl_dagster.old_files import old_files, remove_files
+from etl_dagster.dnc import DncHistoryError, DncStore, inbox
+from etl_dagster.old_files import needed_since, old_files, remove_files
 from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse import retention, retentions
 from etl_dagster_tests.defs.line import TODAY, Line
+from etl_dagster_tests.dnc.support import Clock, write_list
 from etl_dagster_tests.test_cli import clean_environment, invoke
 from etl_dagster_tests.warehouse.aged import PHONES, fill
 
@@ -39,8 +41,8 @@ def test_what_is_over_its_time_goes_and_stays_gone(one_chunk: Line, tmp_path: Pa
     assert planned.exit_code == 0, planned.output
     assert not re.search("|".join(map(str, PHONES)), planned.output + file.read_text("utf-8"))
     found = json.loads(file.read_text(encoding="utf-8"))
-    assert sum(one["rows"] for one in found["rows"]) == 8 + 12 + 3 + 1
-    assert "24 rows of 3 days" in planned.output
+    assert sum(one["rows"] for one in found["rows"]) == 8 + 12 + 3 + 2 + 1
+    assert "26 rows of 3 days" in planned.output
     assert str(KEPT) not in planned.output
 
     refused = command(line, "retention", "apply")
@@ -51,7 +53,7 @@ def test_what_is_over_its_time_goes_and_stays_gone(one_chunk: Line, tmp_path: Pa
     assert done.exit_code == 0, done.output
     assert "WHOLE: what is left of the ledger was verified" in done.output
     assert (line.count("LEADS"), line.count("PHONE_VERDICTS")) == (1, 24)
-    assert line.count("RETENTIONS") == 11
+    assert line.count("RETENTIONS") == 12
 
     verified = command(line, "ledger", "verify", "--heads", heads)
     assert verified.exit_code == 0, verified.output
@@ -59,7 +61,7 @@ def test_what_is_over_its_time_goes_and_stays_gone(one_chunk: Line, tmp_path: Pa
 
     again = command(line, "retention", "apply", "--yes")
     assert (again.exit_code, "nothing has to go" in again.output) == (0, True)
-    assert line.count("RETENTIONS") == 11
+    assert line.count("RETENTIONS") == 12
 
     run = command(line, "run", "--date", str(MIDDLE))
     assert run.exit_code == 1
@@ -72,7 +74,19 @@ def test_what_is_over_its_time_goes_and_stays_gone(one_chunk: Line, tmp_path: Pa
     assert line.bought() == set()
 
 
-def test_evidence_that_was_changed_stays_and_the_command_says_so(one_chunk: Line) -> None:
+def test_evidence_that_was_changed_stays_with_its_lists_and_the_command_says_so(
+    one_chunk: Line, tmp_path: Path
+) -> None:
+    decided = datetime(OLD.year, OLD.month, OLD.day, 6, tzinfo=UTC) + timedelta(days=1)
+    for left in one_chunk.settings.dnc_store.parent.glob("dnc.sqlite*"):
+        left.unlink()
+    clock = Clock(decided - timedelta(days=10))
+    with DncStore.create(one_chunk.settings.dnc_store, clock=clock) as store:
+        for number in range(2):  # the second came later, and is past its retention, too
+            file = write_list(tmp_path / f"{number}.txt", PHONES[: 5 + number])
+            store.add_list("national", [file], as_of=clock.now)
+            clock.forward(days=13)
+        was = store.lookup(np.array(PHONES), as_of=decided)
     with one_chunk.session() as session:
         fill(session, OLD, chunks=1)
         session.execute(f"UPDATE PHONE_VERDICTS SET verdict = 'LISTED' WHERE phone = {PHONES[0]}")
@@ -80,6 +94,19 @@ def test_evidence_that_was_changed_stays_and_the_command_says_so(one_chunk: Line
     assert done.exit_code == 1
     assert f"the ledger of {OLD} is not as it was written, so it stays" in done.output
     assert (one_chunk.count("LEADS"), one_chunk.count("PHONE_VERDICTS")) == (0, 12)
+
+    def again() -> list[int]:
+        with DncStore.open(one_chunk.settings.dnc_store) as store:
+            found, _ = store.repeat(np.array(PHONES), was.list_versions, decided)
+            verdicts: list[int] = found.verdicts.tolist()
+            return verdicts
+
+    assert again() == was.verdicts.tolist()
+    with one_chunk.session() as session:
+        session.execute(f"UPDATE PHONE_VERDICTS SET verdict = 'CLEAR' WHERE phone = {PHONES[0]}")
+    assert command(one_chunk, "retention", "apply", "--yes").exit_code == 0
+    with pytest.raises(DncHistoryError, match="compacted away"):
+        again()
 
 
 def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Line) -> None:
@@ -90,9 +117,14 @@ def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Li
         (folder / name).write_text(f"{PHONES[0]}\n", encoding="utf-8")
     inbox.set_done(folder / "letters.txt")
     now = datetime.now(UTC)
-    assert old_files(settings, now) == []
     later = now + timedelta(days=settings.ledger_retention_days + 32)
-    (old,) = old_files(settings, later)
+    with one_chunk.session() as session:
+        assert old_files(settings, needed_since(session, settings, now)) == []
+        (old,) = old_files(settings, needed_since(session, settings, later))
+        fill(session, TODAY, chunks=1)
+        assert old_files(settings, needed_since(session, settings, later)) == []
+        since = needed_since(session, settings, later, going=[TODAY])
+        assert old_files(settings, since) == [old]
     assert (old.folder, [path.name for path in old.files]) == (
         "inbox/opt_outs/done",
         ["letters.txt"],
@@ -103,7 +135,7 @@ def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Li
         (record,) = retentions.read(session)
         assert list(retentions.examine([record], moment=later)) == []
     assert (record.table_name, record.row_count) == ("inbox/opt_outs/done", 1)
-    assert old_files(settings, later) == []
+    assert old_files(settings, since) == []
     assert (folder / "calls.txt").exists()
 
 
@@ -127,9 +159,9 @@ def test_what_was_killed_goes_on_and_each_row_is_on_record_once(one_chunk: Line)
     )
     assert found["HERE"] + found["GONE"] == len(days)
     assert found["GONE"] > 0
-    assert line.count("RETENTIONS") < 7 * len(days)
+    assert line.count("RETENTIONS") < 8 * len(days)
     assert command(line, "retention", "apply", "--yes").exit_code == 0
-    assert line.count("RETENTIONS") == 7 * len(days)
+    assert line.count("RETENTIONS") == 8 * len(days)
     assert command(line, "ledger", "verify").exit_code == 0
 
 

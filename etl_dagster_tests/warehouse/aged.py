@@ -1,5 +1,6 @@
 """Days of long ago in the project's tables, as if this project had written them then."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
@@ -31,7 +32,7 @@ def fill(session: Session, *days: date, until: datetime | None = None, chunks: i
         until: how long the leads may be called; a week if None.
         chunks: in so many chunks: of each one lead, a chain of two batches and one of one.
     """
-    tables: dict[str, list[dict[str, Any]]] = {"EXPORTS": []}
+    tables: dict[str, list[dict[str, Any]]] = {"EXPORTS": [], "CCC_ANSWERS": []}
     rows, records = [], []
     for day in days:
         moment = datetime(day.year, day.month, day.day, 6, tzinfo=UTC) + timedelta(days=1)
@@ -39,9 +40,10 @@ def fill(session: Session, *days: date, until: datetime | None = None, chunks: i
         for number in range(chunks):
             for table, row in _lead(Chunk(day, number), _naive(moment), _naive(end)):
                 tables.setdefault(table, []).append(row)
-            for found, chain in _chains(Chunk(day, number), moment, end):
+            for found, chain, answers in _chains(Chunk(day, number), moment, end):
                 rows += found
                 records += chain
+                tables["CCC_ANSWERS"] += answers
         export = {"EXPORTED_AT": _naive(moment), "ROW_COUNT": 1, "PHONE_COUNT": 1}
         tables["EXPORTS"].append({**export, **dict.fromkeys(_EXPORT_TEXTS, "x")})
     for table, found_rows in tables.items():
@@ -71,12 +73,17 @@ def _lead(chunk: Chunk, written: datetime, until: datetime) -> Iterable[tuple[st
 
 def _chains(
     chunk: Chunk, moment: datetime, until: datetime
-) -> Iterator[tuple[list[pa.Table], list[BatchRecord]]]:
-    """Each chain's rows and batches, digests and all."""
+) -> Iterator[tuple[list[pa.Table], list[BatchRecord], list[dict[str, Any]]]]:
+    """Each chain's rows, batches and raw answers, digests and all."""
     for source, parts in (("ccc", (PHONES[:4], PHONES[4:])), ("dnc", (PHONES,))):
-        previous, found, chain = FIRST_DIGEST, [], []
+        previous, found, chain, answers = FIRST_DIGEST, [], [], []
         for position, phones in enumerate(parts, 1):
             batch = batch_of(phones, Verdict.CLEAR, at=moment, until=until)
+            if source == "ccc":
+                body = f"[{batch.batch_id}]".encode()
+                sha = hashlib.sha256(body).hexdigest()
+                batch = replace(batch, evidence_hash=sha, answer=body)
+                answers.append(ledger._answer(batch, origin(source, chunk)))
             rows = ledger._rows(batch, origin(source, chunk))
             record = BatchRecord(
                 batch_id=batch.batch_id,
@@ -94,7 +101,7 @@ def _chains(
             previous = batch_digest(record, rows_digest(rows))
             found.append(rows)
             chain.append(replace(record, digest=previous))
-        yield found, chain
+        yield found, chain, answers
 
 
 def _naive(moment: datetime) -> datetime:

@@ -1,6 +1,7 @@
 """Do-Not-Call verdicts in the ledger, decided again by the store as it was."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from etl_dagster.defs.lookup_rows import ledger_batch
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.rescrub import KEPT, Rescrub, rescrub
+from etl_dagster.rescrub import KEPT, rescrub
+from etl_dagster.rescrub_found import Rescrub
 from etl_dagster.warehouse import ledger
 from etl_dagster_tests.dnc.support import Clock, write_list
 from etl_dagster_tests.warehouse.conftest import CHUNK, DAY, NEXT, NOW, POLICY, Tables, origin
@@ -152,3 +154,104 @@ def test_of_many_differences_some_are_kept_and_all_are_counted(
     tables.session.execute("UPDATE PHONE_VERDICTS SET reason = 'x'")
     told = again(tables, store)
     assert (told.different, len(told.differences)) == (len(many), KEPT)
+
+
+# --- days that rest on the verdicts of other days ----------------------------------------------
+
+RUN = "2"
+LATER = NEXT.lead_date
+
+
+def scrub(
+    tables: Tables, store: DncStore, moment: datetime, *, recorded: Sequence[int] = ()
+) -> None:
+    """The day after, scrubbed: all of its phones on record but some."""
+    for number, phone in enumerate(POOL.tolist()):
+        tables.lead(str(number), phone, chunk=NEXT)
+        tables.judged(str(number), "BLOCKED", chunk=NEXT)
+    tables.session.execute(
+        f"UPDATE LEADS SET extracted_at = '{moment - timedelta(minutes=5):%Y-%m-%d %H:%M:%S}'"
+    )
+    tables.session.execute(
+        f"UPDATE DNC_FILTERED SET run_id = '{RUN}', policy_hash = '{POLICY.hash}'"
+    )
+    if recorded:
+        phones = np.array(recorded, np.int64)
+        found = store.lookup(phones, moment=moment)
+        batch = ledger_batch(phones, found, np.ones(len(phones), np.bool_), moment)
+        ledger.append(tables.session, [batch], origin=replace(origin("dnc", NEXT), run_id=RUN))
+
+
+def later(tables: Tables, store: DncStore) -> Rescrub:
+    return rescrub(tables.session, {POLICY.hash: store}, LATER)
+
+
+def test_a_day_without_a_verdict_of_its_own_is_decided_again_by_those_it_rests_on(
+    tables: Tables, store: DncStore, clock: Clock
+) -> None:
+    decide(tables, store, clock.now)
+    scrub(tables, store, clock.forward(days=1))
+    found = later(tables, store)
+    assert (found.whole, found.rows, found.scrubbed) == (True, len(POOL), True)
+    assert found.resting == {DAY: len(POOL)}
+    store.opt_out(CLEAR[:2])  # what comes later changes nothing, nor do verdicts by it
+    decide(tables, store, clock.forward(days=1))
+    assert later(tables, store).whole
+
+    change = "UPDATE PHONE_VERDICTS SET verdict = 'CLEAR', reason = '' WHERE phone = {}"
+    tables.session.execute(change.format(LISTED[3]))
+    (one,) = later(tables, store).differences
+    assert (one.phone, one.chunk, one.checked_at) == (LISTED[3], CHUNK, NOW)
+    assert one.expected == "LISTED national"
+
+    tables.session.execute("DELETE FROM LEADS")  # as retention does
+    found = later(tables, store)
+    assert (found.whole, found.rows, found.scrubbed) == (False, 0, False)
+    assert not again(tables, store).scrubbed
+
+
+def test_one_new_verdict_does_not_stand_for_a_whole_day(
+    tables: Tables, store: DncStore, clock: Clock
+) -> None:
+    decide(tables, store, clock.now)
+    tables.session.execute(f"DELETE FROM PHONE_VERDICTS WHERE phone = {CLEAR[0]}")
+    scrub(tables, store, clock.forward(days=1), recorded=[CLEAR[0]])
+    found = later(tables, store)
+    assert (found.whole, found.rows, found.resting) == (True, len(POOL), {DAY: len(POOL) - 1})
+    tables.session.execute(
+        f"UPDATE PHONE_VERDICTS SET verdict = 'CLEAR', reason = '' WHERE lead_date = '{DAY}'"
+    )
+    assert later(tables, store).different == len([*LISTED, *UNCOVERED])
+    tables.session.execute(f"DELETE FROM PHONE_VERDICTS WHERE lead_date = '{DAY}'")
+    found = later(tables, store)
+    (lost,) = found.lost
+    assert (found.reproduced, lost.rows) == (1, len(POOL) - 1)
+    assert lost.why.startswith("no verdict on record by then")
+
+
+@pytest.mark.parametrize("recorded", [[], CLEAR[:1]])
+def test_a_day_cannot_rest_on_lists_that_were_replaced(
+    tables: Tables, store: DncStore, clock: Clock, recorded: list[int]
+) -> None:
+    decide(tables, store, clock.now)
+    store.opt_out(CLEAR[:1], received=clock.forward(hours=3))
+    scrub(tables, store, clock.forward(days=1), recorded=recorded)
+    found = later(tables, store)
+    assert (found.whole, found.different) == (False, len(POOL) - len(recorded))
+    assert {one.why for one in found.differences} == {"the store had internal@1 by then"}
+
+
+def test_a_day_cannot_rest_on_what_had_run_out_or_another_policy(
+    tables: Tables, store: DncStore, clock: Clock
+) -> None:
+    decide(tables, store, clock.now)
+    scrub(tables, store, clock.forward(days=40))
+    found = later(tables, store)
+    assert {one.phone for one in found.differences} == set(CLEAR)
+    assert {one.why for one in found.differences} == {"it had run out when the day was decided"}
+    tables.session.execute("UPDATE DNC_FILTERED SET policy_hash = 'another'")
+    found = later(tables, store)
+    assert found.different == len(POOL)
+    assert {one.why for one in found.differences if one.phone in LISTED} == {
+        "the day was decided by another policy"
+    }

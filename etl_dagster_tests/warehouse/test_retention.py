@@ -1,8 +1,10 @@
 """What is removed because its time is up: whole days, verified, on record, and nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from etl_dagster.warehouse import heads
 from etl_dagster.warehouse.canonical import FIRST_DIGEST
 from etl_dagster.warehouse.examination import ChainKey
 from etl_dagster.warehouse.heads import Head, read_heads
-from etl_dagster.warehouse.removal import Applied, RetentionError, apply
+from etl_dagster.warehouse.removal import Applied, RetentionError, apply, put_on_record
 from etl_dagster.warehouse.retention import (
     KEPT,
     RULES,
@@ -25,8 +27,9 @@ from etl_dagster.warehouse.retention import (
     refuse_removed,
     removed_days,
 )
-from etl_dagster.warehouse.retentions import Retention, digest_of, examine
+from etl_dagster.warehouse.retentions import Retention, appending, digest_of, examine
 from etl_dagster.warehouse.retentions import read as read_records
+from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.tables import TABLES
 from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.warehouse.aged import LEAD_TABLES, PHONES, fill
@@ -79,6 +82,7 @@ def test_a_plan_names_what_is_over_its_time_and_writes_nothing(three: Tables) ->
         *((table, day, 2) for table in LEAD_TABLES for day in (OLD, MIDDLE)),
         ("PHONE_VERDICTS", OLD, 24),
         ("SCRUB_BATCHES", OLD, 6),
+        ("CCC_ANSWERS", OLD, 4),
         ("EXPORTS", OLD + timedelta(days=1), 1),
     }
     assert found.callable_days == ()
@@ -146,6 +150,7 @@ def test_what_is_planned_goes_and_is_on_record_and_the_rest_verifies(three: Tabl
     checked = verify(three.session)
     assert checked.whole, checked.flaws
     assert checked.chains == 8
+    assert checked.answers == three.count("CCC_ANSWERS") == 8
     assert planned(three).removable == ()
     assert applied(three).removed == []
     assert removed_days(three.session) == {OLD, MIDDLE}
@@ -195,7 +200,7 @@ def test_a_chain_that_somebody_took_away_is_a_finding_as_before(three: Tables, d
     ends = read_heads(three.session, ledger="ours").heads
     if day == MIDDLE:
         applied(three)
-    for name in ("PHONE_VERDICTS", "SCRUB_BATCHES"):
+    for name in ("PHONE_VERDICTS", "SCRUB_BATCHES", "CCC_ANSWERS"):
         three.session.execute(f"DELETE FROM {name} WHERE lead_date = '{day}' AND chunk = 1")
     if day == OLD:
         applied(three)
@@ -214,6 +219,7 @@ def test_a_day_that_does_not_verify_stays(three: Tables) -> None:
     done = applied(three)
     assert done.kept_days == (OLD,)
     assert three.count("PHONE_VERDICTS", f"lead_date = '{OLD}'") == 24
+    assert three.count("CCC_ANSWERS", f"lead_date = '{OLD}'") == 4
     assert three.count("PHONE_VERDICTS", f"lead_date < '{OLD}'") == 0
     assert three.count("LEADS", f"lead_date <= '{MIDDLE}'") == 0
     assert applied(three).kept_days == (OLD,)
@@ -273,6 +279,39 @@ def test_a_chain_that_comes_back_is_a_finding(three: Tables) -> None:
     found = verify(three.session)
     assert {(flaw.kind, flaw.key.lead_date) for flaw in found.flaws} == {("retention", OLD)}
     assert "the chain of chunk 00 dnc was removed, and is there" in found.flaws[-1].says
+
+
+def test_two_that_remove_at_once_keep_one_chain(
+    tables: Tables, tables_warehouse: Warehouse
+) -> None:
+    hosts, times = 3, 4
+    start = Barrier(hosts)
+
+    def host(_: int) -> None:
+        with tables_warehouse.session() as session:
+            for _ in range(times):
+                start.wait(timeout=30)
+                put_on_record(session, [record("LEADS", age=70), record("LEADS", age=71)])
+
+    with ThreadPoolExecutor(hosts) as pool:
+        list(pool.map(host, range(hosts)))
+    records = read_records(tables.session)
+    assert list(examine(records, moment=NOW)) == []
+    assert len(records) == 2 * hosts * times
+    assert tables.count("LOCKS", f"times = {hosts * times}") > 0
+
+
+def test_what_is_undone_lets_the_lock_go(tables: Tables, tables_warehouse: Warehouse) -> None:
+    def interrupted() -> None:
+        with appending(tables.session) as append:
+            append([record("LEADS", age=70)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with tables_warehouse.session() as other:
+        put_on_record(other, [record("LEADS", age=70)])
+    assert [one.position for one in read_records(tables.session)] == [1]
 
 
 # --- forged records ---------------------------------------------------------------------------
