@@ -238,3 +238,17 @@ def test_a_file_that_cannot_be_read_and_the_table_do_not_keep_each_other_from_be
 def on_the_list(line: Line, *phones: int) -> set[int]:
     with DncStore.open(line.settings.dnc_store) as store:
         return {int(phone) for phone in store.check_phones_batch([str(one) for one in phones])}
+
+
+def test_a_table_that_is_not_heard_fails_a_run_so_that_people_are_told(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="NO_SUCH")
+    (request,) = requested(line, "opt_outs_table")
+    assert request.run_key
+    assert not line.run(job="load_opt_outs", tags={}).success
+    assert len(requested(line, "opt_outs_table")) == 1  # as long as it lasts
+    opt_outs(line)
+    line.environment["ETL_OPT_OUTS_TABLE"] = "OPT_OUTS"
+    assert line.run(job="load_opt_outs", tags={}).success
+    assert requested(line, "opt_outs_table") == []
