@@ -10,6 +10,7 @@ that nobody can put it there), or its phone is still published.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from etl_dagster.defs.opt_outs import NAME
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.dnc import DncError, DncStore, inbox
 from etl_dagster.dnc.opt_out_age import Moments, recorded, standing
-from etl_dagster.dnc.opt_out_rows import new_requests
+from etl_dagster.dnc.opt_out_rows import OnRecord, new_requests
 from etl_dagster.findings import Finding, Level, judge_opt_outs
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retraction
@@ -109,24 +110,25 @@ def measure(
         WarehouseError: Snowflake cannot be reached, or the table cannot be read.
     """
     rows = read_opt_outs(session, table) if table else None  # before the requests on record
-    lists = [store.requests(one.list) for one in store.stats() if one.kind == INTERNAL]
+    lists = [one.list for one in store.stats() if one.kind == INTERNAL]
     files = [
         *inbox.arrivals(inbox.waiting(inbox_folder, now=np.inf)),
         *inbox.arrivals(inbox.rejected(inbox_folder)),
     ]
     waiting = {
-        "published": _published(session, [standing(rows) for rows in lists], now),
+        "published": _published(session, [standing(store.requests(name)) for name in lists], now),
         "in_table": _moments([]),
         "unreadable": _moments([]),
         "in_files": _moments(files),
     }
     if rows is not None and table:
-        known = [request for requests in lists for request in requests]
+        on_record = chain.from_iterable(store.requests(name) for name in lists)
+        known = OnRecord.of(on_record, table=table)
         asked = new_requests(known, rows.phones, rows.moments, table=table, now=now)
         waiting["in_table"] = _moments([one.received or now for one in asked])
         latest = _moments([now])
         waiting["unreadable"] = np.fmin(rows.unread, latest)  # which takes NaT for now
-    late = [recorded(requests, since=now - RECENT) for requests in lists]
+    late = [recorded(store.requests(name), since=now - RECENT) for name in lists]
     taken = [business_days(first, last) for first, last in late]
     return judge_opt_outs(
         {
