@@ -19,6 +19,7 @@ from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import DncStoreResource, HostLocks, WarehouseResource
 from etl_dagster.dnc import DncError, inbox
 from etl_dagster.findings import Finding, Level, judge_readable
+from etl_dagster.own_key import own_key
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError
@@ -75,11 +76,13 @@ def build_internal_opt_outs(settings: Settings) -> dg.AssetsDefinition:
         taken = _take(
             step, dnc_store, locks, warehouse=lambda: warehouse.for_step(context), table=table
         )
-        if taken.faults and not taken.numbers:
+        if taken.faults and taken.rows is None:
             raise _failure(taken.faults)
         with dnc_store.open_for_writing() as store:
             stats = next(one for one in store.stats() if one.kind == INTERNAL)
         metadata = {"files": taken.files, **taken.numbers, **list_metadata(stats)}
+        if taken.rows is not None:
+            metadata[FINGERPRINT] = taken.rows.fingerprint(own_key(settings.home))
         if taken.faults:
             # what can be read is on the list: so it is known, and not told again at every tick
             context.log_event(dg.AssetMaterialization(NAME, metadata=metadata))
@@ -120,12 +123,14 @@ class _Taken:
 
     Attributes:
         files: files that were recorded.
-        numbers: the table's, for the asset; empty if there is no table or it was not heard.
+        rows: the table's; None if there is no table or it was not heard.
+        numbers: of those rows, for the asset.
         finding: whether its rows can be read.
         faults: why somebody may not be known who asked to be left alone; empty if all are.
     """
 
     files: int
+    rows: OptOuts | None
     numbers: Mapping[str, Any]
     finding: Finding
     faults: Sequence[Exception]
@@ -140,22 +145,22 @@ def _take(
     table: str | None,
 ) -> _Taken:
     """Record what waits in the table and in files; neither waits for the other to be mended."""
-    files, numbers, faults = 0, dict[str, Any](), list[Exception]()
+    files, rows, numbers, faults = 0, None, dict[str, Any](), list[Exception]()
     finding = Finding(level=Level.RIGHT, says="there is no table of opt-outs")
     if table:
         try:
-            found, numbers = take_table(warehouse(), table, dnc_store, locks)
+            rows, numbers = take_table(warehouse(), table, dnc_store, locks)
         except (WarehouseError, DncError) as error:
             faults.append(error)
         else:
-            finding = judge_readable(found.unreadable, found.rows, table=table)
+            finding = judge_readable(rows.unreadable, rows.rows, table=table)
             if finding.level is Level.WRONG:
                 faults.append(READABLE.failure(finding))
     try:
         files = take_files(step, dnc_store, locks)
     except (dg.Failure, DncError) as error:
         faults.append(error)
-    return _Taken(files=files, numbers=numbers, finding=finding, faults=faults)
+    return _Taken(files=files, rows=rows, numbers=numbers, finding=finding, faults=faults)
 
 
 def _failure(faults: Sequence[Exception]) -> Exception:
@@ -177,7 +182,6 @@ def take_table(
         with dnc_store.open_for_writing() as store:
             new = store.opt_out_rows(found.phones, found.moments, table=table)
     return found, {
-        FINGERPRINT: found.fingerprint,
         "table_rows": found.rows,
         "table_rows_new": new,
         "table_rows_unreadable": found.unreadable,

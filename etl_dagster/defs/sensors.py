@@ -33,6 +33,7 @@ from etl_dagster.defs.resources import CccResource, DncStoreResource, WarehouseR
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.retract import VERSIONS
 from etl_dagster.dnc import DncStore, inbox
+from etl_dagster.own_key import own_key
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import read_opt_outs
@@ -151,7 +152,7 @@ def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefin
     ) -> dg.RunRequest | dg.SkipReason:
         try:
             with warehouse.open(sensor="opt_outs_table").session() as session:
-                found = read_opt_outs(session, table).fingerprint
+                found = read_opt_outs(session, table).fingerprint(own_key(settings.home))
         except WarehouseError:
             # people are told of runs that fail, of ticks they are not: so let the run meet it
             context.log.exception("%s cannot be read: the run of its job tells why", table)

@@ -5,6 +5,7 @@ Belongs here: reading it, and refusing one that cannot be read. Does not: which 
 """
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,12 +51,15 @@ class OptOuts:
         """The rows of the table, whether they can be read or not."""
         return len(self.phones) + self.unreadable
 
-    @property
-    def fingerprint(self) -> str:
-        """A text that is another if any row is, in whatever order they come; tells no phone."""
+    def fingerprint(self, key: bytes) -> str:
+        """A text that is another if any row is, in whatever order they come; tells no phone.
+
+        Args:
+            key: secret, and the same each time; without it nobody can try which phone it may be.
+        """
         moments = self.moments.astype(np.int64)
         order = np.lexsort((moments, self.phones))
-        digest = hashlib.sha256(self.phones[order].tobytes())
+        digest = hmac.new(key, self.phones[order].tobytes(), hashlib.sha256)
         digest.update(moments[order].tobytes())
         return f"{self.rows} rows, {self.unreadable} unreadable, {digest.hexdigest()[:32]}"
 
