@@ -10,7 +10,6 @@ that nobody can put it there), or its phone is still published.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -122,8 +121,7 @@ def measure(
         "in_files": _moments(files),
     }
     if rows is not None and table:
-        on_record = chain.from_iterable(store.requests(name) for name in lists)
-        known = OnRecord.of(on_record, table=table)
+        known = OnRecord.of(store.requests(), table=table)
         asked = new_requests(known, rows.phones, rows.moments, table=table, now=now)
         waiting["in_table"] = _moments([one.received or now for one in asked])
         latest = _moments([now])
