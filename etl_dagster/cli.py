@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from etl_dagster.cli_options import DAY, check_days, yesterday
+from etl_dagster.cli_options import DAY, all_of, check_days, yesterday
 
 if TYPE_CHECKING:
     from etl_dagster.settings import Settings
@@ -173,8 +173,8 @@ def retract() -> None:
         Launcher(settings, listeners=(display,)) as launcher,
     ):
         failures = {**launcher.load_lists(), **launcher.retract()}
-    for step, message in failures.items():
-        raise click.ClickException(f"{step}: {message}")
+    if failures:
+        raise click.ClickException(all_of(failures))
 
 
 @main.command()

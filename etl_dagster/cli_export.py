@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli_options import DAY, check_days, today
+from etl_dagster.cli_options import DAY, all_of, check_days, today
 
 if TYPE_CHECKING:
     from etl_dagster.leads.policy import Policy
@@ -136,8 +136,9 @@ def _export(  # noqa: PLR0913  what the command was asked for
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     with Launcher(settings, listeners=(display,)) as launcher:
-        for step, message in (launcher.load_lists() or launcher.retract()).items():
-            raise click.ClickException(f"nothing was exported: {step}: {message}")
+        # leads are taken back by what is known, also where something could not be read
+        if failures := {**launcher.load_lists(), **launcher.retract()}:
+            raise click.ClickException(f"nothing was exported: {all_of(failures)}")
         if unread := inbox.rejected(settings.opt_out_inbox_dir):
             raise click.ClickException(
                 f"nothing was exported: opt-outs that could not be read are in {unread[0].parent}"

@@ -1,8 +1,9 @@
 """What several commands share: how a day is written, and which days there are.
 
-Belongs here: options and checks of what was asked for. Does not: work.
+Belongs here: options, checks of what was asked for, how failures are told. Does not: work.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -36,3 +37,8 @@ def check_days(settings: "Settings", first: date, last: date) -> None:
             f"there are partitions from {settings.start_date} (ETL_START_DATE) to yesterday,"
             f" {newest} (UTC); {first} to {last} is not within that"
         )
+
+
+def all_of(failures: Mapping[str, str]) -> str:
+    """Failures by step as one message, a line each: the first may not be the worst."""
+    return "\n  ".join(f"{step}: {message}" for step, message in failures.items())

@@ -4,7 +4,8 @@ Belongs here: what still waits, wherever it waits, and what was recorded of late
 opt-outs (`opt_outs.py`), business days, how many are too many (`findings.py`).
 
 An opt-out has its effect when its phone is on the internal list and in no published lead. It waits
-while it lies in the inbox, or is in the table and not on record, or its phone is still published.
+while it lies in the inbox, or is in the table and not on record (or its phone cannot be read, so
+that nobody can put it there), or its phone is still published.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from etl_dagster.defs.opt_outs import NAME
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.dnc import DncError, DncStore, inbox
 from etl_dagster.dnc.opt_out_age import Moments, recorded, standing
-from etl_dagster.dnc.opt_out_rows import new_requests
+from etl_dagster.dnc.opt_out_rows import OnRecord, new_requests
 from etl_dagster.findings import Finding, Level, judge_opt_outs
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retraction
@@ -32,6 +33,9 @@ from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import read_opt_outs
 from etl_dagster.warehouse.session import Session
 
+ADVICE: Final = (
+    "see docs/opt_outs.md; `etl-dagster retract` takes in what waits and takes leads back."
+)
 RECENT: Final = timedelta(days=30)
 """Opt-outs recorded within so long are looked back on."""
 
@@ -45,8 +49,8 @@ def build_opt_out_check(settings: Settings) -> dg.AssetChecksDefinition:
         description=(
             "No opt-out waits for its effect (on the internal list, and in no published lead) for 5"
             " business days, nor for more than the 10 of 47 CFR 64.1200(d)(3), which is an error;"
-            " none of the last 30 days took more than 10 to be recorded. If it fails: see"
-            " docs/opt_outs.md; `etl-dagster retract` takes in what waits and takes leads back."
+            " none of the last 30 days took more than 10 to be recorded. An error fails the run, so"
+            f" that people are told. If it fails: {ADVICE}"
         ),
     )
     def opt_outs_have_effect_in_time(
@@ -73,7 +77,24 @@ def build_opt_out_check(settings: Settings) -> dg.AssetChecksDefinition:
         context.op_execution_context.log_event(
             dg.AssetObservation(NAME, metadata=dict(finding.numbers))
         )
-        return check_result(AGE_CHECK.name, [(finding, None)])
+        result = check_result(AGE_CHECK.name, [(finding, None)])
+        if finding.level is Level.WRONG:
+            # people are told of runs that fail, of checks they are not
+            context.op_execution_context.log_event(
+                dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # takes them
+                    asset_key=AGE_CHECK.asset_key,
+                    check_name=AGE_CHECK.name,
+                    passed=False,
+                    severity=result.severity,
+                    description=result.description,
+                    metadata=result.metadata,
+                )
+            )
+            raise dg.Failure(
+                f"check {AGE_CHECK.name}: {finding.says}. What to do: {ADVICE}",
+                allow_retries=False,
+            )
+        return result
 
     return opt_outs_have_effect_in_time
 
@@ -88,18 +109,24 @@ def measure(
         WarehouseError: Snowflake cannot be reached, or the table cannot be read.
     """
     rows = read_opt_outs(session, table) if table else None  # before the requests on record
-    lists = [store.requests(one.list) for one in store.stats() if one.kind == INTERNAL]
-    files = [*inbox.waiting(inbox_folder, now=np.inf), *inbox.rejected(inbox_folder)]
+    lists = [one.list for one in store.stats() if one.kind == INTERNAL]
+    files = [
+        *inbox.arrivals(inbox.waiting(inbox_folder, now=np.inf)),
+        *inbox.arrivals(inbox.rejected(inbox_folder)),
+    ]
     waiting = {
-        "published": _published(session, [standing(rows) for rows in lists], now),
+        "published": _published(session, [standing(store.requests(name)) for name in lists], now),
         "in_table": _moments([]),
-        "in_files": _moments([datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in files]),
+        "unreadable": _moments([]),
+        "in_files": _moments(files),
     }
     if rows is not None and table:
-        known = [request for requests in lists for request in requests]
+        known = OnRecord.of(store.requests(), table=table)
         asked = new_requests(known, rows.phones, rows.moments, table=table, now=now)
         waiting["in_table"] = _moments([one.received or now for one in asked])
-    late = [recorded(requests, since=now - RECENT) for requests in lists]
+        latest = _moments([now])
+        waiting["unreadable"] = np.fmin(rows.unread, latest)  # which takes NaT for now
+    late = [recorded(store.requests(name), since=now - RECENT) for name in lists]
     taken = [business_days(first, last) for first, last in late]
     return judge_opt_outs(
         {

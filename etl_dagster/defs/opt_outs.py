@@ -5,6 +5,8 @@ Belongs here: taking them onto the internal list, before anything is scrubbed to
 (`freshness.py`).
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -15,10 +17,12 @@ from etl_dagster.defs.checks import Check, check_result
 from etl_dagster.defs.dnc import INTERNAL, list_metadata, load_files
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import DncStoreResource, HostLocks, WarehouseResource
-from etl_dagster.dnc import inbox
+from etl_dagster.dnc import DncError, inbox
 from etl_dagster.findings import Finding, Level, judge_readable
+from etl_dagster.own_key import own_key
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
+from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import OptOuts, read_opt_outs
 from etl_dagster.warehouse.session import Warehouse
 
@@ -69,21 +73,24 @@ def build_internal_opt_outs(settings: Settings) -> dg.AssetsDefinition:
         locks: HostLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
-        files = take_files(step, dnc_store, locks)
-        finding = Finding(level=Level.RIGHT, says="there is no table of opt-outs")
-        numbers: dict[str, Any] = {}
-        if table:
-            found, numbers = take_table(warehouse.for_step(context), table, dnc_store, locks)
-            finding = judge_readable(found.unreadable, found.rows, table=table)
+        taken = _take(
+            step, dnc_store, locks, warehouse=lambda: warehouse.for_step(context), table=table
+        )
+        if taken.faults and taken.rows is None:
+            raise _failure(taken.faults)
         with dnc_store.open_for_writing() as store:
             stats = next(one for one in store.stats() if one.kind == INTERNAL)
-        metadata = {"files": files, **numbers, **list_metadata(stats)}
-        if finding.level is Level.WRONG:
+        metadata = {"files": taken.files, **taken.numbers, **list_metadata(stats)}
+        if taken.rows is not None:
+            metadata[FINGERPRINT] = taken.rows.fingerprint(own_key(settings.home))
+        if taken.faults:
             # what can be read is on the list: so it is known, and not told again at every tick
             context.log_event(dg.AssetMaterialization(NAME, metadata=metadata))
-            raise READABLE.stop(context, finding)
+            if taken.finding.level is Level.WRONG:
+                READABLE.stop(context, taken.finding)
+            raise _failure(taken.faults)
         return dg.MaterializeResult(
-            metadata=metadata, check_results=[check_result(READABLE.name, [(finding, None)])]
+            metadata=metadata, check_results=[check_result(READABLE.name, [(taken.finding, None)])]
         )
 
     return internal_opt_outs
@@ -100,15 +107,66 @@ def take_opt_outs(
     """Record every opt-out that waits, in a file or in the table, before a scrub.
 
     Raises:
-        dagster.Failure: who asked to be left alone is not known, so nothing may be scrubbed.
+        dagster.Failure: who asked to be left alone is not known, so nothing may be scrubbed; what
+            can be heard is on the list nevertheless.
         WarehouseError: the table cannot be read: the same.
+        DncError: the store cannot be written: the same.
     """
-    take_files(step, dnc_store, locks)
+    taken = _take(step, dnc_store, locks, warehouse=lambda: warehouse, table=table)
+    if taken.faults:
+        raise _failure(taken.faults)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taken:
+    """What became of all that waited.
+
+    Attributes:
+        files: files that were recorded.
+        rows: the table's; None if there is no table or it was not heard.
+        numbers: of those rows, for the asset.
+        finding: whether its rows can be read.
+        faults: why somebody may not be known who asked to be left alone; empty if all are.
+    """
+
+    files: int
+    rows: OptOuts | None
+    numbers: Mapping[str, Any]
+    finding: Finding
+    faults: Sequence[Exception]
+
+
+def _take(
+    step: ProgressLogger,
+    dnc_store: DncStoreResource,
+    locks: HostLocks,
+    *,
+    warehouse: Callable[[], Warehouse],
+    table: str | None,
+) -> _Taken:
+    """Record what waits in the table and in files; neither waits for the other to be mended."""
+    files, rows, numbers, faults = 0, None, dict[str, Any](), list[Exception]()
+    finding = Finding(level=Level.RIGHT, says="there is no table of opt-outs")
     if table:
-        found, _ = take_table(warehouse, table, dnc_store, locks)
-        finding = judge_readable(found.unreadable, found.rows, table=table)
-        if finding.level is Level.WRONG:
-            raise READABLE.failure(finding)
+        try:
+            rows, numbers = take_table(warehouse(), table, dnc_store, locks)
+        except (WarehouseError, DncError) as error:
+            faults.append(error)
+        else:
+            finding = judge_readable(rows.unreadable, rows.rows, table=table)
+            if finding.level is Level.WRONG:
+                faults.append(READABLE.failure(finding))
+    try:
+        files = take_files(step, dnc_store, locks)
+    except (dg.Failure, DncError) as error:
+        faults.append(error)
+    return _Taken(files=files, rows=rows, numbers=numbers, finding=finding, faults=faults)
+
+
+def _failure(faults: Sequence[Exception]) -> Exception:
+    """The only fault there is, or one that says what all of them do."""
+    says = list(dict.fromkeys(map(str, faults)))
+    return faults[0] if len(says) == 1 else dg.Failure(". ".join(says), allow_retries=False)
 
 
 def take_table(
@@ -124,7 +182,6 @@ def take_table(
         with dnc_store.open_for_writing() as store:
             new = store.opt_out_rows(found.phones, found.moments, table=table)
     return found, {
-        FINGERPRINT: found.fingerprint,
         "table_rows": found.rows,
         "table_rows_new": new,
         "table_rows_unreadable": found.unreadable,

@@ -108,7 +108,7 @@ def policy_in_force(file: Path, max_age_days: int | None) -> Policy:
         DncUsageError: the file does not say what a policy must.
     """
     try:
-        policy = Policy.load(None if str(file) == BUILT_IN_POLICY else file)
+        policy = Policy.load(None if str(file) == BUILT_IN_POLICY else file.expanduser())
     except PolicyError as error:
         raise DncUsageError(str(error)) from error
     return policy.with_limits(dnc_max_age_days=max_age_days)

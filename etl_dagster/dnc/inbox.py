@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -71,6 +72,15 @@ def waiting(folder: Path, *, now: float | None = None) -> list[Path]:
 def fingerprint(paths: Iterable[Path]) -> str:
     """A text that is another for other files, and for files written or put there again."""
     return ";".join(f"{path.name}:{path.stat().st_ctime_ns}" for path in sorted(paths))
+
+
+def arrivals(paths: Iterable[Path]) -> list[datetime]:
+    """When each file was written last, in UTC; one that was moved meanwhile is left out."""
+    found = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found.append(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+    return found
 
 
 def rejected(folder: Path) -> list[Path]:

@@ -38,14 +38,18 @@ class DncRecorder(DncReader):
         self.read_only = read_only
         self._write_lock = threading.Lock()
 
-    def requests(self, name: str = INTERNAL) -> list[requests.Request]:
-        """All requests of an internal list, as written down; none where there is no such list."""
+    def requests(self, name: str = INTERNAL) -> Iterator[requests.Request]:
+        """Yield all requests of an internal list in the order written; none if there is no list.
+
+        Raises:
+            DncCorruptError: one is damaged, or their number is not the expected one.
+        """
         with self._readers.take() as (connection, catalog):
             info = catalog.lists.get(name)
             if info is None or not info.version:
-                return []
+                return
             expected = catalog.versions(info)[-1].requests
-            return list(requests.of_list(connection, info.id, info.version, expected))
+            yield from requests.of_list(connection, info.id, info.version, expected)
 
     def opt_out(
         self,
@@ -112,9 +116,8 @@ class DncRecorder(DncReader):
             table: where they come from: the requests' source.
             name: the internal list.
         """
-        asked = opt_out_rows.new_requests(
-            self.requests(name), phones, moments, table=table, now=self._clock()
-        )
+        known = opt_out_rows.OnRecord.of(self.requests(name), table=table)
+        asked = opt_out_rows.new_requests(known, phones, moments, table=table, now=self._clock())
         if asked:
             with self._writer() as connection:
                 opt_outs.record(connection, name, asked, action=requests.OPT_OUT, clock=self._clock)

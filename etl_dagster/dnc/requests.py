@@ -9,8 +9,8 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
-from typing import Any, Final
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,7 @@ REMOVAL: Final = "removal"
 _COLUMNS: Final = "list, version, phone, action, effective, source, by, note, recorded_at"
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One row: who asked for what, when, how, and who wrote it down."""
 
     list: int
@@ -42,7 +41,7 @@ def insert(connection: sqlite3.Connection, rows: Iterable[Request]) -> int:
     before = connection.total_changes
     connection.executemany(
         f"INSERT INTO request ({_COLUMNS}, crc) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
-        ((*astuple(row), _crc(astuple(row))) for row in rows),
+        ((*row, checksum(row)) for row in rows),
     )
     return connection.total_changes - before
 
@@ -102,13 +101,22 @@ def in_force(rows: Iterable[Request], as_of: int) -> NDArray[np.int64]:
 
 def _checked(rows: Iterable[tuple[Any, ...]]) -> Iterator[Request]:
     for row in rows:
-        if _crc(row[:-1]) != row[-1]:
+        if checksum(row[:-1]) != row[-1]:
             raise DncCorruptError(
                 "an opt-out request does not match its checksum: the store is damaged; restore "
                 "it from a backup"
             )
-        yield Request(*row[:-1])
+        yield Request._make(row[:-1])
 
 
-def _crc(row: tuple[Any, ...]) -> int:
-    return zlib.crc32(json.dumps(row, default=repr).encode())
+def checksum(row: tuple[Any, ...]) -> int:
+    """Checksum of the row as JSON, which put together by hand takes a third of the time."""
+    number, version, phone, action, effective, source, by, note, recorded_at = row
+    try:
+        text = (
+            f"[{number:d}, {version:d}, {phone:d}, {_quoted(action)}, {effective:d},"
+            f" {_quoted(source)}, {_quoted(by)}, {_quoted(note)}, {recorded_at:d}]"
+        )
+    except (TypeError, ValueError):  # of another type than the schema's: damaged, if it was read
+        text = json.dumps(row, default=repr)
+    return zlib.crc32(text.encode())

@@ -5,6 +5,7 @@ Belongs here: reading it, and refusing one that cannot be read. Does not: which 
 """
 
 import hashlib
+import hmac
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,24 +34,32 @@ class OptOuts:
     Attributes:
         phones: ten digits each, int64, shape (n,).
         moments: when each asked, datetime64[us] in UTC, NaT where that is not said; shape (n,).
-        unreadable: rows besides these whose phone cannot be read.
+        unread: when those asked besides these whose phone cannot be read, as `moments`; shape (m,).
     """
 
     phones: NDArray[np.int64]
     moments: NDArray[np.datetime64]
-    unreadable: int
+    unread: NDArray[np.datetime64]
+
+    @property
+    def unreadable(self) -> int:
+        """The rows whose phone cannot be read."""
+        return len(self.unread)
 
     @property
     def rows(self) -> int:
         """The rows of the table, whether they can be read or not."""
         return len(self.phones) + self.unreadable
 
-    @property
-    def fingerprint(self) -> str:
-        """A text that is another if any row is, in whatever order they come; tells no phone."""
+    def fingerprint(self, key: bytes) -> str:
+        """A text that is another if any row is, in whatever order they come; tells no phone.
+
+        Args:
+            key: secret, and the same each time; without it nobody can try which phone it may be.
+        """
         moments = self.moments.astype(np.int64)
         order = np.lexsort((moments, self.phones))
-        digest = hashlib.sha256(self.phones[order].tobytes())
+        digest = hmac.new(key, self.phones[order].tobytes(), hashlib.sha256)
         digest.update(moments[order].tobytes())
         return f"{self.rows} rows, {self.unreadable} unreadable, {digest.hexdigest()[:32]}"
 
@@ -71,12 +80,13 @@ def read_opt_outs(session: Session, table: str) -> OptOuts:
     _check_columns(session, table)
     query = render("select_opt_outs", phone=fragment("phone_number", raw="t.phone"), table=table)
     found = session.arrow_table(query)
-    readable = found.filter(pa.compute.is_valid(found[PHONE]))
-    moments = readable[MOMENT].cast(pa.timestamp("us")).to_numpy()
+    moments = found[MOMENT].cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")
+    readable = pa.compute.is_valid(found[PHONE])
+    is_readable = readable.to_numpy()
     return OptOuts(
-        phones=readable[PHONE].cast(pa.int64()).to_numpy(),
-        moments=moments.astype("datetime64[us]"),
-        unreadable=found.num_rows - readable.num_rows,
+        phones=found.filter(readable)[PHONE].cast(pa.int64()).to_numpy(),
+        moments=moments[is_readable],
+        unread=moments[~is_readable],
     )
 
 

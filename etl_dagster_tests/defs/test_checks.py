@@ -312,6 +312,8 @@ def test_a_missing_store_is_told_by_the_watch(
 ) -> None:
     line = make_line(ETL_CHUNKS="1", DNC_DB_PATH=str(tmp_path / "lists.sqlite"))
     line.settings.dnc_store.unlink()
-    found = freshness(line)["every_list_is_fresh"]
+    done = line.run(job="check_freshness", tags={})
+    assert "how long opt-outs wait is unknown" in done.error  # so people are told
+    found = {one.check_name: one for one in evaluations(line, done)}["every_list_is_fresh"]
     assert not found.passed
     assert found.severity is ERROR

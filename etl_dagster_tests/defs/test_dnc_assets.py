@@ -206,3 +206,49 @@ def test_a_table_that_is_none_of_opt_outs_is_refused_by_its_columns(
     result = line.run(job="load_opt_outs", tags={})
     assert result.steps == {"internal_opt_outs": "failure"}
     assert "PEOPLE has no column phone and has no column requested_at" in result.error
+
+
+def test_a_file_that_cannot_be_read_and_the_table_do_not_keep_each_other_from_being_heard(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="OPT_OUTS")
+    line.people([person(1, CLEAN[1])])
+    put(line.settings.opt_out_inbox_dir / "rejected", "letters.txt", ["nothing of use"])
+    opt_outs(line, (str(CLEAN[1]), NOON))
+    result = line.run(job="load_opt_outs", tags={})
+    assert "letters.txt" in result.error
+    assert on_the_list(line, CLEAN[1], CLEAN[2], CLEAN[3]) == {CLEAN[1]}
+    assert requested(line, "opt_outs_table") == []
+
+    opt_outs(line, (str(CLEAN[2]), NOON))
+    result = line.run()
+    assert result.steps["dnc_filtered"] == "failure"
+    assert "letters.txt" in result.error
+    assert on_the_list(line, CLEAN[1], CLEAN[2], CLEAN[3]) == {CLEAN[1], CLEAN[2]}
+
+    with line.session() as session:
+        session.execute("DROP TABLE OPT_OUTS")
+    put(line.settings.opt_out_inbox_dir, "more.txt", [CLEAN[3]])
+    result = line.run(job="load_opt_outs", tags={})
+    assert "OPT_OUTS cannot be read" in result.error  # both are told
+    assert "letters.txt" in result.error
+    assert on_the_list(line, CLEAN[1], CLEAN[2], CLEAN[3]) == {CLEAN[1], CLEAN[2], CLEAN[3]}
+
+
+def on_the_list(line: Line, *phones: int) -> set[int]:
+    with DncStore.open(line.settings.dnc_store) as store:
+        return {int(phone) for phone in store.check_phones_batch([str(one) for one in phones])}
+
+
+def test_a_table_that_is_not_heard_fails_a_run_so_that_people_are_told(
+    make_line: Callable[..., Line],
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="NO_SUCH")
+    (request,) = requested(line, "opt_outs_table")
+    assert request.run_key
+    assert not line.run(job="load_opt_outs", tags={}).success
+    assert len(requested(line, "opt_outs_table")) == 1  # as long as it lasts
+    opt_outs(line)
+    line.environment["ETL_OPT_OUTS_TABLE"] = "OPT_OUTS"
+    assert line.run(job="load_opt_outs", tags={}).success
+    assert requested(line, "opt_outs_table") == []

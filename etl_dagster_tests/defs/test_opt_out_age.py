@@ -3,15 +3,17 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
 
+from etl_dagster.defs.jobs import AGE_CHECK
 from etl_dagster.defs.opt_out_age import measure
 from etl_dagster.dnc import DncStore
 from etl_dagster.findings import Finding, Level
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line
-from etl_dagster_tests.defs.test_checks import freshness
+from etl_dagster_tests.defs.test_checks import evaluations, freshness
 from etl_dagster_tests.defs.test_dnc_assets import opt_outs, put
 from etl_dagster_tests.test_cli import invoke
 
@@ -95,6 +97,15 @@ def test_an_opt_out_has_its_effect_when_it_is_on_the_list_and_in_no_published_le
     assert found.numbers["oldest_waiting_business_days"] == 10
     assert measured(line, ELEVENTH).level is Level.WRONG
 
+    # in the table and nobody can read whose it is
+    file.unlink()
+    aside.unlink()
+    opt_outs(line, ("n/a", FRIDAY), ("?", None), ("?", ELEVENTH + timedelta(days=1)))
+    found = measured(line, ELEVENTH)
+    assert (found.numbers["waiting_unreadable"], found.numbers["waiting"]) == (3, 3)
+    assert found.numbers["oldest_waiting_business_days"] == 11
+    assert found.level is Level.WRONG
+
 
 def test_the_watch_tells_the_age_and_the_asset_shows_it(
     make_line: Callable[..., Line],
@@ -103,9 +114,8 @@ def test_the_watch_tells_the_age_and_the_asset_shows_it(
     with DncStore.open(line.settings.dnc_store, read_only=False) as store:
         store.opt_out([CLEAN[1]], received=datetime.now(UTC) - timedelta(days=40))
     publish(line, CLEAN[1])
-    found = freshness(line)["opt_outs_have_effect_in_time"]
-    assert not found.passed
-    assert found.severity is dg.AssetCheckSeverity.ERROR
+    found = failed_watch(line)
+    assert "the oldest for 2" in str(found.description)
     assert line.run(job="retract_listed", tags={}).success
     found = freshness(line)["opt_outs_have_effect_in_time"]
     assert found.severity is dg.AssetCheckSeverity.WARN
@@ -117,9 +127,21 @@ def test_the_watch_tells_the_age_and_the_asset_shows_it(
 
     line.settings.dnc_store.unlink()
     line.environment["DNC_DB_PATH"] = str(line.settings.home / "nowhere.sqlite")
-    found = freshness(line)["opt_outs_have_effect_in_time"]
-    assert not found.passed
+    found = failed_watch(line)
     assert "how long opt-outs wait is unknown" in str(found.description)
+
+
+def failed_watch(line: Line) -> dg.AssetCheckEvaluation:
+    """The check's finding, of a run that failed for it, which is what people are told of."""
+    done = line.run(job="check_freshness", tags={})
+    assert not done.success
+    assert "check opt_outs_have_effect_in_time" in done.error
+    assert "What to do: see docs/opt_outs.md" in done.error
+    assert "newest_day_is_published" in {one.check_name for one in evaluations(line, done)}
+    (found,) = (one for one in evaluations(line, done) if one.check_name == AGE_CHECK.name)
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.ERROR
+    return found
 
 
 def test_what_can_be_read_is_taken_back_although_a_row_cannot(
@@ -128,7 +150,23 @@ def test_what_can_be_read_is_taken_back_although_a_row_cannot(
     line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="OPT_OUTS")
     publish(line, CLEAN[1], CLEAN[2])
     opt_outs(line, (str(CLEAN[1]), FRIDAY), ("n/a", FRIDAY))
+    put(line.settings.dnc_inbox_dir, "nobody knows.txt", ["?"])
     result = invoke(line.environment, "retract")
     assert result.exit_code == 1
+    assert "nobody knows.txt: it waits in" in result.output  # all of them, not the first alone
     assert "the phone of 1 of 2 rows of OPT_OUTS cannot be read" in result.output
+    assert line.callable_phones() == {CLEAN[2]}
+
+
+def test_leads_are_taken_back_before_an_export_is_refused(
+    make_line: Callable[..., Line], tmp_path: Path
+) -> None:
+    line = make_line(ETL_CHUNKS="1", ETL_OPT_OUTS_TABLE="OPT_OUTS")
+    publish(line, CLEAN[1], CLEAN[2])
+    opt_outs(line, (str(CLEAN[1]), FRIDAY), ("n/a", FRIDAY))
+    file = tmp_path / "leads.csv"
+    result = invoke(line.environment, "export", "--format", "csv", "--out", str(file))
+    assert result.exit_code == 1
+    assert "the phone of 1 of 2 rows of OPT_OUTS cannot be read" in result.output
+    assert not file.exists()
     assert line.callable_phones() == {CLEAN[2]}

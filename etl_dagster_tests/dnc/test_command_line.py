@@ -171,6 +171,9 @@ def test_the_policy_is_that_of_the_settings(loaded: Run, policies: dict[str, Pat
     (row,) = rows(loaded("check", CLEAR, "--policy", "built-in", ETL_POLICY_FILE=file))
     assert row["verdict"] == "clear"
     assert rows(loaded("check", CLEAR, ETL_POLICY_FILE=""))[0]["verdict"] == "clear"
+    home = policies["lists"].parent
+    told = rows(loaded("check", CLEAR, ETL_POLICY_FILE="~/lists.toml", HOME=str(home)))
+    assert told[0]["reason"] == "no_list"
     assert rows(loaded("check", CLEAR, DNC_MAX_AGE_DAYS="3"))[0]["reason"] == "stale"
 
 

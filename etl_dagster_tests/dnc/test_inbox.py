@@ -140,3 +140,12 @@ def test_a_fingerprint_changes_with_the_files_and_not_with_their_order(put: Put)
     assert inbox.fingerprint([one]) != before
     os.utime(two, (1, 1))
     assert inbox.fingerprint([one, two]) != before
+
+
+def test_a_file_that_is_moved_while_ages_are_told_is_left_out(put: Put, tmp_path: Path) -> None:
+    put("a.txt")
+    put("b.txt")
+    seen = inbox.waiting(tmp_path, now=float("inf"))
+    inbox.set_done(tmp_path / "a.txt")
+    assert len(seen) == 2
+    assert len(inbox.arrivals(seen)) == 1

@@ -1,15 +1,20 @@
 """A table's requests: read again and again, recorded once, never undoing what people decided."""
 
+import json
+import zlib
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import DncStore
-from etl_dagster.dnc.opt_out_rows import new_requests
-from etl_dagster.dnc.requests import OPT_OUT, Request
+from etl_dagster.dnc.opt_out_rows import AGAIN, OnRecord, new_requests
+from etl_dagster.dnc.requests import OPT_OUT, Request, checksum
 from etl_dagster_tests.dnc.support import NOW, Clock, ago, numbers
 
 TABLE = "CRM.OPT_OUTS"
@@ -31,7 +36,7 @@ def take(store: DncStore, *rows: Row, table: str = TABLE) -> int:
 
 
 def test_rows_are_recorded_once_with_their_source_and_moment(store: DncStore) -> None:
-    assert take(store, (PHONE, ago(days=3)), (PHONE, ago(days=3)), (OTHER, ago(days=1))) == 2
+    assert take(store, (PHONE, ago(days=3)), (OTHER, ago(days=1))) == 2
     assert numbers(store, "internal") == {PHONE, OTHER}
     (row,) = store.explain(PHONE).lists[0].requests
     assert (row["source"], row["received"]) == (TABLE, ago(days=3).isoformat())
@@ -56,6 +61,42 @@ def test_an_old_row_does_not_undo_an_opt_in_and_a_new_one_does(
     assert numbers(store, "internal") == set()
     clock.forward(hours=1)
     assert take(store, (PHONE, ago(days=3)), (PHONE, clock.now)) == 1
+    assert numbers(store, "internal") == {PHONE}
+
+
+@pytest.mark.parametrize("moment", [None, datetime(2026, 9, 12, tzinfo=UTC), ago(days=3)])
+def test_a_second_row_of_the_same_moment_is_a_second_request(
+    store: DncStore, clock: Clock, moment: datetime | None
+) -> None:
+    row = (PHONE, moment)
+    assert take(store, row) == 1
+    clock.forward(hours=1)
+    store.remove_opt_out([PHONE], reason="asked to be called", by="tests")
+    assert take(store, row) == 0
+    assert numbers(store, "internal") == set()
+    assert take(store, row, row) == 1
+    assert numbers(store, "internal") == {PHONE}
+    assert take(store, row, row) == take(store, row) == 0
+
+
+def test_a_row_of_the_day_of_an_opt_in_stands_since_it_may_have_come_after(
+    store: DncStore, clock: Clock
+) -> None:
+    day = NOW.replace(hour=0)
+    rows = ((PHONE, day), (OTHER, NOW))
+    assert take(store, *rows) == 2
+    clock.forward(hours=1)
+    store.remove_opt_out([PHONE, OTHER], reason="asked to be called", by="tests")
+    assert take(store, *rows) == 1  # the other row says to the second that it came before
+    assert numbers(store, "internal") == {PHONE}
+    told = store.explain(PHONE).lists[0].requests[-1]
+    assert (told["received"], told["note"]) == (day.isoformat(), AGAIN)
+    assert take(store, *rows) == 0
+    clock.forward(days=1)
+    store.remove_opt_out([PHONE], reason="asked to be called", by="tests")
+    assert take(store, *rows) == 0
+    assert numbers(store, "internal") == set()
+    assert take(store, *rows, rows[0]) == 1  # that once more does not count as a second row
     assert numbers(store, "internal") == {PHONE}
 
 
@@ -90,10 +131,21 @@ def test_exactly_the_rows_that_are_not_on_record_are_new(
 ) -> None:
     on_record: list[Request] = []
     for rows in (first, second, first, second):
-        for one in new_requests(on_record, *arrays(rows), table=TABLE, now=NOW):
+        known = OnRecord.of(on_record, table=TABLE)
+        for one in new_requests(known, *arrays(rows), table=TABLE, now=NOW):
             at = int((one.received or NOW).timestamp()) * 1_000_000
             on_record.append(
                 Request(0, 1, one.phone, OPT_OUT, at, one.source, one.by, one.note, at)
             )
-    assert len(on_record) == len({*first, *second})
+    assert len(on_record) == (Counter(first) | Counter(second)).total()
     assert {request.phone for request in on_record} == {phone for phone, _ in first + second}
+
+
+@given(
+    row=st.tuples(
+        *[st.integers() | st.none() | st.floats()] * 3, st.text(), st.integers(), st.text(),
+        st.text() | st.none(), st.text() | st.binary(), st.integers(),
+    )
+)  # fmt: skip
+def test_the_checksum_of_a_row_is_that_of_its_json_and_so_reads_older_stores(row: Any) -> None:
+    assert checksum(row) == zlib.crc32(json.dumps(row, default=repr).encode())

@@ -1,11 +1,14 @@
 """Reading a table of opt-outs as companies keep them."""
 
 from datetime import datetime
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from etl_dagster.own_key import own_key
 from etl_dagster.warehouse.errors import WarehouseError
-from etl_dagster.warehouse.opt_outs import read_opt_outs
+from etl_dagster.warehouse.opt_outs import OptOuts, read_opt_outs
 from etl_dagster_tests.warehouse.conftest import Tables
 
 
@@ -46,12 +49,28 @@ def test_the_fingerprint_follows_the_rows_and_not_their_order(tables: Tables) ->
     columns = "phone VARCHAR, requested_at DATE"
     rows = ["'4075550101', '2026-11-02'", "'4075550102', '2026-11-01'"]
     seen = [
-        read_opt_outs(tables.session, table(tables, columns, *some)).fingerprint
+        read_opt_outs(tables.session, table(tables, columns, *some)).fingerprint(b"k")
         for some in (rows, rows[::-1], [*rows, "'bad', '2026-11-01'"], rows[:1], [])
     ]
     assert seen[0] == seen[1]
     assert len(set(seen)) == 4
     assert "555" not in seen[0]
+
+
+def test_of_a_fingerprint_the_only_phone_cannot_be_found_by_trying(tmp_path: Path) -> None:
+    def seen(key: bytes) -> str:
+        found = OptOuts(
+            phones=np.array([4075550101]),
+            moments=np.array(["2026-11-02"], "datetime64[us]"),
+            unread=np.array([], "datetime64[us]"),
+        )
+        return found.fingerprint(key)
+
+    key = own_key(tmp_path / "home")
+    assert seen(key) == seen(own_key(tmp_path / "home"))
+    assert len({seen(key), seen(b""), seen(own_key(tmp_path / "another"))}) == 3
+    (file,) = (tmp_path / "home").iterdir()
+    assert (file.stat().st_mode & 0o777, len(key)) == (0o600, 32)
 
 
 @pytest.mark.parametrize(
