@@ -32,8 +32,14 @@ def damaged(path: Path) -> None:
     path.write_bytes(data)
 
 
+def missing(path: Path) -> None:
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink()
+
+
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (Path.unlink, "no Do-Not-Call store at"),
+    "missing": (missing, "no Do-Not-Call store at"),
+    "left over": (Path.unlink, "is gone, but"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "directory": (directory, "is not a file"),
     "no database": (lambda path: path.write_text("407,5550100\n" * 50), "not a Do-Not-Call store"),
