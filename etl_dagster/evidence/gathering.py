@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from etl_dagster.evidence import chains, verify
-from etl_dagster.evidence.days import decide_all, describe_day
+from etl_dagster.evidence.days import Day
 from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.forms import EvidenceError, iso, plain
 from etl_dagster.evidence.lists import Lists, OpenStore
@@ -99,17 +99,16 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
         WarehouseError: the warehouse refused.
     """
     history = read_history(session, phone)
-    days = _days(history, only)
     kept = read_policies(session)
     texts = {**in_force, **{one.policy_hash: one.text for one in kept if one.whole}}
     rules = {digest: Rules.of(text) for digest, text in texts.items()}
-    made = {day: decide_all(session, phone, history, day, rules) for day in days}
-    rows = [
-        row
-        for row in history.verdicts
-        if row.lead_date in days
-        or any(row in words.values() for each in made.values() for _, words, _ in each)
+    days = [
+        Day(history=history, lead_date=lead_date, rules=rules) for lead_date in _days(history, only)
     ]
+    made = [one for day in days for one in day.made]
+    needed = {row for one in made for row in one.words.values()}
+    wanted = {day.lead_date for day in days}
+    rows = [row for row in history.verdicts if row.lead_date in wanted or row in needed]
     names = {row: f"v{number}" for number, row in enumerate(rows, 1)}
     lists = Lists(open_store, phone)
     proof = chains.prove(session, rows)
@@ -122,10 +121,8 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
         }
         for batch_id, row in {row.batch_id: row for row in rows}.items()
     }
-    used = {row.policy_hash for row in rows} | {
-        moment.policy_hash for each in made.values() for moment, _, _ in each
-    }
-    exports = export.exports(session, most=MOST_EXPORTS)
+    used = {row.policy_hash for row in rows} | {one.moment.policy_hash for one in made}
+    exports = export.exports(session, most=MOST_EXPORTS)[::-1]
     content = {
         "format": verify.FORMAT,
         "made_at": iso(origin.made_at),
@@ -144,7 +141,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
             }
             for flaw in flaws
         ],
-        "days": [describe_day(history, day, made[day], names, exports) for day in days],
+        "days": [day.describe(names, exports) for day in days],
         "verdicts": {
             name: {
                 "row": plain(row),

@@ -82,10 +82,10 @@ class World:
         ledger.append(self.tables.session, [batch], origin=origin("ccc", chunk))
         return batch
 
-    def refused(self, *phones: int, body: bytes) -> LedgerBatch:
+    def refused(self, *phones: int, body: bytes, at: datetime = NOW) -> LedgerBatch:
         """CCC answers with something that is not about what was asked."""
         batch = replace(
-            batch_of(phones, Verdict.UNKNOWN, until=None, reason="malformed_response"),
+            batch_of(phones, Verdict.UNKNOWN, at=at, until=None, reason="malformed_response"),
             evidence_hash=hashlib.sha256(body).hexdigest(),
             answer=body,
         )

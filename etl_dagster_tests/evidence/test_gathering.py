@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from etl_dagster.evidence import gathering, page
 from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.verify import prove
+from etl_dagster.leads.chunks import Chunk
 from etl_dagster.sandbox import sidecar
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse
@@ -159,8 +161,10 @@ def test_a_lead_whose_verdicts_are_all_of_another_day_has_a_decision(world: Worl
     assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
 
 
-def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: World) -> None:
+def exported(world: World, **exports: dict[str, Any]) -> None:
+    """Put exports on record, by their ids."""
     record = {
+        "exported_at": LATER + timedelta(minutes=1),
         "lead_date": None,
         "campaigns": "another, walk_in",
         "row_count": 1,
@@ -173,27 +177,100 @@ def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: Wo
         "accepted_checks": "",
         "exported_by": "Ann",
     }
-    soon = LATER + timedelta(minutes=1)
-    for name, changes in {
-        "it": {"exported_at": soon},
-        "day": {"exported_at": soon, "lead_date": CHUNK.lead_date},
-        "before": {"exported_at": NOW},
-        "after": {"exported_at": LATER + timedelta(days=8)},
-        "other day": {"exported_at": soon, "lead_date": NEXT.lead_date},
-        "other campaign": {"exported_at": soon, "campaigns": "another"},
-    }.items():
+    for name, changes in exports.items():
         values = {**record, **changes, "export_id": name}
         world.tables.session.execute(sql("insert_export"), values)
 
-    def found(phone: int) -> set[str]:
-        (day,) = world.gather(phone).content["days"]
-        return {one["export_id"] for one in day["exports"]}
 
-    assert found(ASKED) == {"it", "day"}
-    assert found(SUED) == set()
-    world.opt_out(ASKED, LATER + timedelta(seconds=1))
-    world.looked_up(ASKED, at=LATER + timedelta(seconds=2))
-    assert found(ASKED) == set()
+def listed(world: World, phone: int = ASKED, day: date = CHUNK.lead_date) -> dict[str, bool]:
+    """The exports that a day's leads name, and whether each is marked as after the withdrawal."""
+    (found,) = world.gather(phone, only=day).content["days"]
+    return {one["export_id"]: one["after_withdrawal"] for one in found["exports"]}
+
+
+def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: World) -> None:
+    exported(
+        world,
+        it={},
+        day={"lead_date": CHUNK.lead_date},
+        before={"exported_at": NOW},
+        after={"exported_at": LATER + timedelta(days=8)},
+        other_day={"lead_date": NEXT.lead_date},
+        other_campaign={"campaigns": "another"},
+    )
+    assert listed(world) == {"it": False, "day": False}
+    assert listed(world, SUED) == {}
+
+
+def test_an_export_that_was_whole_after_the_withdrawal_is_listed_and_marked(world: World) -> None:
+    world.opt_out(ASKED, LATER + timedelta(seconds=30))
+    world.looked_up(ASKED, at=LATER + timedelta(minutes=1))
+    exported(
+        world,
+        before={"exported_at": LATER + timedelta(seconds=10)},
+        read_before={"exported_at": LATER + timedelta(minutes=2)},
+    )
+    assert listed(world) == {"before": False, "read_before": True}
+    text = page.render(world.gather().content)
+    assert text.count("whole after it was taken back") == 1
+
+
+def test_a_verdict_that_was_unknown_for_a_while_takes_nothing_back(world: World) -> None:
+    world.refused(ASKED, body=b"[", at=LATER + timedelta(hours=1))
+    exported(world, between={"exported_at": LATER + timedelta(hours=2)})
+    (day,) = world.gather().content["days"]
+    assert day["withdrawn"]["says"] == "ccc: UNKNOWN malformed_response"
+    world.answered(ASKED, at=LATER + timedelta(hours=3), chunk=NEXT)  # for leads of another day
+    exported(world, again={"exported_at": LATER + timedelta(hours=4)})
+    (day,) = world.gather(only=CHUNK.lead_date).content["days"]
+    assert day["withdrawn"] is None
+    assert listed(world) == {"between": False, "again": False}
+
+
+def published_on_record(world: World) -> None:
+    """A lead of the next day, published and handed out on the verdicts of the day before."""
+    world.tables.lead("someone", ASKED, chunk=NEXT)
+    world.tables.judged("someone", "CALLABLE", chunk=NEXT)
+    world.tables.session.execute(f"UPDATE DNC_FILTERED SET policy_hash = '{POLICY.hash}'")
+    world.tables.session.execute(
+        f"UPDATE LEADS SET extracted_at = '{NOW + timedelta(days=1):%Y-%m-%d %H:%M:%S}'"
+        f" WHERE lead_date = '{NEXT.lead_date}'"
+    )
+    exported(world, handed_out={"exported_at": NOW + timedelta(days=1, hours=1)})
+
+
+def test_a_phone_handed_out_on_the_verdicts_of_another_day_shows_so_after_its_opt_out(
+    world: World,
+) -> None:
+    published_on_record(world)
+    out = NOW + timedelta(days=1, hours=2)
+    world.opt_out(ASKED, out)
+    world.looked_up(ASKED, at=out + timedelta(minutes=1), chunk=NEXT)
+    world.now.append(out + timedelta(days=1))
+    (day,) = world.gather(only=NEXT.lead_date).content["days"]
+    assert [(one["what"], one["decision"]) for one in day["decisions"]] == [
+        ("the lead was taken in", "CALLABLE"),
+        ("the Do-Not-Call lists were asked", "BLOCKED"),
+    ]
+    assert day["withdrawn"]["says"] == "dnc: LISTED internal"
+    assert listed(world, day=NEXT.lead_date) == {"handed_out": False}
+    assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
+
+
+def test_a_lead_that_was_taken_in_again_keeps_the_exports_of_before(world: World) -> None:
+    later = Chunk(NEXT.lead_date + timedelta(days=1), 0)
+    world.tables.lead("someone", ASKED, chunk=later)
+    world.tables.judged("someone", "BLOCKED", chunk=later)
+    world.tables.session.execute(f"UPDATE DNC_FILTERED SET policy_hash = '{POLICY.hash}'")
+    morning = NOW + timedelta(days=2)
+    exported(world, first={"exported_at": morning})
+    world.opt_out(ASKED, morning + timedelta(hours=1))
+    world.looked_up(ASKED, at=morning + timedelta(hours=2), chunk=later)
+    world.tables.session.execute(
+        f"UPDATE LEADS SET extracted_at = '{morning + timedelta(hours=3):%Y-%m-%d %H:%M:%S}'"
+        f" WHERE lead_date = '{later.lead_date}'"
+    )
+    assert listed(world, day=later.lead_date) == {"first": False}
 
 
 @pytest.mark.parametrize("change", ["verdict = 'CLEAR'", "reason = 'x'", "batch_id = 'x'"])
