@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from etl_dagster.evidence import decisions
 from etl_dagster.evidence.decisions import BEGAN, Decided, Moment, Rules
-from etl_dagster.evidence.forms import iso, plain
+from etl_dagster.evidence.forms import EvidenceError, iso, plain
 from etl_dagster.leads.verdicts import Decision, Verdict
 from etl_dagster.warehouse.export import Export
 from etl_dagster.warehouse.phone_history import PhoneHistory, VerdictRow
@@ -53,11 +53,13 @@ class Day:
         history: everything on record of the phone.
         lead_date: the day.
         rules: hash to policy.
+        removed_at: when its leads were removed because their time was up; None if they were not.
     """
 
     history: PhoneHistory
     lead_date: date
     rules: Mapping[str, Rules]
+    removed_at: datetime | None = None
 
     @cached_property
     def made(self) -> list[Made]:
@@ -94,7 +96,10 @@ class Day:
         )
 
     def exports(self, exports: Iterable[Export]) -> list[Export]:
-        """Those that may have the phone by this day's leads, in the order given."""
+        """Those that may have the phone by this day's leads, in the order given.
+
+        Where no lead is on record any more, those of any campaign.
+        """
         spans = list(self._spans())
         campaigns = {lead.campaign for lead in self._leads}
         return [
@@ -102,7 +107,8 @@ class Day:
             for one in exports
             if one.lead_date in {None, self.lead_date}
             and any(span.start <= one.exported_at <= span.end for span in spans)
-            and not campaigns.isdisjoint(one.campaigns.split(", "))
+            and (not campaigns or not campaigns.isdisjoint(one.campaigns.split(", ")))
+            and (self.removed_at is None or one.exported_at <= self.removed_at)
         ]
 
     def describe(
@@ -118,6 +124,7 @@ class Day:
         return {
             "lead_date": plain(self.lead_date),
             "leads": plain(self._leads),
+            "leads_removed_at": plain(self.removed_at),
             "verdicts": [name for row, name in names.items() if row.lead_date == self.lead_date],
             "decisions": [
                 {
@@ -163,11 +170,14 @@ class Day:
 
     @property
     def _firm(self) -> list[tuple[datetime, datetime]]:
-        """The decisions of the day's own that the phone is CALLABLE: from when, until when."""
+        """The decisions on the day's own leads that the phone is CALLABLE: from when, until when.
+
+        That of the day's beginning is one where no lead is on record that says when it was made.
+        """
         return [
             (one.moment.at, one.until)
             for one in self.made
-            if one.until and one.moment.what != BEGAN
+            if one.until and (one.moment.what != BEGAN or not self._leads)
         ]
 
     def _spans(self) -> Iterator[_Span]:
@@ -183,3 +193,44 @@ class Day:
             if len(self.made) > 1:
                 end = min(end, self.made[1].moment.at)
             yield _Span(self.made[0].moment.at, end + READING)
+
+
+def days_of(
+    history: PhoneHistory,
+    rules: Mapping[str, Rules],
+    removed: Mapping[date, datetime],
+    exports: list[Export],
+    only: date | None,
+) -> list[Day]:
+    """The days that are wanted.
+
+    A day whose leads were removed may have had the phone without a verdict of its own: it is one of
+    them if an export may have the phone by it.
+
+    Raises:
+        EvidenceError: there are none.
+    """
+    if not history.days:
+        raise EvidenceError(
+            "this phone never occurred: it is in no lead, no verdict and no publication of this"
+            " warehouse; nothing was written"
+        )
+    known = set(history.days)
+    days = [
+        Day(history=history, lead_date=one, rules=rules, removed_at=removed.get(one))
+        for one in sorted(known | set(removed))
+        if only in {None, one}
+    ]
+    found = [day for day in days if day.lead_date in known or day.exports(exports)]
+    if not found:
+        gone = "".join(
+            f"; the leads of {day} were removed on {removed[day]:%Y-%m-%d} because their time was"
+            " up, and nothing else has the phone there"
+            for day in removed
+            if day == only
+        )
+        raise EvidenceError(
+            f"this phone does not occur on {only}, but on"
+            f" {', '.join(map(str, history.days))}{gone}; nothing was written"
+        )
+    return found

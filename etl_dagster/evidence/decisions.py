@@ -25,6 +25,9 @@ PUBLISHED: Final = "the phone was published"
 TAKEN_IN: Final = "the lead was taken in"
 BEGAN: Final = "the day began"
 """What was on record by then from other days."""
+SCRUBBED_WITHIN: Final = timedelta(days=2)
+"""So long after its beginning a day's leads may have been scrubbed by verdicts of other days, where
+the leads are gone that would tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +94,13 @@ def _moments(history: PhoneHistory, lead_date: date) -> Iterator[Moment]:
     known = history.newest(start).values()
     if known:
         yield Moment(start, BEGAN, max(known, key=lambda row: row.checked_at).policy_hash)
+    has_leads = any(lead.lead_date == lead_date for lead in history.leads)
     for row in history.verdicts:
+        what = ASKED.get(row.source, f"{row.source} was asked")
         if row.lead_date == lead_date:
-            what = ASKED.get(row.source, f"{row.source} was asked")
             yield Moment(row.checked_at, what, row.policy_hash)
+        elif not has_leads and start < row.checked_at <= start + SCRUBBED_WITHIN:
+            yield Moment(row.checked_at, f"{what}, for leads of {row.lead_date}", row.policy_hash)
     for each in history.publications:
         if each.lead_date == lead_date:
             yield Moment(each.published_at, PUBLISHED, each.policy_hash)

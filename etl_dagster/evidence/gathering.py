@@ -13,18 +13,14 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from etl_dagster.evidence import chains, verify
-from etl_dagster.evidence.days import Day
+from etl_dagster.evidence.days import days_of
 from etl_dagster.evidence.decisions import Rules
-from etl_dagster.evidence.forms import EvidenceError, iso, plain
+from etl_dagster.evidence.forms import iso, plain
 from etl_dagster.evidence.lists import Lists, OpenStore
-from etl_dagster.warehouse import export
+from etl_dagster.warehouse import export, retention
 from etl_dagster.warehouse.answers import read_answers
 from etl_dagster.warehouse.examination import Flaw
-from etl_dagster.warehouse.phone_history import (
-    PhoneHistory,
-    VerdictRow,
-    read_history,
-)
+from etl_dagster.warehouse.phone_history import VerdictRow, read_history
 from etl_dagster.warehouse.policies import KeptPolicy, code_version, read_policies
 from etl_dagster.warehouse.session import Session
 
@@ -37,6 +33,7 @@ TABLES: Final = (
     "dnc_filtered",
     "callable_leads",
     "exports",
+    "retentions",
 )
 """What is read."""
 MOST_EXPORTS: Final = 1_000_000
@@ -102,9 +99,8 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     kept = read_policies(session)
     texts = {**in_force, **{one.policy_hash: one.text for one in kept if one.whole}}
     rules = {digest: Rules.of(text) for digest, text in texts.items()}
-    days = [
-        Day(history=history, lead_date=lead_date, rules=rules) for lead_date in _days(history, only)
-    ]
+    exports = export.exports(session, most=MOST_EXPORTS)[::-1]
+    days = days_of(history, rules, retention.removals(session), exports, only)
     made = [one for day in days for one in day.made]
     needed = {row for one in made for row in one.words.values()}
     wanted = {day.lead_date for day in days}
@@ -122,7 +118,6 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
         for batch_id, row in {row.batch_id: row for row in rows}.items()
     }
     used = {row.policy_hash for row in rows} | {one.moment.policy_hash for one in made}
-    exports = export.exports(session, most=MOST_EXPORTS)[::-1]
     content = {
         "format": verify.FORMAT,
         "made_at": iso(origin.made_at),
@@ -161,25 +156,6 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
         "heads": None,
     }
     return Evidence(content=content, files=files, flaws=flaws)
-
-
-def _days(history: PhoneHistory, only: date | None) -> list[date]:
-    """The days that are wanted.
-
-    Raises:
-        EvidenceError: there are none.
-    """
-    if not history.days:
-        raise EvidenceError(
-            "this phone never occurred: it is in no lead, no verdict and no publication of this"
-            " warehouse; nothing was written"
-        )
-    if only and only not in history.days:
-        known = ", ".join(map(str, history.days))
-        raise EvidenceError(
-            f"this phone does not occur on {only}, but on {known}; nothing was written"
-        )
-    return [only] if only else history.days
 
 
 def _answer(

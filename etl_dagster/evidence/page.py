@@ -121,6 +121,7 @@ def _day(content: Content, day: Content) -> Html:
     return join(
         [
             tag("h2", f"Leads of {day['lead_date']}", id=f"day-{day['lead_date']}"),
+            _removed(day),
             table(
                 "Leads that have this phone",
                 [
@@ -198,6 +199,19 @@ def _day(content: Content, day: Content) -> Html:
             if day["exports"]
             else "",
         ]
+    )
+
+
+def _removed(day: Content) -> Html:
+    if not day["leads_removed_at"]:
+        return Html("")
+    return tag(
+        "p",
+        tag("strong", f"The leads of {day['lead_date']} were removed on "),
+        when(day["leads_removed_at"]),
+        " because their time was up. Whether this phone was in them, and in which campaigns, is "
+        "not on record any more: exports are listed whatever their campaigns, by what the "
+        "verdicts allowed.",
     )
 
 

@@ -89,7 +89,11 @@ def _lists(found: Content | None) -> Html:
         return Html("")
     if "error" in found:
         return tag("p", f"The lists cannot be asked as of then any more: {found['error']}.")
-    says = "the same" if found["same"] else "something else, which somebody has to explain"
+    says = {
+        True: "the same",
+        False: f"something else ({', '.join(found['why'])}), which somebody has to explain",
+        None: "this without the limits of its policy, whose text is not on record",
+    }[found["same"]]
     return join(
         [
             tag(
@@ -100,14 +104,7 @@ def _lists(found: Content | None) -> Html:
             ),
             table(
                 "The lists as of that moment",
-                [
-                    "list",
-                    "has it",
-                    "area code as of",
-                    "fresh until",
-                    "version in force",
-                    "next one",
-                ],
+                ["list", "has it", "area code as of", "fresh until", "version in force", "next"],
                 (
                     [
                         join([one["list"], f" ({one['kind']})"]),

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from etl_dagster.dnc import DncStore
 from etl_dagster.evidence import gathering, page
 from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.verify import prove
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.sandbox import sidecar
+from etl_dagster.warehouse import retentions
 from etl_dagster.warehouse.connect import open_warehouse
+from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.statements import sql
 from etl_dagster_tests.evidence.conftest import (
@@ -273,6 +276,48 @@ def test_a_lead_that_was_taken_in_again_keeps_the_exports_of_before(world: World
     assert listed(world, day=later.lead_date) == {"first": False}
 
 
+def test_of_a_day_whose_leads_were_removed_exports_are_listed_by_what_verdicts_allowed(
+    world: World,
+) -> None:
+    published_on_record(world)
+    exported(world, other={"campaigns": "another"}, late={"exported_at": LATER + timedelta(days=3)})
+    gone = LATER + timedelta(days=2)
+    records = [
+        Retention(
+            position=0,
+            retention_id="i",
+            table_name="LEADS",
+            day=day,
+            row_count=1,
+            oldest=None,
+            newest=None,
+            kept_days=1,
+            digests="",
+            removed_at=gone.replace(tzinfo=None),
+            removed_by="Ann",
+        )
+        for day in (CHUNK.lead_date, NEXT.lead_date, NEXT.lead_date + timedelta(days=60))
+    ]
+    with world.tables.session.transaction():
+        for table in ("LEADS", "DNC_FILTERED"):
+            world.tables.session.execute(f"DELETE FROM {table} WHERE TRUE")
+        retentions.append(world.tables.session, records)
+    evidence = world.gather()
+    days = evidence.content["days"]
+    found = {day["lead_date"]: [one["export_id"] for one in day["exports"]] for day in days}
+    assert found == {
+        str(CHUNK.lead_date): ["other", "handed_out"],
+        str(NEXT.lead_date): ["other", "handed_out"],
+    }
+    assert {day["leads_removed_at"] for day in days} == {f"{gone:%Y-%m-%dT%H:%M:%S.%fZ}"}
+    text = page.render(evidence.content)
+    assert f"The leads of {NEXT.lead_date} were removed on </strong><time" in text
+    folder = world.make(world.gather(only=NEXT.lead_date))
+    assert prove(folder).status == 0
+    with pytest.raises(EvidenceError, match="the leads of 2027-01-20 were removed on 2026-11-23"):
+        world.gather(only=NEXT.lead_date + timedelta(days=60))
+
+
 @pytest.mark.parametrize("change", ["verdict = 'CLEAR'", "reason = 'x'", "batch_id = 'x'"])
 def test_a_ledger_that_was_changed_is_told_and_does_not_prove(world: World, change: str) -> None:
     world.tables.session.execute(
@@ -329,3 +374,39 @@ def test_the_store_that_does_not_know_those_versions_says_so(world: World) -> No
     assert "never recorded" in evidence.content["verdicts"]["v2"]["lists"]["error"]
     world.make(evidence)
     assert json.dumps(evidence.content)
+
+
+def test_a_store_that_was_rebuilt_is_not_taken_for_that_of_then(world: World) -> None:
+    rebuilt_at = world.folder / "rebuilt.sqlite"
+    file = world.folder / "other.txt"
+    file.write_text(f"{LISTED}\n{OTHER + 2}\n", encoding="utf-8")
+    later = LATER + timedelta(days=2)
+    with DncStore.create(rebuilt_at, clock=lambda: later) as rebuilt:
+        rebuilt.add_list("national", [file], as_of=LATER, kind="national", covers=[407])
+    world.now.append(later)
+    evidence = replace(world, store=rebuilt_at).gather()
+    lists = evidence.content["verdicts"]["v2"]["lists"]
+    assert "the store was rebuilt or restored since" in lists["error"]
+    assert "other.txt" not in page.render(evidence.content)
+
+
+def test_what_the_store_says_otherwise_today_is_told_in_every_column(world: World) -> None:
+    world.opt_out(LISTED, LATER + timedelta(minutes=1))
+    world.looked_up(LISTED, at=LATER + timedelta(hours=2))
+    world.now.append(LATER + timedelta(days=1))
+    found = world.gather(LISTED).content["verdicts"]
+    assert [found[name]["lists"]["reason"] for name in ("v2", "v3")] == [
+        "national",
+        "internal,national",
+    ]
+    assert [found[name]["lists"]["same"] for name in ("v2", "v3")] == [True, True]
+    world.tables.session.execute(
+        "UPDATE PHONE_VERDICTS SET reason = 'x', valid_until = NULL WHERE source = 'dnc'"
+    )
+    evidence = world.gather(LISTED)
+    lists = evidence.content["verdicts"]["v2"]["lists"]
+    assert (lists["verdict"], lists["same"]) == ("LISTED", False)
+    assert lists["why"] == ["another reason", "another end of validity"]
+    assert "(another reason, another end of validity)" in page.render(evidence.content)
+    world.tables.session.execute("DELETE FROM POLICIES")
+    assert world.gather(LISTED).content["verdicts"]["v2"]["lists"]["same"] is None
