@@ -48,12 +48,14 @@ class Origin:
         deployment: `local` has nobody's real phones in it.
         ui_url: where runs can be looked at.
         made_at: now, aware.
+        keeps_answers: whether the settings of now have raw answers kept.
     """
 
     ledger: str
     deployment: str
     ui_url: str
     made_at: datetime
+    keeps_answers: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     batches = {
         batch_id: {
             "rows_file": proof.rows_files.get(batch_id),
-            "answer": _answer(session, row, phone, files, flaws) if row.evidence_hash else None,
+            **_answer(session, row, phone, files, flaws, keeps=origin.keeps_answers),
         }
         for batch_id, row in {row.batch_id: row for row in rows}.items()
     }
@@ -158,14 +160,24 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     return Evidence(content=content, files=files, flaws=flaws)
 
 
-def _answer(
+def _answer(  # noqa: PLR0913  of what, and where to
     session: Session,
     row: VerdictRow,
     phone: int,
     files: dict[str, bytes],
     flaws: list[Flaw],
-) -> dict[str, Any] | None:
-    """The raw answer of a verdict's batch, put among the files; None if it was not kept."""
+    *,
+    keeps: bool,
+) -> dict[str, Any]:
+    """The raw answer of a verdict's batch, put among the files, or why there is none."""
+    if not row.evidence_hash:
+        return {"answer": None, "no_answer": None}
+    why = (
+        "none is kept: it came while ETL_KEEP_CCC_ANSWERS was off, or repeated the key, or somebody"
+        " removed it"
+        if keeps
+        else "none is kept: ETL_KEEP_CCC_ANSWERS is off"
+    )
     for kept in read_answers(session, row.batch_id):
         fault = kept.fault or (
             "" if kept.evidence_hash == row.evidence_hash else "it is not that of the verdict"
@@ -173,18 +185,20 @@ def _answer(
         if fault:
             says = f"the raw answer that is kept of it: {fault}"
             flaws.append(Flaw(kind="answer", says=says, key=row.chain, batch_id=row.batch_id))
+            why = f"what is kept is not it: {fault}"
             continue
         number = sum(name.startswith(f"{chains.OTHER_PHONES}/answer-") for name in files) + 1
         name = f"{chains.OTHER_PHONES}/answer-{number}.json"
         files[name] = kept.body
-        return {
+        answer = {
             "file": name,
             "answered_at": iso(kept.answered_at),
             "endpoint": kept.endpoint,
             "byte_count": len(kept.body),
             "entries": verify.entries_of(kept.body, phone),
         }
-    return None
+        return {"answer": answer, "no_answer": None}
+    return {"answer": None, "no_answer": why}
 
 
 def _changed_policies(kept: list[KeptPolicy], rows: list[VerdictRow]) -> list[Flaw]:

@@ -110,6 +110,8 @@ class World:
         phone: int = ASKED,
         only: date | None = None,
         in_force: Mapping[str, str] | None = None,
+        *,
+        keeps_answers: bool = True,
     ) -> Evidence:
         return gathering.gather(
             self.tables.session,
@@ -117,7 +119,7 @@ class World:
             only=only,
             open_store=self.open_store,
             in_force=in_force or {},
-            origin=MADE,
+            origin=replace(MADE, keeps_answers=keeps_answers),
         )
 
     def make(self, evidence: Evidence, name: str = "pack", **heads: Path) -> Path:

@@ -119,13 +119,21 @@ def test_what_ended_it_before_its_time_is_told(world: World) -> None:
     assert prove(world.make(world.gather())).status == 0
 
 
-def test_an_answer_that_was_not_kept_is_missed_and_the_rest_is_proven(empty_world: World) -> None:
+@pytest.mark.parametrize(
+    ("keeps", "why"),
+    [(True, "it came while ETL_KEEP_CCC_ANSWERS was off"), (False, "ETL_KEEP_CCC_ANSWERS is off")],
+)
+def test_an_answer_that_was_not_kept_is_missed_and_the_rest_is_proven(
+    empty_world: World, *, keeps: bool, why: str
+) -> None:
     empty_world.answered(ASKED, OTHER, kept=False)
-    folder = empty_world.make(empty_world.gather())
+    folder = empty_world.make(empty_world.gather(keeps_answers=keeps))
     proof = prove(folder)
-    assert proof.status == 0
-    assert "verdict v1: the raw answer was not kept" in proof.notes
-    assert "The raw answer was not kept" in (folder / "evidence.html").read_text("utf-8")
+    assert (proof.status, proof.wrong) == (2, [])
+    (missing,) = proof.missing
+    assert missing.startswith("verdict v1: its raw answer is not here (none is kept: ")
+    assert why in missing
+    assert why in (folder / "evidence.html").read_text("utf-8")
 
 
 def test_an_answer_that_was_refused_as_damaged_is_evidence_too(empty_world: World) -> None:
@@ -335,6 +343,9 @@ def test_a_kept_answer_that_was_changed_is_told_and_left_out(world: World) -> No
     evidence = world.gather()
     assert {flaw.kind for flaw in evidence.flaws} == {"answer"}
     assert all(one["answer"] is None for one in evidence.content["batches"].values())
+    proof = prove(world.make(evidence))
+    assert proof.status == 2
+    assert "(what is kept is not it: it is cut off" in "".join(proof.missing)
 
 
 def test_a_policy_whose_text_was_changed_is_told_and_decides_nothing(world: World) -> None:
