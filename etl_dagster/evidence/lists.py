@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
+from etl_dagster.dnc import DncError, DncStore
 from etl_dagster.dnc.moments import parse_versions
 from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.forms import plain
@@ -62,7 +62,7 @@ class Lists:
                 again, newer = store.repeat(asked, row.list_versions, row.checked_at)
                 found = store.explain(self._phone, row.checked_at, versions=row.list_versions)
             versions = parse_versions(row.list_versions)
-        except (DncHistoryError, DncUsageError) as error:
+        except DncError as error:
             return {"error": str(error)}
         reason = ",".join(again.names(0)) or again.reason_names[again.reasons[0]]
         now = (found.verdict.upper(), reason, found.valid_until)
