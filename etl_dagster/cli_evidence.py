@@ -114,5 +114,6 @@ def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence
                 deployment=settings.deployment.value,
                 ui_url=settings.ui_url,
                 made_at=datetime.now(UTC),
+                keeps_answers=settings.keep_ccc_answers,
             ),
         )

@@ -9,10 +9,12 @@ Errors are raised apart from what caused them: causes quote what was received, w
 """
 
 import hashlib
+import re
 import time
 import zlib
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import unquote
 
 import httpcore
 import httpx
@@ -37,6 +39,7 @@ from etl_dagster.resilience import parse_retry_after
 _BYTES_PER_PHONE: Final = 256
 _BYTES_EXTRA: Final = 65_536
 _GZIP_WINDOW: Final = 31
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _LOGIN_MARK: Final = b"<title>login"
 
 
@@ -165,7 +168,25 @@ class CccClient:
 
     def _to_keep(self, document: bytes) -> bytes:
         """Return the body as evidence; none of it if it repeats the key, which nobody may keep."""
-        return b"" if self._config.api_key.encode() in document else document
+        return b"" if repeats(document, self._config.api_key) else document
+
+
+def repeats(document: bytes, key: str) -> bool:
+    """Tell whether a body has the key in it, however its letters and signs are written.
+
+    Upper and lower case are one, and escapes of JSON and of URLs are undone, also one within the
+    other. A body that only looks so is not kept either, which costs no more than its evidence.
+    """
+    text = document.decode("utf-8", "replace")
+    plain = _unescaped(text)
+    forms = {text, plain, unquote(text), unquote(plain), _unescaped(unquote(text))}
+    wanted = {key.casefold(), key.replace(" ", "+").casefold()}
+    return any(one in form.casefold() for form in forms for one in wanted)
+
+
+def _unescaped(text: str) -> str:
+    """A text with its JSON escapes undone, those of line ends and such aside: no key has these."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
 
 
 def _read(response: httpx.Response, most: int) -> bytes | None:

@@ -126,23 +126,26 @@ class DncReader:
         return {texts[index] for index in np.flatnonzero(verdicts != Verdict.CLEAR).tolist()}
 
     def explain(
-        self,
-        phone: int,
-        as_of: datetime | None = None,
-        *,
-        versions: str | Mapping[str, int] | None = None,
+        self, phone: int, as_of: datetime | None = None, *, versions: str | None = None
     ) -> explanation.Explanation:
         """Say why a phone is answered as it is: lists, versions, files, dates, requests.
 
         Args:
             phone: 10 digits.
-            as_of: as in `lookup`.
-            versions: as in `lookup`.
+            as_of: as in `lookup`; with `versions` the moment of the look-up that named them.
+            versions: what an earlier look-up named: its answer is explained, as `repeat` finds it.
+
+        Raises:
+            DncHistoryError: the store cannot tell: versions are gone, or not of that time.
         """
         asked = np.array([phone], dtype=np.int64)
         with self._readers.take() as (connection, catalog):
             past = None if as_of is None else micros(as_of)
-            lists = self._moments(connection, catalog, past, versions)
+            if versions is not None and past is not None:
+                lists = repetition.moments_then(catalog, versions, past)
+                past = None  # opt-outs are those of the versions, whenever they were received
+            else:
+                lists = self._moments(connection, catalog, past, versions)
             answer = self._look_up(connection, asked, lists, as_of or self._clock())
             return explanation.explain(
                 connection,

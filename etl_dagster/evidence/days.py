@@ -2,118 +2,235 @@
 
 Belongs here: the decisions of a day, and what followed from them. Does not: the rule of a decision
 (`decisions.py`), what the decisions rest on (`gathering.py`).
+
+No record says which phones an export has, so that every export is listed that may have this one:
+leaving one out would say that it was not handed out.
 """
 
-from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, Final, NamedTuple
 
 from etl_dagster.evidence import decisions
-from etl_dagster.evidence.decisions import Decided, Moment, Rules
-from etl_dagster.evidence.forms import iso, plain
+from etl_dagster.evidence.decisions import BEGAN, Decided, Moment, Rules
+from etl_dagster.evidence.forms import EvidenceError, iso, plain
 from etl_dagster.leads.verdicts import Decision, Verdict
 from etl_dagster.warehouse.export import Export
-from etl_dagster.warehouse.phone_history import PhoneHistory, VerdictRow, newest_verdicts
-from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.phone_history import PhoneHistory, VerdictRow
 
-Made = tuple[Moment, Mapping[str, VerdictRow], Decided | None]
-
-
-def decide_all(
-    session: Session,
-    phone: int,
-    history: PhoneHistory,
-    day: date,
-    rules: Mapping[str, Rules],
-) -> list[Made]:
-    """Every moment of a day, each source's newest word then, and what the policy makes of them."""
-    found: list[Made] = []
-    for moment in decisions.moments(history, day):
-        words = newest_verdicts(session, phone, moment.at)
-        known = rules.get(moment.policy_hash)
-        decided = decisions.decide_phone(words, known, moment.at) if known else None
-        found.append((moment, words, decided))
-    return found
+READING: Final = timedelta(hours=1)
+"""An export bears the moment at which it was whole; what is in it was read before that."""
 
 
-def describe_day(
-    history: PhoneHistory,
-    day: date,
-    made: list[Made],
-    names: Mapping[VerdictRow, str],
-    exports: list[Export],
-) -> dict[str, Any]:
-    """A day of leads that have the phone, as `evidence.json` holds it.
+class Made(NamedTuple):
+    """What was decided at a moment; `decided` is None if the policy is not on record."""
 
-    Args:
-        history: everything on record of the phone.
-        day: the day.
-        made: what `decide_all` found of it.
-        names: what the verdicts are called.
-        exports: every export on record, newest first.
-    """
-    span = _callable(history, made)
-    leads = [one for one in history.leads if one.lead_date == day]
-    campaigns = {lead.campaign for lead in leads}
-    return {
-        "lead_date": plain(day),
-        "leads": plain(leads),
-        "verdicts": [name for row, name in names.items() if row.lead_date == day],
-        "decisions": [
-            {
-                "at": iso(moment.at),
-                "what": moment.what,
-                "policy_hash": moment.policy_hash,
-                "decision": decided.decision if decided else None,
-                "callable_until": plain(decided.until) if decided else None,
-                "causes": decided.causes if decided else None,
-                "words": {source: names[row] for source, row in words.items()},
-            }
-            for moment, words, decided in made
-        ],
-        "publications": plain([one for one in history.publications if one.lead_date == day]),
-        "withdrawn": {
-            "at": iso(span.withdrawn.checked_at),
-            "verdict": names.get(span.withdrawn),
-            "says": f"{span.withdrawn.source}: {span.withdrawn.verdict} {span.withdrawn.reason}",
-        }
-        if span and span.withdrawn
-        else None,
-        "exports": [
-            plain(one)
-            for one in reversed(exports)
-            if span
-            and span.start <= one.exported_at <= span.end
-            and one.lead_date in {None, day}
-            and not campaigns.isdisjoint(one.campaigns.split(", "))
-        ],
-    }
+    moment: Moment
+    words: Mapping[str, VerdictRow]
+    decided: Decided | None
+
+    @property
+    def until(self) -> datetime | None:
+        """Until when the phone was CALLABLE by it; None if it was not."""
+        found = self.decided
+        return found.until if found and found.decision == Decision.CALLABLE.name else None
 
 
 class _Span(NamedTuple):
-    """While a phone was callable; `withdrawn` is the verdict that ended it before its time."""
+    """While a phone may have been handed out; both ends count."""
 
     start: datetime
     end: datetime
-    withdrawn: VerdictRow | None
 
 
-def _callable(history: PhoneHistory, made: list[Made]) -> _Span | None:
-    """From the first decision that it is callable to the last moment that one of them allowed."""
-    spans = [
-        (moment.at, decided.until)
-        for moment, _, decided in made
-        if decided and decided.decision == Decision.CALLABLE.name and decided.until
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """A day of leads that have the phone.
+
+    Attributes:
+        history: everything on record of the phone.
+        lead_date: the day.
+        rules: hash to policy.
+        removed_at: when its leads were removed because their time was up; None if they were not.
+    """
+
+    history: PhoneHistory
+    lead_date: date
+    rules: Mapping[str, Rules]
+    removed_at: datetime | None = None
+
+    @cached_property
+    def made(self) -> list[Made]:
+        """Every moment of the day, each source's newest word then, and the decision on them.
+
+        The beginning of the day is left out unless the phone was CALLABLE then.
+        """
+        found = [self._made(moment) for moment in decisions.moments(self.history, self.lead_date)]
+        return [one for one in found if one.moment.what != BEGAN or one.until]
+
+    @cached_property
+    def withdrawn(self) -> tuple[VerdictRow, datetime] | None:
+        """The verdict that took the phone back, and until when the day's decisions reached.
+
+        A verdict after which the phone was CALLABLE again within that time took nothing back.
+        """
+        firm = self._firm
+        if not firm:
+            return None
+        end = max(until for _, until in firm)
+        last = max(start for start, _ in firm)
+        later = [row for row in self.history.verdicts if last < row.checked_at <= end]
+        for row in later:
+            moment = Moment(row.checked_at, "", row.policy_hash)
+            if self._made(moment).until:
+                last = row.checked_at
+        return next(
+            (
+                (row, end)
+                for row in later
+                if row.checked_at > last and row.verdict != Verdict.CLEAR.name
+            ),
+            None,
+        )
+
+    def exports(self, exports: Iterable[Export]) -> list[Export]:
+        """Those that may have the phone by this day's leads, in the order given.
+
+        Where no lead is on record any more, those of any campaign.
+        """
+        spans = list(self._spans())
+        campaigns = {lead.campaign for lead in self._leads}
+        return [
+            one
+            for one in exports
+            if one.lead_date in {None, self.lead_date}
+            and any(span.start <= one.exported_at <= span.end for span in spans)
+            and (not campaigns or not campaigns.isdisjoint(one.campaigns.split(", ")))
+            and (self.removed_at is None or one.exported_at <= self.removed_at)
+        ]
+
+    def describe(
+        self, names: Mapping[VerdictRow, str], exports: Iterable[Export]
+    ) -> dict[str, Any]:
+        """The day as `evidence.json` holds it.
+
+        Args:
+            names: what the verdicts are called.
+            exports: every export on record, oldest first.
+        """
+        gone, end = self.withdrawn or (None, None)
+        return {
+            "lead_date": plain(self.lead_date),
+            "leads": plain(self._leads),
+            "leads_removed_at": plain(self.removed_at),
+            "verdicts": [name for row, name in names.items() if row.lead_date == self.lead_date],
+            "decisions": [
+                {
+                    "at": iso(moment.at),
+                    "what": moment.what,
+                    "policy_hash": moment.policy_hash,
+                    "decision": decided.decision if decided else None,
+                    "callable_until": plain(decided.until) if decided else None,
+                    "causes": decided.causes if decided else None,
+                    "words": {source: names[row] for source, row in words.items()},
+                }
+                for moment, words, decided in self.made
+            ],
+            "publications": plain(
+                [one for one in self.history.publications if one.lead_date == self.lead_date]
+            ),
+            "withdrawn": {
+                "at": iso(gone.checked_at),
+                "until": plain(end),
+                "verdict": names.get(gone),
+                "says": f"{gone.source}: {gone.verdict} {gone.reason}",
+            }
+            if gone
+            else None,
+            "exports": [
+                {
+                    **plain(one),
+                    "after_withdrawal": bool(gone and one.exported_at > gone.checked_at),
+                }
+                for one in self.exports(exports)
+            ],
+        }
+
+    @property
+    def _leads(self) -> list[Any]:
+        return [one for one in self.history.leads if one.lead_date == self.lead_date]
+
+    def _made(self, moment: Moment) -> Made:
+        words = self.history.newest(moment.at)
+        rules = self.rules.get(moment.policy_hash)
+        decided = decisions.decide_phone(words, rules, moment.at) if rules else None
+        return Made(moment, words, decided)
+
+    @property
+    def _firm(self) -> list[tuple[datetime, datetime]]:
+        """The decisions on the day's own leads that the phone is CALLABLE: from when, until when.
+
+        That of the day's beginning is one where no lead is on record that says when it was made.
+        """
+        return [
+            (one.moment.at, one.until)
+            for one in self.made
+            if one.until and (one.moment.what != BEGAN or not self._leads)
+        ]
+
+    def _spans(self) -> Iterator[_Span]:
+        """From the first decision that it is callable to the last moment that one allowed.
+
+        Before the first moment of the day's own it may have been there since the day began.
+        """
+        if self._firm:
+            end = max(until for _, until in self._firm)
+            yield _Span(self._firm[0][0], end + READING)
+        if self.made and self.made[0].moment.what == BEGAN and self.made[0].until:
+            end = self.made[0].until
+            if len(self.made) > 1:
+                end = min(end, self.made[1].moment.at)
+            yield _Span(self.made[0].moment.at, end + READING)
+
+
+def days_of(
+    history: PhoneHistory,
+    rules: Mapping[str, Rules],
+    removed: Mapping[date, datetime],
+    exports: list[Export],
+    only: date | None,
+) -> list[Day]:
+    """The days that are wanted.
+
+    A day whose leads were removed may have had the phone without a verdict of its own: it is one of
+    them if an export may have the phone by it.
+
+    Raises:
+        EvidenceError: there are none.
+    """
+    if not history.days:
+        raise EvidenceError(
+            "this phone never occurred: it is in no lead, no verdict and no publication of this"
+            " warehouse; nothing was written"
+        )
+    known = set(history.days)
+    days = [
+        Day(history=history, lead_date=one, rules=rules, removed_at=removed.get(one))
+        for one in sorted(known | set(removed))
+        if only in {None, one}
     ]
-    if not spans:
-        return None
-    start, end = spans[0][0], max(until for _, until in spans)
-    withdrawn = next(
-        (
-            row
-            for row in history.verdicts
-            if start < row.checked_at <= end and row.verdict != Verdict.CLEAR.name
-        ),
-        None,
-    )
-    return _Span(start, withdrawn.checked_at if withdrawn else end, withdrawn)
+    found = [day for day in days if day.lead_date in known or day.exports(exports)]
+    if not found:
+        gone = "".join(
+            f"; the leads of {day} were removed on {removed[day]:%Y-%m-%d} because their time was"
+            " up, and nothing else has the phone there"
+            for day in removed
+            if day == only
+        )
+        raise EvidenceError(
+            f"this phone does not occur on {only}, but on"
+            f" {', '.join(map(str, history.days))}{gone}; nothing was written"
+        )
+    return found

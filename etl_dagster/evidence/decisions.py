@@ -7,7 +7,7 @@ Belongs here: which moments those are, which policy counted, and asking `decide`
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple, Self
 
 import numpy as np
@@ -23,6 +23,11 @@ ASKED: Final = {
 }
 PUBLISHED: Final = "the phone was published"
 TAKEN_IN: Final = "the lead was taken in"
+BEGAN: Final = "the day began"
+"""What was on record by then from other days."""
+SCRUBBED_WITHIN: Final = timedelta(days=2)
+"""So long after its beginning a day's leads may have been scrubbed by verdicts of other days, where
+the leads are gone that would tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +80,31 @@ class Decided(NamedTuple):
 
 
 def moments(history: PhoneHistory, lead_date: date) -> list[Moment]:
-    """When something was decided of a day's leads that have the phone, oldest first."""
+    """When something was decided of a day's leads that have the phone, oldest first.
+
+    The first may be the beginning of the day: a lead that is taken in again bears the later
+    moment, and one that was removed bears none, so that only the day itself bounds when the phone
+    could be in its leads.
+    """
     return sorted(set(_moments(history, lead_date)))
 
 
 def _moments(history: PhoneHistory, lead_date: date) -> Iterator[Moment]:
-    own = [row for row in history.verdicts if row.lead_date == lead_date]
-    for row in own:
+    start = datetime.combine(lead_date, time.min, UTC)
+    known = history.newest(start).values()
+    if known:
+        yield Moment(start, BEGAN, max(known, key=lambda row: row.checked_at).policy_hash)
+    has_leads = any(lead.lead_date == lead_date for lead in history.leads)
+    for row in history.verdicts:
         what = ASKED.get(row.source, f"{row.source} was asked")
-        yield Moment(row.checked_at, what, row.policy_hash)
+        if row.lead_date == lead_date:
+            yield Moment(row.checked_at, what, row.policy_hash)
+        elif not has_leads and start < row.checked_at <= start + SCRUBBED_WITHIN:
+            yield Moment(row.checked_at, f"{what}, for leads of {row.lead_date}", row.policy_hash)
     for each in history.publications:
         if each.lead_date == lead_date:
             yield Moment(each.published_at, PUBLISHED, each.policy_hash)
-    if own:
-        return
-    # everything was on record already, from another day
+    # everything may have been on record already, from another day
     for lead in history.leads:
         if lead.lead_date == lead_date and lead.policy_hash:
             yield Moment(lead.extracted_at, TAKEN_IN, lead.policy_hash)
@@ -99,7 +114,7 @@ def decide_phone(words: Mapping[str, VerdictRow], rules: Rules, at: datetime) ->
     """Decide on a phone by each source's newest word.
 
     Args:
-        words: source to its word; as `newest_verdicts` reads them.
+        words: source to its word; as `PhoneHistory.newest` finds them.
         rules: the policy.
         at: the moment of the decision, aware.
     """

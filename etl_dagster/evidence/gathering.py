@@ -13,18 +13,14 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from etl_dagster.evidence import chains, verify
-from etl_dagster.evidence.days import decide_all, describe_day
+from etl_dagster.evidence.days import days_of
 from etl_dagster.evidence.decisions import Rules
-from etl_dagster.evidence.forms import EvidenceError, iso, plain
+from etl_dagster.evidence.forms import iso, plain
 from etl_dagster.evidence.lists import Lists, OpenStore
-from etl_dagster.warehouse import export
+from etl_dagster.warehouse import export, retention
 from etl_dagster.warehouse.answers import read_answers
 from etl_dagster.warehouse.examination import Flaw
-from etl_dagster.warehouse.phone_history import (
-    PhoneHistory,
-    VerdictRow,
-    read_history,
-)
+from etl_dagster.warehouse.phone_history import VerdictRow, read_history
 from etl_dagster.warehouse.policies import KeptPolicy, code_version, read_policies
 from etl_dagster.warehouse.session import Session
 
@@ -37,6 +33,7 @@ TABLES: Final = (
     "dnc_filtered",
     "callable_leads",
     "exports",
+    "retentions",
 )
 """What is read."""
 MOST_EXPORTS: Final = 1_000_000
@@ -51,12 +48,14 @@ class Origin:
         deployment: `local` has nobody's real phones in it.
         ui_url: where runs can be looked at.
         made_at: now, aware.
+        keeps_answers: whether the settings of now have raw answers kept.
     """
 
     ledger: str
     deployment: str
     ui_url: str
     made_at: datetime
+    keeps_answers: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,17 +98,15 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
         WarehouseError: the warehouse refused.
     """
     history = read_history(session, phone)
-    days = _days(history, only)
     kept = read_policies(session)
     texts = {**in_force, **{one.policy_hash: one.text for one in kept if one.whole}}
     rules = {digest: Rules.of(text) for digest, text in texts.items()}
-    made = {day: decide_all(session, phone, history, day, rules) for day in days}
-    rows = [
-        row
-        for row in history.verdicts
-        if row.lead_date in days
-        or any(row in words.values() for each in made.values() for _, words, _ in each)
-    ]
+    exports = export.exports(session, most=MOST_EXPORTS)[::-1]
+    days = days_of(history, rules, retention.removals(session), exports, only)
+    made = [one for day in days for one in day.made]
+    needed = {row for one in made for row in one.words.values()}
+    wanted = {day.lead_date for day in days}
+    rows = [row for row in history.verdicts if row.lead_date in wanted or row in needed]
     names = {row: f"v{number}" for number, row in enumerate(rows, 1)}
     lists = Lists(open_store, phone)
     proof = chains.prove(session, rows)
@@ -118,14 +115,11 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     batches = {
         batch_id: {
             "rows_file": proof.rows_files.get(batch_id),
-            "answer": _answer(session, row, phone, files, flaws) if row.evidence_hash else None,
+            **_answer(session, row, phone, files, flaws, keeps=origin.keeps_answers),
         }
         for batch_id, row in {row.batch_id: row for row in rows}.items()
     }
-    used = {row.policy_hash for row in rows} | {
-        moment.policy_hash for each in made.values() for moment, _, _ in each
-    }
-    exports = export.exports(session, most=MOST_EXPORTS)
+    used = {row.policy_hash for row in rows} | {one.moment.policy_hash for one in made}
     content = {
         "format": verify.FORMAT,
         "made_at": iso(origin.made_at),
@@ -144,7 +138,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
             }
             for flaw in flaws
         ],
-        "days": [describe_day(history, day, made[day], names, exports) for day in days],
+        "days": [day.describe(names, exports) for day in days],
         "verdicts": {
             name: {
                 "row": plain(row),
@@ -166,33 +160,24 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     return Evidence(content=content, files=files, flaws=flaws)
 
 
-def _days(history: PhoneHistory, only: date | None) -> list[date]:
-    """The days that are wanted.
-
-    Raises:
-        EvidenceError: there are none.
-    """
-    if not history.days:
-        raise EvidenceError(
-            "this phone never occurred: it is in no lead, no verdict and no publication of this"
-            " warehouse; nothing was written"
-        )
-    if only and only not in history.days:
-        known = ", ".join(map(str, history.days))
-        raise EvidenceError(
-            f"this phone does not occur on {only}, but on {known}; nothing was written"
-        )
-    return [only] if only else history.days
-
-
-def _answer(
+def _answer(  # noqa: PLR0913  of what, and where to
     session: Session,
     row: VerdictRow,
     phone: int,
     files: dict[str, bytes],
     flaws: list[Flaw],
-) -> dict[str, Any] | None:
-    """The raw answer of a verdict's batch, put among the files; None if it was not kept."""
+    *,
+    keeps: bool,
+) -> dict[str, Any]:
+    """The raw answer of a verdict's batch, put among the files, or why there is none."""
+    if not row.evidence_hash:
+        return {"answer": None, "no_answer": None}
+    why = (
+        "none is kept: it came while ETL_KEEP_CCC_ANSWERS was off, or repeated the key, or somebody"
+        " removed it"
+        if keeps
+        else "none is kept: ETL_KEEP_CCC_ANSWERS is off"
+    )
     for kept in read_answers(session, row.batch_id):
         fault = kept.fault or (
             "" if kept.evidence_hash == row.evidence_hash else "it is not that of the verdict"
@@ -200,18 +185,20 @@ def _answer(
         if fault:
             says = f"the raw answer that is kept of it: {fault}"
             flaws.append(Flaw(kind="answer", says=says, key=row.chain, batch_id=row.batch_id))
+            why = f"what is kept is not it: {fault}"
             continue
         number = sum(name.startswith(f"{chains.OTHER_PHONES}/answer-") for name in files) + 1
         name = f"{chains.OTHER_PHONES}/answer-{number}.json"
         files[name] = kept.body
-        return {
+        answer = {
             "file": name,
             "answered_at": iso(kept.answered_at),
             "endpoint": kept.endpoint,
             "byte_count": len(kept.body),
             "entries": verify.entries_of(kept.body, phone),
         }
-    return None
+        return {"answer": answer, "no_answer": None}
+    return {"answer": None, "no_answer": why}
 
 
 def _changed_policies(kept: list[KeptPolicy], rows: list[VerdictRow]) -> list[Flaw]:

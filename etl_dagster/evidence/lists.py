@@ -7,6 +7,8 @@ list has a phone (`dnc/explanation.py`).
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from etl_dagster.dnc import DncError, DncStore
 from etl_dagster.dnc.moments import parse_versions
 from etl_dagster.evidence.decisions import Rules
@@ -42,33 +44,45 @@ class Lists:
     def explain(self, row: VerdictRow, rules: Rules | None) -> dict[str, Any]:
         """What each list said at the moment of a verdict, and the versions on both sides of it.
 
+        The store answers as `etl-dagster rescrub` has it answer, so that one that was rebuilt or
+        restored since is not taken for that of then.
+
         Args:
             row: a verdict of the lists.
             rules: the policy that counted; None if it is not on record.
 
         Returns:
             `verdict`, `reason`, `valid_until`, `lists`, and whether the store says the same of that
-            moment today (`same`); or `error`, where it cannot be asked as of then any more.
+            moment today (`same`; None if the policy is not on record), with `why` if not; or
+            `error`, where it cannot be asked as of then any more, or is not the store of then.
         """
+        asked = np.array([self._phone], np.int64)
         try:
-            versions = parse_versions(row.list_versions)
             with self._open(rules) as store:
-                found = store.explain(self._phone, row.checked_at, versions=versions)
+                again, newer = store.repeat(asked, row.list_versions, row.checked_at)
+                found = store.explain(self._phone, row.checked_at, versions=row.list_versions)
+            versions = parse_versions(row.list_versions)
         except DncError as error:
             return {"error": str(error)}
-        asked = [one for one in found.lists if one.list in versions]
+        reason = ",".join(again.names(0)) or again.reason_names[again.reasons[0]]
+        now = (found.verdict.upper(), reason, found.valid_until)
+        then = (row.verdict, row.reason, row.valid_until)
+        compared = zip(("verdict", "reason", "end of validity"), now, then, strict=True)
+        why = [f"another {what}" for what, one, other in compared if one != other]
+        why += [f"the store had {one} by then" for one in newer]
         return {
             "verdict": found.verdict.upper(),
-            "reason": found.reason,
+            "reason": reason,
             "valid_until": plain(found.valid_until),
-            "same": found.verdict.upper() == row.verdict,
+            "same": not why if rules else None,
+            "why": why if rules else [],
             "lists": [
                 {
                     **plain(one),
                     "in_force": self._version(one.list, versions[one.list]),
                     "next": self._version(one.list, versions[one.list] + 1),
                 }
-                for one in asked
+                for one in found.lists
             ],
         }
 

@@ -121,6 +121,7 @@ def _day(content: Content, day: Content) -> Html:
     return join(
         [
             tag("h2", f"Leads of {day['lead_date']}", id=f"day-{day['lead_date']}"),
+            _removed(day),
             table(
                 "Leads that have this phone",
                 [
@@ -175,7 +176,7 @@ def _day(content: Content, day: Content) -> Html:
             _withdrawn(day),
             table(
                 "Exports that may have it",
-                ["exported", "by", "file", "SHA-256 of the file", "campaigns"],
+                ["exported", "by", "file", "SHA-256 of the file", "campaigns", "note"],
                 (
                     [
                         when(one["exported_at"]),
@@ -183,6 +184,7 @@ def _day(content: Content, day: Content) -> Html:
                         code(one["file_name"]),
                         code(one["sha256"]),
                         one["campaigns"],
+                        "whole after it was taken back" if one["after_withdrawal"] else "",
                     ]
                     for one in day["exports"]
                 ),
@@ -190,12 +192,26 @@ def _day(content: Content, day: Content) -> Html:
             tag(
                 "p",
                 "The record of an export names days and campaigns, not phones: whether this one "
-                "is in a file shows in the file, which must have that SHA-256.",
+                "is in a file shows in the file, which must have that SHA-256. An export bears the "
+                "moment at which it was whole: what is in it was read before that.",
                 kind="quiet",
             )
             if day["exports"]
             else "",
         ]
+    )
+
+
+def _removed(day: Content) -> Html:
+    if not day["leads_removed_at"]:
+        return Html("")
+    return tag(
+        "p",
+        tag("strong", f"The leads of {day['lead_date']} were removed on "),
+        when(day["leads_removed_at"]),
+        " because their time was up. Whether this phone was in them, and in which campaigns, is "
+        "not on record any more: exports are listed whatever their campaigns, by what the "
+        "verdicts allowed.",
     )
 
 
@@ -210,7 +226,9 @@ def _withdrawn(day: Content) -> Html:
         when(gone["at"]),
         f" {gone['says']}",
         verdict,
-        ". From then on the view to dial from did not show the phone.",
+        ". From then until ",
+        when(gone["until"]),
+        ", when these decisions had run out anyway, the view to dial from did not show the phone.",
     )
 
 

@@ -58,17 +58,18 @@ def _verdict(content: Content, name: str, verdict: Content, batch: Content | Non
                     ("SHA-256 of the raw answer", code(row["evidence_hash"])),
                 ],
             ),
-            _answer(content["batches"][row["batch_id"]]["answer"], row),
+            _answer(content["batches"][row["batch_id"]], row),
             _lists(verdict["lists"]),
         ]
     )
 
 
-def _answer(answer: Content | None, row: Content) -> Html:
+def _answer(batch: Content, row: Content) -> Html:
     if not row["evidence_hash"]:
         return Html("")
+    answer = batch["answer"]
     if answer is None:
-        return tag("p", "The raw answer was not kept; its SHA-256 is in the ledger.")
+        return tag("p", f"The raw answer is not here ({batch['no_answer']}); its SHA-256 is.")
     said = "\n".join(json.dumps(entry) for entry in answer["entries"])
     return join(
         [
@@ -89,7 +90,11 @@ def _lists(found: Content | None) -> Html:
         return Html("")
     if "error" in found:
         return tag("p", f"The lists cannot be asked as of then any more: {found['error']}.")
-    says = "the same" if found["same"] else "something else, which somebody has to explain"
+    says = {
+        True: "the same",
+        False: f"something else ({', '.join(found['why'])}), which somebody has to explain",
+        None: "this without the limits of its policy, whose text is not on record",
+    }[found["same"]]
     return join(
         [
             tag(
@@ -100,14 +105,7 @@ def _lists(found: Content | None) -> Html:
             ),
             table(
                 "The lists as of that moment",
-                [
-                    "list",
-                    "has it",
-                    "area code as of",
-                    "fresh until",
-                    "version in force",
-                    "next one",
-                ],
+                ["list", "has it", "area code as of", "fresh until", "version in force", "next"],
                 (
                     [
                         join([one["list"], f" ({one['kind']})"]),
@@ -124,9 +122,9 @@ def _lists(found: Content | None) -> Html:
                 "The files that these say of its area code",
                 ["list", "file", "SHA-256"],
                 (
-                    [one["list"], name, code(digest)]
-                    for one in found["lists"]
-                    for name, digest in one["files"]
+                    [each["list"], name, code(sha)]
+                    for each in found["lists"]
+                    for name, sha in each["files"]
                 ),
             ),
         ]
@@ -177,12 +175,8 @@ def policies(content: Content) -> Html:
     parts = []
     for digest, policy in content["policies"].items():
         uses = [
-            [
-                when(one["first_used_at"]),
-                f"etl-dagster {one['code_version']}",
-                code(one["first_run_id"]),
-            ]
-            for one in policy["uses"]
+            [when(use["first_used_at"]), use["code_version"], code(use["first_run_id"])]
+            for use in policy["uses"]
         ]
         parts += [
             tag("h3", "Policy ", code(digest)),
@@ -228,6 +222,11 @@ def proof(content: Content) -> Html:
                     "That nobody wrote a whole chain anew before this was made: that shows against "
                     "heads of the chains that were kept elsewhere"
                     + (", which are in this folder." if content["heads"] else "; none are here."),
+                ),
+                tag(
+                    "li",
+                    "That nothing was left out: a verdict in a batch whose rows are not here, or "
+                    "in a chain that is not shown, would go unnoticed. The ledger has them all.",
                 ),
                 tag(
                     "li",

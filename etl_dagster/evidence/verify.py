@@ -9,7 +9,10 @@ this folder and nothing else, and believes nothing that it does not compute itse
 - each policy has the SHA-256 in the verdicts, and gives the decisions shown;
 - with heads that were kept elsewhere: the chain is the one that was there when they were taken.
 
-Exit status: 0 everything is proven, 1 something is wrong, 2 a file is missing, so that a part is
+It does not prove that nothing was left out: a verdict in a batch whose rows are not here, or in a
+chain that is not shown, would go unnoticed; a note says how many batches have no rows here.
+
+Exit status: 0 everything is proven, 1 something is wrong, 2 something is missing, so that a part is
 not proven. What belongs here: the proofs, alone, since it is read by people who have nothing else
 of the program. What does not: how the folder was made.
 """
@@ -95,6 +98,7 @@ def prove(
         lambda: _read_content(proof, content),
         lambda: _links(proof, content),
         lambda: _verdicts(proof, content),
+        lambda: _left_out(proof, content),
         lambda: _answers(proof, content),
         lambda: _policies(proof, content),
         lambda: _decisions(proof, content),
@@ -194,6 +198,33 @@ def _verdicts(proof: Proof, content: dict[str, Any]) -> None:
     proof.proven.append(f"{proven} of {len(content['verdicts'])} verdicts are as they were written")
 
 
+def _left_out(proof: Proof, content: dict[str, Any]) -> None:
+    """Each line about the phone in the rows that are here is a verdict that is shown."""
+    shown: dict[str, int] = {}
+    for verdict in content["verdicts"].values():
+        batch_id = verdict["row"]["batch_id"]
+        shown[batch_id] = shown.get(batch_id, 0) + 1
+    links = [link for chain in content["chains"] for link in chain]
+    unseen = 0
+    for link in links:
+        file = content["batches"].get(link["batch_id"], {}).get("rows_file")
+        if file is None or not (proof.folder / file).is_file():
+            unseen += 1
+            continue
+        text = proof.read(file, "that no verdict of it was left out") or b""
+        if sha256(text) != link["rows_sha256"]:
+            raise WrongError(f"{file} was changed: it is not what the batch's digest covers")
+        place = LINE[version_of(link["digest"])].split().index("phone")
+        lines = [line.split("|") for line in text.decode().split("\n") if line]
+        count = sum(line[place] == str(content["phone"]) for line in lines)
+        if count != shown.get(link["batch_id"], 0):
+            raise WrongError(f"{file} has {count} verdicts of the phone, and others are shown")
+    proof.notes.append(
+        f"{unseen} of {len(links)} batches in the chains shown have no rows here: a verdict of the"
+        " phone that was left out of those, or of a chain that is not shown, would go unnoticed"
+    )
+
+
 def _answers(proof: Proof, content: dict[str, Any]) -> None:
     """What CCC answered has the SHA-256 in the verdict, and says what the verdict says."""
     for identity, verdict in content["verdicts"].items():
@@ -201,7 +232,11 @@ def _answers(proof: Proof, content: dict[str, Any]) -> None:
         answer = content["batches"][row["batch_id"]]["answer"]
         if answer is None:
             if row["evidence_hash"]:
-                proof.notes.append(f"verdict {identity}: the raw answer was not kept")
+                why = content["batches"][row["batch_id"]].get("no_answer") or "nobody says why"
+                proof.missing.append(
+                    f"verdict {identity}: its raw answer is not here ({why}),"
+                    " so that it says the same is not proven"
+                )
             continue
         body = proof.read(answer["file"], f"what was answered for verdict {identity}")
         if body is None:
@@ -435,7 +470,7 @@ def main(arguments: list[str] | None = None) -> int:
         {
             0: "PROVEN: everything that is shown is as it was written",
             1: "NOT PROVEN: something was changed",
-            2: "PROVEN IN PART: a file is missing",
+            2: "PROVEN IN PART: something is missing",
         }[proof.status]
     )
     return proof.status

@@ -5,13 +5,17 @@ Belongs here: reading. Does not: what it proves, or how it is shown (`evidence/`
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import date, datetime
-from typing import TypeVar
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, TypeVar
 
+from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse.examination import ChainKey
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import render
+
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_BLOCKS_FIRST: Final = {Verdict.LISTED.name: 0, Verdict.UNKNOWN.name: 1, Verdict.CLEAR.name: 2}
+"""Of two words of one moment the one that blocks counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,25 @@ class PhoneHistory:
             | {row.lead_date for row in self.publications}
         )
 
+    def newest(self, moment: datetime) -> dict[str, VerdictRow]:
+        """Each source's newest word as of a moment, as `sql/fragments/newest_first.sql` orders it.
+
+        Everything is taken from the rows that were read once, so that whatever is said of many
+        moments is of one state of the ledger, also beside a run.
+
+        Args:
+            moment: aware; words of that very moment count.
+
+        Returns:
+            Source to its word, in the order of the sources' names.
+        """
+        found: dict[str, VerdictRow] = {}
+        for row in self.verdicts:
+            held = found.get(row.source)
+            if row.checked_at <= moment and (held is None or _order(row) < _order(held)):
+                found[row.source] = row
+        return dict(sorted(found.items()))
+
 
 _Record = TypeVar("_Record", VerdictRow, LeadRow, Publication)
 
@@ -111,11 +134,15 @@ def read_history(session: Session, phone: int) -> PhoneHistory:
     )
 
 
-def newest_verdicts(session: Session, phone: int, moment: datetime) -> dict[str, VerdictRow]:
-    """Each source's newest word on a phone as of a moment, as decisions take it."""
-    values = {"phone": phone, "moment": moment}
-    rows = _read(session, VerdictRow, render("select_newest_verdicts_of_phone"), values)
-    return {row.source: row for row in rows}
+def _order(row: VerdictRow) -> tuple[timedelta, int, bool, datetime]:
+    """What makes one word of a source count before another: the smaller one does."""
+    age = _LAST - row.checked_at
+    return (
+        age,
+        _BLOCKS_FIRST.get(row.verdict, 2),
+        row.valid_until is not None,
+        row.valid_until or _LAST,
+    )
 
 
 def _read(

@@ -177,7 +177,12 @@ def first_decided(session: Session, *, before: datetime, going: Collection[date]
 
 def removed_days(session: Session) -> set[date]:
     """The days whose leads were removed because their time was up."""
-    return {day for (day,) in session.rows(sql("select_removed_days"))}
+    return set(removals(session))
+
+
+def removals(session: Session) -> dict[date, datetime]:
+    """The days whose leads were removed because their time was up, and when, aware."""
+    return dict(session.rows(sql("select_removed_days")))
 
 
 def refuse_removed(session: Session, days: Collection[date]) -> None:

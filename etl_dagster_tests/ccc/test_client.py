@@ -1,11 +1,13 @@
 """One request: intact answers pass, everything else is an error that says nothing private."""
 
 import hashlib
+import json
 import logging
 import socket
 import time
 import traceback
 from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import httpx
 import numpy as np
@@ -26,6 +28,7 @@ from etl_dagster.ccc import (
     CccStatusError,
 )
 from etl_dagster.ccc.answer import reconcile
+from etl_dagster.ccc.client import repeats
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.resilience import is_transient
 from etl_dagster.sandbox.ccc import litigators
@@ -125,6 +128,47 @@ def test_a_body_that_repeats_the_key_is_not_kept(sandbox: Sandbox, settings: Set
     answer = CccClient(settings()).ask(phones(2))
     again = CccClient(settings(api_key="IsLitigator"))
     assert again._to_keep(answer.document) == b""
+
+
+SIGNS = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
+
+
+@given(
+    key=st.text(SIGNS, min_size=8).filter(lambda key: key.strip() == key),
+    around=st.text(),
+    how=st.lists(
+        st.sampled_from(
+            [
+                str.upper,
+                str.lower,
+                quote_plus,
+                lambda key: quote(key, safe=""),
+                lambda key: json.dumps(key)[1:-1],
+                lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
+                lambda key: "".join(f"\\u{ord(one):04X}" for one in key),
+                lambda key: "".join(f"%{ord(one):02x}" for one in key),
+                lambda key: json.dumps(quote(key))[1:-1],
+                lambda key: quote(json.dumps(key)[1:-1], safe=""),
+            ]
+        ),
+        max_size=1,
+    ),
+)
+def test_the_key_is_found_in_a_body_however_it_is_written(
+    key: str, around: str, how: list[Callable[[str], str]]
+) -> None:
+    written = key
+    for one in how:
+        written = one(written)
+    body = f'[{json.dumps(around)}, "{written}"]'.encode()
+    assert repeats(body, key)
+
+
+def test_a_body_without_the_key_is_kept(settings: Settings) -> None:
+    body = CccClient(settings()).ask(phones(2)).document
+    assert body
+    assert not repeats(body, "sandbox-key")
+    assert not repeats(rb'["sandbox\/key", "sandbox%20key"]', "sandbox-key")
 
 
 def test_canary_tells_right_from_wrong_answers(sandbox: Sandbox, settings: Settings) -> None:

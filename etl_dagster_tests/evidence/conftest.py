@@ -82,10 +82,10 @@ class World:
         ledger.append(self.tables.session, [batch], origin=origin("ccc", chunk))
         return batch
 
-    def refused(self, *phones: int, body: bytes) -> LedgerBatch:
+    def refused(self, *phones: int, body: bytes, at: datetime = NOW) -> LedgerBatch:
         """CCC answers with something that is not about what was asked."""
         batch = replace(
-            batch_of(phones, Verdict.UNKNOWN, until=None, reason="malformed_response"),
+            batch_of(phones, Verdict.UNKNOWN, at=at, until=None, reason="malformed_response"),
             evidence_hash=hashlib.sha256(body).hexdigest(),
             answer=body,
         )
@@ -110,6 +110,8 @@ class World:
         phone: int = ASKED,
         only: date | None = None,
         in_force: Mapping[str, str] | None = None,
+        *,
+        keeps_answers: bool = True,
     ) -> Evidence:
         return gathering.gather(
             self.tables.session,
@@ -117,7 +119,7 @@ class World:
             only=only,
             open_store=self.open_store,
             in_force=in_force or {},
-            origin=MADE,
+            origin=replace(MADE, keeps_answers=keeps_answers),
         )
 
     def make(self, evidence: Evidence, name: str = "pack", **heads: Path) -> Path:

@@ -2,15 +2,20 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
+from etl_dagster.dnc import DncStore
 from etl_dagster.evidence import gathering, page
 from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.verify import prove
+from etl_dagster.leads.chunks import Chunk
 from etl_dagster.sandbox import sidecar
+from etl_dagster.warehouse import retentions
 from etl_dagster.warehouse.connect import open_warehouse
+from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.statements import sql
 from etl_dagster_tests.evidence.conftest import (
@@ -114,13 +119,21 @@ def test_what_ended_it_before_its_time_is_told(world: World) -> None:
     assert prove(world.make(world.gather())).status == 0
 
 
-def test_an_answer_that_was_not_kept_is_missed_and_the_rest_is_proven(empty_world: World) -> None:
+@pytest.mark.parametrize(
+    ("keeps", "why"),
+    [(True, "it came while ETL_KEEP_CCC_ANSWERS was off"), (False, "ETL_KEEP_CCC_ANSWERS is off")],
+)
+def test_an_answer_that_was_not_kept_is_missed_and_the_rest_is_proven(
+    empty_world: World, *, keeps: bool, why: str
+) -> None:
     empty_world.answered(ASKED, OTHER, kept=False)
-    folder = empty_world.make(empty_world.gather())
+    folder = empty_world.make(empty_world.gather(keeps_answers=keeps))
     proof = prove(folder)
-    assert proof.status == 0
-    assert "verdict v1: the raw answer was not kept" in proof.notes
-    assert "The raw answer was not kept" in (folder / "evidence.html").read_text("utf-8")
+    assert (proof.status, proof.wrong) == (2, [])
+    (missing,) = proof.missing
+    assert missing.startswith("verdict v1: its raw answer is not here (none is kept: ")
+    assert why in missing
+    assert why in (folder / "evidence.html").read_text("utf-8")
 
 
 def test_an_answer_that_was_refused_as_damaged_is_evidence_too(empty_world: World) -> None:
@@ -159,8 +172,10 @@ def test_a_lead_whose_verdicts_are_all_of_another_day_has_a_decision(world: Worl
     assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
 
 
-def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: World) -> None:
+def exported(world: World, **exports: dict[str, Any]) -> None:
+    """Put exports on record, by their ids."""
     record = {
+        "exported_at": LATER + timedelta(minutes=1),
         "lead_date": None,
         "campaigns": "another, walk_in",
         "row_count": 1,
@@ -173,27 +188,142 @@ def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: Wo
         "accepted_checks": "",
         "exported_by": "Ann",
     }
-    soon = LATER + timedelta(minutes=1)
-    for name, changes in {
-        "it": {"exported_at": soon},
-        "day": {"exported_at": soon, "lead_date": CHUNK.lead_date},
-        "before": {"exported_at": NOW},
-        "after": {"exported_at": LATER + timedelta(days=8)},
-        "other day": {"exported_at": soon, "lead_date": NEXT.lead_date},
-        "other campaign": {"exported_at": soon, "campaigns": "another"},
-    }.items():
+    for name, changes in exports.items():
         values = {**record, **changes, "export_id": name}
         world.tables.session.execute(sql("insert_export"), values)
 
-    def found(phone: int) -> set[str]:
-        (day,) = world.gather(phone).content["days"]
-        return {one["export_id"] for one in day["exports"]}
 
-    assert found(ASKED) == {"it", "day"}
-    assert found(SUED) == set()
-    world.opt_out(ASKED, LATER + timedelta(seconds=1))
-    world.looked_up(ASKED, at=LATER + timedelta(seconds=2))
-    assert found(ASKED) == set()
+def listed(world: World, phone: int = ASKED, day: date = CHUNK.lead_date) -> dict[str, bool]:
+    """The exports that a day's leads name, and whether each is marked as after the withdrawal."""
+    (found,) = world.gather(phone, only=day).content["days"]
+    return {one["export_id"]: one["after_withdrawal"] for one in found["exports"]}
+
+
+def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: World) -> None:
+    exported(
+        world,
+        it={},
+        day={"lead_date": CHUNK.lead_date},
+        before={"exported_at": NOW},
+        after={"exported_at": LATER + timedelta(days=8)},
+        other_day={"lead_date": NEXT.lead_date},
+        other_campaign={"campaigns": "another"},
+    )
+    assert listed(world) == {"it": False, "day": False}
+    assert listed(world, SUED) == {}
+
+
+def test_an_export_that_was_whole_after_the_withdrawal_is_listed_and_marked(world: World) -> None:
+    world.opt_out(ASKED, LATER + timedelta(seconds=30))
+    world.looked_up(ASKED, at=LATER + timedelta(minutes=1))
+    exported(
+        world,
+        before={"exported_at": LATER + timedelta(seconds=10)},
+        read_before={"exported_at": LATER + timedelta(minutes=2)},
+    )
+    assert listed(world) == {"before": False, "read_before": True}
+    text = page.render(world.gather().content)
+    assert text.count("whole after it was taken back") == 1
+
+
+def test_a_verdict_that_was_unknown_for_a_while_takes_nothing_back(world: World) -> None:
+    world.refused(ASKED, body=b"[", at=LATER + timedelta(hours=1))
+    exported(world, between={"exported_at": LATER + timedelta(hours=2)})
+    (day,) = world.gather().content["days"]
+    assert day["withdrawn"]["says"] == "ccc: UNKNOWN malformed_response"
+    world.answered(ASKED, at=LATER + timedelta(hours=3), chunk=NEXT)  # for leads of another day
+    exported(world, again={"exported_at": LATER + timedelta(hours=4)})
+    (day,) = world.gather(only=CHUNK.lead_date).content["days"]
+    assert day["withdrawn"] is None
+    assert listed(world) == {"between": False, "again": False}
+
+
+def published_on_record(world: World) -> None:
+    """A lead of the next day, published and handed out on the verdicts of the day before."""
+    world.tables.lead("someone", ASKED, chunk=NEXT)
+    world.tables.judged("someone", "CALLABLE", chunk=NEXT)
+    world.tables.session.execute(f"UPDATE DNC_FILTERED SET policy_hash = '{POLICY.hash}'")
+    world.tables.session.execute(
+        f"UPDATE LEADS SET extracted_at = '{NOW + timedelta(days=1):%Y-%m-%d %H:%M:%S}'"
+        f" WHERE lead_date = '{NEXT.lead_date}'"
+    )
+    exported(world, handed_out={"exported_at": NOW + timedelta(days=1, hours=1)})
+
+
+def test_a_phone_handed_out_on_the_verdicts_of_another_day_shows_so_after_its_opt_out(
+    world: World,
+) -> None:
+    published_on_record(world)
+    out = NOW + timedelta(days=1, hours=2)
+    world.opt_out(ASKED, out)
+    world.looked_up(ASKED, at=out + timedelta(minutes=1), chunk=NEXT)
+    world.now.append(out + timedelta(days=1))
+    (day,) = world.gather(only=NEXT.lead_date).content["days"]
+    assert [(one["what"], one["decision"]) for one in day["decisions"]] == [
+        ("the lead was taken in", "CALLABLE"),
+        ("the Do-Not-Call lists were asked", "BLOCKED"),
+    ]
+    assert day["withdrawn"]["says"] == "dnc: LISTED internal"
+    assert listed(world, day=NEXT.lead_date) == {"handed_out": False}
+    assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
+
+
+def test_a_lead_that_was_taken_in_again_keeps_the_exports_of_before(world: World) -> None:
+    later = Chunk(NEXT.lead_date + timedelta(days=1), 0)
+    world.tables.lead("someone", ASKED, chunk=later)
+    world.tables.judged("someone", "BLOCKED", chunk=later)
+    world.tables.session.execute(f"UPDATE DNC_FILTERED SET policy_hash = '{POLICY.hash}'")
+    morning = NOW + timedelta(days=2)
+    exported(world, first={"exported_at": morning})
+    world.opt_out(ASKED, morning + timedelta(hours=1))
+    world.looked_up(ASKED, at=morning + timedelta(hours=2), chunk=later)
+    world.tables.session.execute(
+        f"UPDATE LEADS SET extracted_at = '{morning + timedelta(hours=3):%Y-%m-%d %H:%M:%S}'"
+        f" WHERE lead_date = '{later.lead_date}'"
+    )
+    assert listed(world, day=later.lead_date) == {"first": False}
+
+
+def test_of_a_day_whose_leads_were_removed_exports_are_listed_by_what_verdicts_allowed(
+    world: World,
+) -> None:
+    published_on_record(world)
+    exported(world, other={"campaigns": "another"}, late={"exported_at": LATER + timedelta(days=3)})
+    gone = LATER + timedelta(days=2)
+    records = [
+        Retention(
+            position=0,
+            retention_id="i",
+            table_name="LEADS",
+            day=day,
+            row_count=1,
+            oldest=None,
+            newest=None,
+            kept_days=1,
+            digests="",
+            removed_at=gone.replace(tzinfo=None),
+            removed_by="Ann",
+        )
+        for day in (CHUNK.lead_date, NEXT.lead_date, NEXT.lead_date + timedelta(days=60))
+    ]
+    with world.tables.session.transaction():
+        for table in ("LEADS", "DNC_FILTERED"):
+            world.tables.session.execute(f"DELETE FROM {table} WHERE TRUE")
+        retentions.append(world.tables.session, records)
+    evidence = world.gather()
+    days = evidence.content["days"]
+    found = {day["lead_date"]: [one["export_id"] for one in day["exports"]] for day in days}
+    assert found == {
+        str(CHUNK.lead_date): ["other", "handed_out"],
+        str(NEXT.lead_date): ["other", "handed_out"],
+    }
+    assert {day["leads_removed_at"] for day in days} == {f"{gone:%Y-%m-%dT%H:%M:%S.%fZ}"}
+    text = page.render(evidence.content)
+    assert f"The leads of {NEXT.lead_date} were removed on </strong><time" in text
+    folder = world.make(world.gather(only=NEXT.lead_date))
+    assert prove(folder).status == 0
+    with pytest.raises(EvidenceError, match="the leads of 2027-01-20 were removed on 2026-11-23"):
+        world.gather(only=NEXT.lead_date + timedelta(days=60))
 
 
 @pytest.mark.parametrize("change", ["verdict = 'CLEAR'", "reason = 'x'", "batch_id = 'x'"])
@@ -213,6 +343,9 @@ def test_a_kept_answer_that_was_changed_is_told_and_left_out(world: World) -> No
     evidence = world.gather()
     assert {flaw.kind for flaw in evidence.flaws} == {"answer"}
     assert all(one["answer"] is None for one in evidence.content["batches"].values())
+    proof = prove(world.make(evidence))
+    assert proof.status == 2
+    assert "(what is kept is not it: it is cut off" in "".join(proof.missing)
 
 
 def test_a_policy_whose_text_was_changed_is_told_and_decides_nothing(world: World) -> None:
@@ -252,3 +385,39 @@ def test_the_store_that_does_not_know_those_versions_says_so(world: World) -> No
     assert "never recorded" in evidence.content["verdicts"]["v2"]["lists"]["error"]
     world.make(evidence)
     assert json.dumps(evidence.content)
+
+
+def test_a_store_that_was_rebuilt_is_not_taken_for_that_of_then(world: World) -> None:
+    rebuilt_at = world.folder / "rebuilt.sqlite"
+    file = world.folder / "other.txt"
+    file.write_text(f"{LISTED}\n{OTHER + 2}\n", encoding="utf-8")
+    later = LATER + timedelta(days=2)
+    with DncStore.create(rebuilt_at, clock=lambda: later) as rebuilt:
+        rebuilt.add_list("national", [file], as_of=LATER, kind="national", covers=[407])
+    world.now.append(later)
+    evidence = replace(world, store=rebuilt_at).gather()
+    lists = evidence.content["verdicts"]["v2"]["lists"]
+    assert "the store was rebuilt or restored since" in lists["error"]
+    assert "other.txt" not in page.render(evidence.content)
+
+
+def test_what_the_store_says_otherwise_today_is_told_in_every_column(world: World) -> None:
+    world.opt_out(LISTED, LATER + timedelta(minutes=1))
+    world.looked_up(LISTED, at=LATER + timedelta(hours=2))
+    world.now.append(LATER + timedelta(days=1))
+    found = world.gather(LISTED).content["verdicts"]
+    assert [found[name]["lists"]["reason"] for name in ("v2", "v3")] == [
+        "national",
+        "internal,national",
+    ]
+    assert [found[name]["lists"]["same"] for name in ("v2", "v3")] == [True, True]
+    world.tables.session.execute(
+        "UPDATE PHONE_VERDICTS SET reason = 'x', valid_until = NULL WHERE source = 'dnc'"
+    )
+    evidence = world.gather(LISTED)
+    lists = evidence.content["verdicts"]["v2"]["lists"]
+    assert (lists["verdict"], lists["same"]) == ("LISTED", False)
+    assert lists["why"] == ["another reason", "another end of validity"]
+    assert "(another reason, another end of validity)" in page.render(evidence.content)
+    world.tables.session.execute("DELETE FROM POLICIES")
+    assert world.gather(LISTED).content["verdicts"]["v2"]["lists"]["same"] is None

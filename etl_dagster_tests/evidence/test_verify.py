@@ -171,6 +171,22 @@ def test_no_byte_of_any_file_can_be_changed(folder: Path) -> None:
     assert prove(folder).status == 0
 
 
+def test_a_verdict_that_is_left_out_is_missed_where_the_rows_are_there(folder: Path) -> None:
+    content = content_of(folder)
+    del content["verdicts"]["v2"]
+    content["days"] = []
+    (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+    proof = prove(folder, sums=False)
+    assert "rows-2.txt has 1 verdicts of the phone, and others are shown" in "".join(proof.wrong)
+
+
+def test_what_may_have_been_left_out_unnoticed_is_said(folder: Path) -> None:
+    note = "1 of 3 batches in the chains shown have no rows here"
+    assert any(one.startswith(note) for one in prove(folder).notes)
+    for name in ("README.txt", "evidence.html"):
+        assert "nothing was left out" in (folder / name).read_text("utf-8")
+
+
 def test_a_batch_that_does_not_follow_on_the_one_before_is_found(folder: Path) -> None:
     content = content_of(folder)
     (ccc, _) = content["chains"]
@@ -251,4 +267,7 @@ def test_a_batch_of_the_first_release_is_proven_as_well(empty_world: World) -> N
     folder = empty_world.make(empty_world.gather())
     (chain,) = content_of(folder)["chains"]
     assert [verify.version_of(link["digest"]) for link in chain] == [1, 2]
-    assert prove(folder).status == 0
+    proof = prove(folder)
+    assert proof.wrong == []
+    assert len(proof.missing) == 1  # answers were not kept then
+    assert any(one.startswith("2 of 2 verdicts are as they were written") for one in proof.proven)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Decision, Decisions, Evidence, Verdict, decide
 from etl_dagster.warehouse import publication
+from etl_dagster.warehouse.phone_history import read_history
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY, Tables
 
 PHONES = [4075550100 + n for n in range(12)]
@@ -177,3 +178,24 @@ def test_sql_proves_what_decide_calls_callable_and_nothing_else(
     assert {phone: end.replace(tzinfo=None) for phone, end in proven.items()} == dict(
         zip(callable_phones, until, strict=True)
     )
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@example(rows=[*FILLED, *TWINS, *LISTED])
+@given(rows=st.lists(ROWS, min_size=1, max_size=60))
+def test_the_newest_words_of_a_history_are_those_that_sql_takes(
+    tables: Tables, rows: list[Row]
+) -> None:
+    write(tables, rows)
+    columns = "source, verdict, checked_at, valid_until"
+    for phone in sorted({row.phone for row in rows})[:3]:
+        found = tables.session.rows(
+            f"SELECT {columns} FROM LATEST_VERDICTS WHERE phone = %(phone)s ORDER BY source",
+            {"phone": phone},
+        )
+        words = read_history(tables.session, phone).newest(NOW + timedelta(days=1_000)).values()
+        assert [
+            (word.source, word.verdict, word.checked_at, word.valid_until) for word in words
+        ] == [tuple(row) for row in found]
