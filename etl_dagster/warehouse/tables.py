@@ -27,6 +27,8 @@ TABLES: Final = (
     "call_places",
     "call_windows",
 )
+ADDED: Final = ("dnc_filtered_moment",)
+"""Columns that tables of earlier versions lack; each is the last of its table."""
 VIEWS: Final = (
     "latest_verdicts",
     "ccc_enriched_leads",
@@ -61,6 +63,8 @@ def create_tables(session: Session, *, chunks: int) -> None:
         WarehouseError: the warehouse refused.
     """
     for name in TABLES:
+        session.execute(sql(f"tables/{name}"))
+    for name in ADDED:
         session.execute(sql(f"tables/{name}"))
     for name in VIEWS:
         session.execute(render(f"tables/{name}"))

@@ -16,13 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl_dagster.defs.lookup_rows import ledger_batch
+from etl_dagster.defs.publish import publish_chunk
 from etl_dagster.defs.retract import retract_listed
 from etl_dagster.dnc import DncNotClearError, DncStore
 from etl_dagster.dnc.witness import Witness
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import export as exporting
-from etl_dagster.warehouse import ledger, publication
+from etl_dagster.warehouse import ledger
 from etl_dagster.warehouse.export import Origin, Selection
 from etl_dagster.warehouse.export_place import ExportError
 from etl_dagster.warehouse.tables import TABLES
@@ -72,9 +73,8 @@ class World:
             self.tables.lead(name, *own, chunk=chunk)
             verdicts = ["BLOCKED" if phone in listed else "CALLABLE" for phone in own]
             lead = "CALLABLE" if "CALLABLE" in verdicts else "BLOCKED"
-            self.tables.judged(name, *verdicts, chunk=chunk, lead=lead)
-        publication.publish(self.session, chunk, POLICY, moment=now, run_id="r")
-        retract_listed(self.session, self.store, origin("dnc", chunk))
+            self.tables.judged(name, *verdicts, chunk=chunk, lead=lead, at=now)
+        publish_chunk(self.session, self.store, origin("dnc", chunk), POLICY)
         self.litigators = set(litigators)
         self.expired = set()
 
