@@ -130,7 +130,7 @@ class Model:
         return (
             all(word and word.verdict is Verdict.CLEAR for word in required)
             and (dnc is None or dnc.policy == self.policy)
-            and (not now or all(word and word.valid for word in required))
+            and (not now or all(w.valid for w in words.values() if w.verdict is Verdict.CLEAR))
         )
 
     def publish(self, day: Chunk) -> bool:

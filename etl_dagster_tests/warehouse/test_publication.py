@@ -213,6 +213,18 @@ def test_callable_until_is_the_first_end_of_the_published_phones(tables: Tables)
     assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [(first,)]
 
 
+def test_callable_until_heeds_a_source_that_is_not_required_as_the_view_does(
+    tables: Tables,
+) -> None:
+    first = FRESH - timedelta(days=3)
+    callable_lead(tables, "lead", A)
+    tables.said("ccc", Verdict.CLEAR, A, until=first)
+    lists_alone = replace(POLICY, required_sources=("dnc",))
+    tables.said("dnc", Verdict.CLEAR, A, policy=lists_alone)
+    assert publish(tables, policy=lists_alone) == 1
+    assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [(first,)]
+
+
 def test_publishing_again_keeps_the_moment_unless_phones_changed(tables: Tables) -> None:
     tables.lead("lead", A, B)
     tables.judged("lead", "CALLABLE", "BLOCKED")
