@@ -21,13 +21,20 @@ from etl_dagster.defs.resources import (
     PolicyResource,
     WarehouseResource,
 )
-from etl_dagster.defs.retract import retract_listed
+from etl_dagster.defs.retract import (
+    publication_of,
+    record_listed,
+    retract_listed,
+    versions_of,
+)
+from etl_dagster.dnc import DncStore
 from etl_dagster.findings import Finding, Level
 from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import call_windows, publication
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import NotProvenError
+from etl_dagster.warehouse.session import Session
 
 
 def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefinition:
@@ -86,17 +93,9 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                 call_windows.keep_up(session, rules.hours, today=datetime.now(UTC).date())
             for number, chunk in enumerate(chunks):
                 try:
-                    # days publish each other's leads, so of each bucket one day at a time
-                    bucket = f"publish chunk {chunk.number:02d}"
+                    # of each bucket one day at a time
+                    bucket = publication_of(chunk.number)
                     with locks.hold(chunk), locks.hold(bucket), step.timed("publish"):
-                        published = publication.publish(
-                            session,
-                            chunk,
-                            rules,
-                            moment=datetime.now(UTC),
-                            run_id=context.run.run_id,
-                        )
-                        # lists may have changed since the chunk was scrubbed
                         origin = Provenance(
                             chunk=chunk,
                             source=SOURCE,
@@ -104,7 +103,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                             run_id=context.run.run_id,
                             deployment=settings.deployment.value,
                         )
-                        published -= retract_listed(session, store, origin)[1]
+                        published = publish_chunk(session, store, origin, rules)
                 except NotProvenError as error:
                     step.error(str(error))
                     refused.append(str(chunk))
@@ -139,3 +138,26 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
         return dg.MaterializeResult(metadata=seconds(step), check_results=checks.results())
 
     return callable_leads
+
+
+def publish_chunk(session: Session, store: DncStore, origin: Provenance, policy: Policy) -> int:
+    """Publish a chunk without whom the lists have by now, though they may not have at its scrub.
+
+    Returns:
+        The number of leads that the chunk has published.
+
+    Raises:
+        NotProvenError: the ledger does not clear every phone; what was published before stays.
+    """
+    asked_of = versions_of(store)
+    published = publication.publish(
+        session,
+        origin.chunk,
+        policy,
+        ask_again=lambda phones: len(record_listed(session, store, origin, phones)),
+        moment=datetime.now(UTC),
+        run_id=origin.run_id,
+    )
+    if versions_of(store) != asked_of:  # while it was published
+        published -= retract_listed(session, store, origin)[1]
+    return published

@@ -1,13 +1,14 @@
 """The stage that never ends: published leads are taken back when a list has their phone.
 
 Belongs here: asking the Do-Not-Call store again about what is published. Does not: loading lists
-(`dnc.py`), or publishing (`publish.py`, which asks again for each chunk it has published).
+(`dnc.py`), or publishing (`publish.py`, which asks again about each chunk that it publishes).
 """
 
 from datetime import UTC, datetime
 
 import dagster as dg
 import numpy as np
+from numpy.typing import NDArray
 
 from etl_dagster.defs import catalog
 from etl_dagster.defs.lookup_rows import SOURCE, ledger_batch
@@ -66,7 +67,11 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
             dnc_store.open(rules) as store,
             warehouse.for_step(context).session() as session,
         ):
-            versions = store.lookup(np.empty(0, np.int64)).list_versions
+            versions = versions_of(store)
+            for number in range(settings.chunks):
+                # what is being published was asked about before: it counts as published
+                with locks.hold(publication_of(number)):
+                    pass
             chunks = retraction.published_chunks(session, moment=datetime.now(UTC))
             if chunks:
                 policies.keep_policy(session, rules, run_id=context.run.run_id)
@@ -96,6 +101,11 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
     return retractions
 
 
+def publication_of(number: int) -> str:
+    """The lock of all days' publications of a bucket: days publish each other's leads."""
+    return f"publish chunk {number:02d}"
+
+
 def retract_listed(session: Session, store: DncStore, origin: Provenance) -> tuple[int, int]:
     """Ask the store again about a chunk's published phones; take out what is no longer CLEAR.
 
@@ -103,10 +113,29 @@ def retract_listed(session: Session, store: DncStore, origin: Provenance) -> tup
         The number of phones that are no longer CLEAR, and of leads taken back.
     """
     phones = retraction.published_phones(session, origin.chunk, moment=datetime.now(UTC))
+    blocked = record_listed(session, store, origin, phones)
+    if not len(blocked):
+        return 0, 0
+    return len(blocked), retraction.retract(session, origin.chunk, blocked)
+
+
+def record_listed(
+    session: Session, store: DncStore, origin: Provenance, phones: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Ask the store again about phones; what is no longer CLEAR is in the ledger when it returns.
+
+    Returns:
+        The phones that are no longer CLEAR.
+    """
     moment = datetime.now(UTC)
     found = store.lookup(phones, moment=moment)
     blocked = found.verdicts != Verdict.CLEAR
-    if not blocked.any():
-        return 0, 0
-    ledger.append(session, [ledger_batch(phones, found, blocked, moment)], origin=origin)
-    return int(blocked.sum()), retraction.retract(session, origin.chunk, phones[blocked])
+    if blocked.any():
+        ledger.append(session, [ledger_batch(phones, found, blocked, moment)], origin=origin)
+    no_longer_clear: NDArray[np.int64] = phones[blocked]
+    return no_longer_clear
+
+
+def versions_of(store: DncStore) -> str:
+    """The versions of the lists as they are now; an opt-out makes a new one."""
+    return store.lookup(np.empty(0, np.int64)).list_versions

@@ -241,6 +241,7 @@ def _scrub(
             session,
             origin.chunk,
             decision_table(evidence.phones, found, decided),
+            moment=moment,
             policy_hash=policy.hash,
             run_id=origin.run_id,
         )

@@ -38,7 +38,7 @@ class ExtractCount:
         rows: rows that its SQL returned.
         nameless: rows without first or last name, left out.
         duplicates: rows of a lead that another row stands for.
-        still_valid: leads that another day published and whose verdicts are still valid.
+        still_valid: leads that another day published and that may still be dialled.
     """
 
     campaign: str

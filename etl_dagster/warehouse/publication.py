@@ -1,22 +1,27 @@
 """Publishing a chunk's callable leads, after the ledger has proved each of them again.
 
-Belongs here: the proof, the publication, the checks on both. Does not: deciding who is callable.
+Belongs here: the proof, the publication, the checks on both. Does not: deciding who is callable;
+asking the lists, which the caller does between proof and publication.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.warehouse.errors import WarehouseError
-from etl_dagster.warehouse.scrubbing import counts
+from etl_dagster.warehouse.scrubbing import counts, phone_array
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.templates import literals, render
 
 
 class NotProvenError(WarehouseError):
-    """A phone was decided CALLABLE that the ledger does not clear; nothing was published."""
+    """A phone was decided CALLABLE that the ledger did not clear then; nothing was published."""
 
 
 @dataclass(frozen=True)
@@ -35,30 +40,45 @@ def check_conservation(session: Session, chunk: Chunk) -> Conservation:
 
 
 def count_unproven(session: Session, chunk: Chunk, policy: Policy) -> int:
-    """Count the chunk's CALLABLE phones that the ledger, read in SQL alone, does not clear.
+    """Count the chunk's CALLABLE phones that the ledger, read in SQL alone, never cleared.
 
-    A phone that it cleared and whose verdicts have run out since is not counted; `publish` leaves
-    it out.
+    A phone that it cleared when it was decided on, and that has been listed or whose verdicts have
+    run out since, is not counted; `publish` leaves it out.
 
     Args:
         session: a session without an open transaction.
         chunk: the chunk.
         policy: which sources must clear a phone, and for how long an answer is valid.
     """
-    required = policy.required_sources
-    proof = render(
-        "create_proven_phones", required=literals(required), required_count=len(required)
-    )
-    limits = {
-        "ccc_ttl_seconds": round(policy.ccc_ttl.total_seconds()),
+    _prove(session, chunk, policy)
+    values = {**chunk.values, "policy_hash": policy.hash}
+    return int(session.scalar(render("count_unproven", **_clear(policy)), values))
+
+
+def _prove(session: Session, chunk: Chunk, policy: Policy) -> None:
+    """Make PROVEN_PHONES: the chunk's phones that the ledger clears as it is now."""
+    values = {
+        **chunk.values,
         "policy_hash": policy.hash,
+        "ccc_ttl_seconds": round(policy.ccc_ttl.total_seconds()),
     }
-    session.execute(proof, {**chunk.values, **limits})
-    return int(session.scalar(sql("count_unproven"), chunk.values))
+    session.execute(render("create_proven_phones", **_clear(policy)), values)
 
 
-def publish(
-    session: Session, chunk: Chunk, policy: Policy, *, moment: datetime, run_id: str
+def _clear(policy: Policy) -> dict[str, object]:
+    """What a statement needs to tell which phones are clear."""
+    required = policy.required_sources
+    return {"required": literals(required), "required_count": len(required)}
+
+
+def publish(  # noqa: PLR0913  each is part of what is published
+    session: Session,
+    chunk: Chunk,
+    policy: Policy,
+    *,
+    ask_again: Callable[[NDArray[np.int64]], int],
+    moment: datetime,
+    run_id: str,
 ) -> int:
     """Publish the chunk's callable leads and retract those that no longer are.
 
@@ -66,6 +86,9 @@ def publish(
         session: a session without an open transaction.
         chunk: the chunk.
         policy: the policy in force.
+        ask_again: asks the lists about the proved phones, which may have changed since the chunk
+            was scrubbed, puts what is no longer CLEAR into the ledger, and returns how many. They
+            are proved again after it, so nobody is published whom the lists have by then.
         moment: now, aware; verdicts must still be valid then.
         run_id: the run that publishes.
 
@@ -84,6 +107,9 @@ def publish(
             f" ({policy.hash[:8]}); nothing was published."
             " Materialize ccc_enriched and dnc_filtered of this chunk again"
         )
+    proved = phone_array(session.arrow_table(sql("select_proven_phones"))["PHONE"])
+    if len(proved) and ask_again(proved):
+        _prove(session, chunk, policy)
     values = {**chunk.values, "moment": moment}
     session.execute(sql("create_publishable"), values)
     with session.transaction():

@@ -153,11 +153,12 @@ def read_evidence(
     )
 
 
-def write_dnc_filtered(
+def write_dnc_filtered(  # noqa: PLR0913  each is written
     session: Session,
     chunk: Chunk,
     decisions: pa.Table,
     *,
+    moment: datetime,
     policy_hash: str,
     run_id: str,
 ) -> dict[str, int]:
@@ -168,6 +169,7 @@ def write_dnc_filtered(
         chunk: the chunk.
         decisions: one row a phone: PHONE, DNC_VERDICT, DNC_REASON, LISTS, VERDICT, and what of it
             each source is the cause of: CCC_CAUSE, DNC_CAUSE.
+        moment: the moment of the decision, aware.
         policy_hash: the policy that was applied.
         run_id: the run that writes.
 
@@ -178,6 +180,7 @@ def write_dnc_filtered(
     session.load("CHUNK_DECISIONS", decisions)
     values = {
         **chunk.values,
+        "moment": moment,
         "policy_hash": policy_hash,
         "run_id": run_id,
     }

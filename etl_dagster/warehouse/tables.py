@@ -28,6 +28,8 @@ TABLES: Final = (
     "call_places",
     "call_windows",
 )
+ADDED: Final = {"dnc_filtered": "DECIDED_AT", "exports": "CALL_DATE"}
+"""Columns that tables of earlier versions lack; each is the last of its table."""
 VIEWS: Final = (
     "latest_verdicts",
     "ccc_enriched_leads",
@@ -65,8 +67,9 @@ def create_tables(session: Session, *, chunks: int) -> None:
     """
     for name in TABLES:
         session.execute(sql(f"tables/{name}"))
-    if "CALL_DATE" not in {column.name for column in columns(session, "exports")}:
-        session.execute(sql("alter_exports"))
+    for table, column in ADDED.items():
+        if column not in {each.name for each in columns(session, table)}:
+            session.execute(sql(f"alter_{table}"))
     for name in VIEWS:
         session.execute(render(f"tables/{name}"))
     _check_chunks(session, chunks)

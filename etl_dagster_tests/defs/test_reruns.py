@@ -251,6 +251,33 @@ def test_days_that_share_leads_publish_one_after_the_other(one_chunk: Line) -> N
     assert line.callable_phones() == {CLEAN[1]}
 
 
+def test_a_retraction_waits_for_what_is_being_published(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[2])])
+    assert line.run().success
+    results: list[Result] = []
+
+    def retract() -> None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            results.append(line.run(job="retract_listed", tags={}, instance=instance))
+
+    thread = threading.Thread(target=retract)
+    with (
+        FileLock(line.settings.home / "locks" / "publish-chunk-00.lock"),
+        line.session() as session,
+    ):
+        # a publication that asked before the opt-out and commits after the retraction began
+        session.execute("CREATE TABLE UNDER_WAY AS SELECT * FROM CALLABLE_LEADS")
+        session.execute("DELETE FROM CALLABLE_LEADS")
+        line.opt_out(CLEAN[1])
+        thread.start()
+        time.sleep(4)
+        session.execute("INSERT INTO CALLABLE_LEADS SELECT * FROM UNDER_WAY")
+    thread.join()
+    assert results[0].success, results[0].error
+    assert line.callable_phones() == {CLEAN[2]}
+
+
 def test_another_number_of_chunks_is_refused_once_there_are_data(line: Line) -> None:
     line.people(crowd(32))
     assert line.run().success

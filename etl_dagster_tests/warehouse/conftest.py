@@ -63,8 +63,9 @@ class Tables:
         campaign: str = "walk_in",
         lead: str | None = None,
         reason: str = "",
+        at: datetime | None = NOW,
     ) -> None:
-        """Add a lead's decision."""
+        """Add a lead's decision, made at a moment; None as earlier versions wrote it."""
         known = [verdict for verdict in verdicts if verdict]
         kinds = ("CALLABLE", "UNKNOWN", "BLOCKED")
         self._load(
@@ -76,6 +77,7 @@ class Tables:
                 "LEAD_REASON": reason,
                 "POLICY_HASH": "p",
                 "RUN_ID": "r",
+                "DECIDED_AT": at and at.replace(tzinfo=None),
             },
         )
 

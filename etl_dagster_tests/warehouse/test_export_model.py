@@ -19,13 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl_dagster.defs.lookup_rows import ledger_batch
+from etl_dagster.defs.publish import publish_chunk
 from etl_dagster.defs.retract import retract_listed
 from etl_dagster.dnc import DncNotClearError, DncStore
 from etl_dagster.dnc.witness import Witness
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.hours import Hours
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.warehouse import call_windows, ledger, publication
+from etl_dagster.warehouse import call_windows, ledger
 from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.call_windows import NoHoursError
 from etl_dagster.warehouse.export import Origin, Selection
@@ -70,9 +71,9 @@ LEAD_ROWS = (
 )
 DECISION_ROWS = (
     "INSERT INTO DNC_FILTERED (lead_date, chunk, lead_id, campaign, phone_1_verdict,"
-    " phone_2_verdict, phone_3_verdict, lead_verdict, lead_reason, policy_hash, run_id)"
-    " SELECT '{day}', 0, column1, 'c', column2, column3, column4, column5, '', 'p', 'r'"
-    " FROM VALUES {rows}"
+    " phone_2_verdict, phone_3_verdict, lead_verdict, lead_reason, policy_hash, run_id,"
+    " decided_at) SELECT '{day}', 0, column1, 'c', column2, column3, column4, column5, '', 'p',"
+    " 'r', '{now}'::TIMESTAMP_NTZ FROM VALUES {rows}"
 )
 
 
@@ -123,9 +124,9 @@ class World:
         listed = {*phones[found.verdicts != Verdict.CLEAR].tolist(), *litigators}
         for insert, row in ((LEAD_ROWS, lead_row), (DECISION_ROWS, decision_row)):
             rows = ", ".join(row(name, own, listed) for name, own in LEADS.items())
-            self.session.execute(insert.format(day=chunk.lead_date, rows=rows))
-        publication.publish(self.session, chunk, POLICY, moment=now, run_id="r")
-        retract_listed(self.session, self.store, origin("dnc", chunk))
+            moment = now.replace(tzinfo=None)
+            self.session.execute(insert.format(day=chunk.lead_date, rows=rows, now=moment))
+        publish_chunk(self.session, self.store, origin("dnc", chunk), POLICY)
         self.litigators = set(litigators)
         self.expired = set()
 

@@ -14,9 +14,10 @@ from etl_dagster.leads.campaigns import (
     load_campaign,
 )
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.extraction import ExtractCount, Extraction
-from etl_dagster_tests.warehouse.conftest import CHUNK, DAY, NOW, Tables
+from etl_dagster_tests.warehouse.conftest import CHUNK, DAY, FRESH, NOW, Tables
 
 A, B, C, D, E = (4075550100 + n for n in range(5))
 COLUMNS = ("first_name", "last_name", "address", "zip", "phone_1", "phone_2", "phone_3", "email_1")
@@ -236,6 +237,34 @@ def test_leads_that_another_day_published_are_left_out_while_valid(
     assert (count.still_valid, count.leads) == (1, 1)
     (count,) = extract(contacts, walk_in, moment=later - timedelta(days=1))  # runs out too soon
     assert (count.still_valid, count.leads) == (0, 2)
+
+
+@pytest.mark.parametrize("source", ["ccc", "dnc"])
+def test_leads_that_are_no_longer_shown_are_extracted_again(
+    contacts: Tables, campaign: Any, source: str
+) -> None:
+    walk_in = campaign(ADA, {**ADA, "first_name": "Bob"})
+    extract(contacts, walk_in)
+    published(contacts, leads(contacts)[0]["LEAD_ID"], until=FRESH)
+
+    def still_valid() -> int:
+        (count,) = extract(contacts, walk_in)
+        return count.still_valid
+
+    contacts.cleared(A)
+    assert still_valid() == 1
+    hours = iter(range(1, 9))
+    for verdict, until, expected in [
+        (Verdict.CLEAR, NOW, 0),
+        (Verdict.CLEAR, NOW + timedelta(days=1), 0),  # runs out too soon
+        (Verdict.CLEAR, FRESH, 1),
+        (Verdict.UNKNOWN, None, 0),
+        (Verdict.LISTED, FRESH, 0),
+    ]:
+        contacts.said(source, verdict, A, at=NOW + timedelta(hours=next(hours)), until=until)
+        assert still_valid() == expected
+    contacts.session.execute(f"UPDATE CALLABLE_LEADS SET phone_2 = {A + 1}")
+    assert still_valid() == 1  # by its other phone
 
 
 def test_only_the_chunk_and_day_written_are_replaced(contacts: Tables, campaign: Any) -> None:

@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from etl_dagster.defs.publish import publish_chunk
 from etl_dagster.defs.retract import retract_listed
 from etl_dagster.defs.scrub import _scrub
 from etl_dagster.dnc import DncStore
@@ -30,7 +31,7 @@ from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.progress import ProgressLogger
-from etl_dagster.warehouse import publication, scrubbing
+from etl_dagster.warehouse import scrubbing
 from etl_dagster.warehouse.publication import NotProvenError
 from etl_dagster.warehouse.tables import TABLES
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, Tables, origin
@@ -87,7 +88,8 @@ class Model:
         default_factory=lambda: dict.fromkeys(PHONES, Verdict.CLEAR)
     )
     words: dict[tuple[int, str], Word] = field(default_factory=dict)
-    decided: dict[Chunk, set[int]] = field(default_factory=dict)
+    decided: dict[Chunk, dict[int, dict[str, Word]]] = field(default_factory=dict)
+    """Whom each day's scrub found callable, and by which words."""
     published: dict[str, Lead] = field(default_factory=dict)
 
     def lists_say(self, phone: int) -> Verdict:
@@ -109,25 +111,34 @@ class Model:
             self.words[phone, "ccc"] = Word(self.answers[phone], self.policy)
         for phone in phones_of(day):
             self.words[phone, "dnc"] = Word(self.lists_say(phone), self.policy)
-        self.decided[day] = {phone for phone in phones_of(day) if self.may_call(phone)}
+        self.decided[day] = {
+            phone: self.words_on(phone) for phone in phones_of(day) if self.may_call(phone)
+        }
+
+    def words_on(self, phone: int) -> dict[str, Word]:
+        return {source: word for (number, source), word in self.words.items() if number == phone}
 
     def may_call(self, phone: int, *, now: bool = True) -> bool:
         """By the newest words; also if they have run out, unless it is about now."""
-        words = {source: self.words.get((phone, source)) for source in ("ccc", "dnc")}
-        if any(word and word.verdict is Verdict.LISTED for word in words.values()):
+        return self.clear(self.words_on(phone), now=now)
+
+    def clear(self, words: dict[str, Word], *, now: bool) -> bool:
+        if any(word.verdict is Verdict.LISTED for word in words.values()):
             return False
-        dnc = words["dnc"]
-        required = [words[source] for source in self.policy.required_sources]
+        dnc = words.get("dnc")
+        required = [words.get(source) for source in self.policy.required_sources]
         return (
             all(word and word.verdict is Verdict.CLEAR for word in required)
             and (dnc is None or dnc.policy == self.policy)
-            and (not now or all(word and word.valid for word in required))
+            and (not now or all(w.valid for w in words.values() if w.verdict is Verdict.CLEAR))
         )
 
     def publish(self, day: Chunk) -> bool:
         """False if it is refused."""
-        if not all(self.may_call(phone, now=False) for phone in self.decided[day]):
-            return False
+        for phone, then in self.decided[day].items():
+            if not (self.may_call(phone, now=False) or self.clear(then, now=False)):
+                return False
+        self.ask_again({phone for phone in phones_of(day) if self.may_call(phone, now=False)})
         newer = {name for name, lead in self.published.items() if lead.day > day}
         for name, lead in list(self.published.items()):
             if lead.day == day or (lead.day < day and name in DAYS[day]):
@@ -136,18 +147,22 @@ class Model:
             good = {p for p in phones if p in self.decided[day] and self.may_call(p)}
             if good and name not in newer:
                 self.published[name] = Lead(day, good)
-        self.retract(day)
         return True
 
     def retract(self, day: Chunk) -> None:
         mine = [lead for lead in self.published.values() if lead.day == day]
         asked = set().union(*(lead.phones for lead in mine if not lead.expired))
-        blocked = {phone for phone in asked if self.lists_say(phone) is not Verdict.CLEAR}
-        for phone in blocked:
-            self.words[phone, "dnc"] = Word(self.lists_say(phone), self.policy)
+        blocked = self.ask_again(asked)
         for lead in mine:
             lead.phones -= blocked
         self.published = {name: lead for name, lead in self.published.items() if lead.phones}
+
+    def ask_again(self, phones: set[int]) -> set[int]:
+        """What the lists block of these, which they have said then."""
+        blocked = {phone for phone in phones if self.lists_say(phone) is not Verdict.CLEAR}
+        for phone in blocked:
+            self.words[phone, "dnc"] = Word(self.lists_say(phone), self.policy)
+        return blocked
 
     def callable_now(self) -> dict[str, set[int]]:
         shown = {
@@ -232,14 +247,13 @@ class Lifecycle(RuleBasedStateMachine):
         """Of a day that was scrubbed at some time."""
         if day not in self.model.decided:
             return
-        now, policy = datetime.now(UTC), self.model.policy
-        try:
-            publication.publish(self.session, day, policy, moment=now, run_id="r")
-        except NotProvenError:
-            assert not self.model.publish(day)
-            return
+        policy = self.model.policy
         with self.ask_lists() as store:
-            retract_listed(self.session, store, origin("dnc", day, policy))
+            try:
+                publish_chunk(self.session, store, origin("dnc", day, policy), policy)
+            except NotProvenError:
+                assert not self.model.publish(day)
+                return
         assert self.model.publish(day)
 
     @precondition(lambda self: self.model.published)
@@ -349,7 +363,7 @@ def test_a_history_with_all_that_can_happen(tables: Tables, tmp_path: Path) -> N
     one.retract()
     shows(one={p0, p1})
     one.lift(p2)
-    one.publish(CHUNK)  # refused: the list's word is in the ledger
+    one.publish(CHUNK)  # the list's word is in the ledger
     shows(one={p0, p1})
     one.scrub(CHUNK, force=False)
     one.publish(CHUNK)

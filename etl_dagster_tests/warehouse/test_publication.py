@@ -20,7 +20,12 @@ LATER = NOW + timedelta(hours=1)
 
 def publish(tables: Tables, chunk: Chunk = CHUNK, *, policy: Policy = POLICY, **when: Any) -> int:
     return publication.publish(
-        tables.session, chunk, policy, moment=when.get("moment", NOW), run_id="r"
+        tables.session,
+        chunk,
+        policy,
+        ask_again=lambda _phones: 0,
+        moment=when.get("moment", NOW),
+        run_id="r",
     )
 
 
@@ -61,7 +66,7 @@ def test_a_clear_phone_that_was_not_decided_callable_stays_masked(tables: Tables
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("what", ["missing", "no validity", "unknown later", "listed later"])
+@pytest.mark.parametrize("what", ["missing", "no validity", "unknown", "listed", "cleared later"])
 def test_the_proof_refuses(tables: Tables, source: str, what: str) -> None:
     callable_lead(tables, "before", D)
     tables.cleared(D)
@@ -71,14 +76,39 @@ def test_the_proof_refuses(tables: Tables, source: str, what: str) -> None:
     tables.said(other, Verdict.CLEAR, A)
     if what == "no validity":
         tables.said(source, Verdict.CLEAR, A, until=None)
-    elif what.endswith("later"):
-        tables.said(source, Verdict.CLEAR, A)
-        verdict = Verdict[what.split(maxsplit=1)[0].upper()]
-        tables.said(source, verdict, A, at=NOW + timedelta(seconds=1), chunk=NEXT)
+    elif what in {"unknown", "listed"}:
+        tables.said(source, Verdict.CLEAR, A, at=NOW - timedelta(seconds=1))
+        tables.said(source, Verdict[what.upper()], A, chunk=NEXT)
+    elif what == "cleared later":
+        tables.said(source, Verdict.CLEAR, A, at=LATER)
+        tables.said(source, Verdict.LISTED, A, at=LATER + timedelta(seconds=1))
     assert publication.count_unproven(tables.session, CHUNK, POLICY) == 1
     with pytest.raises(NotProvenError, match="1 phones were decided CALLABLE without valid CLEAR"):
         publish(tables)
     assert published(tables) == {"before": (CHUNK.lead_date, D, None, None)}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("verdict", [Verdict.LISTED, Verdict.UNKNOWN])
+def test_a_phone_that_was_blocked_since_its_decision_is_left_out_and_the_others_published(
+    tables: Tables, source: str, verdict: Verdict
+) -> None:
+    callable_lead(tables, "both", A, B)
+    callable_lead(tables, "gone", A)
+    tables.cleared(A, B)
+    tables.said(source, verdict, A, at=NOW + timedelta(microseconds=1), chunk=NEXT)
+    assert publish(tables) == 1
+    assert published(tables) == {"both": (CHUNK.lead_date, None, B, None)}
+
+
+def test_a_decision_of_no_known_moment_is_held_to_all_that_is_on_record(tables: Tables) -> None:
+    tables.lead("lead", A)
+    tables.judged("lead", "CALLABLE", at=None)
+    tables.cleared(A)
+    assert publish(tables) == 1
+    tables.said("dnc", Verdict.LISTED, A, at=LATER)
+    with pytest.raises(NotProvenError):
+        publish(tables)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -180,6 +210,18 @@ def test_callable_until_is_the_first_end_of_the_published_phones(tables: Tables)
     tables.said("ccc", Verdict.CLEAR, C, until=NOW + timedelta(minutes=1))  # masked: no matter
     tables.said("dnc", Verdict.LISTED, C)
     publish(tables)
+    assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [(first,)]
+
+
+def test_callable_until_heeds_a_source_that_is_not_required_as_the_view_does(
+    tables: Tables,
+) -> None:
+    first = FRESH - timedelta(days=3)
+    callable_lead(tables, "lead", A)
+    tables.said("ccc", Verdict.CLEAR, A, until=first)
+    lists_alone = replace(POLICY, required_sources=("dnc",))
+    tables.said("dnc", Verdict.CLEAR, A, policy=lists_alone)
+    assert publish(tables, policy=lists_alone) == 1
     assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [(first,)]
 
 

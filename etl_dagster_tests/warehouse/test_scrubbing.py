@@ -154,7 +154,9 @@ def decisions(*rows: tuple[int, str, str, str, str, str, str]) -> pa.Table:
 
 def decide(tables: Tables, table: pa.Table) -> dict[str, int]:
     scrubbing.gather_evidence(tables.session, CHUNK)
-    return scrubbing.write_dnc_filtered(tables.session, CHUNK, table, policy_hash="p", run_id="r")
+    return scrubbing.write_dnc_filtered(
+        tables.session, CHUNK, table, moment=NOW, policy_hash="p", run_id="r"
+    )
 
 
 def test_leads_get_the_class_and_the_reason_of_their_phones(tables: Tables) -> None:
@@ -226,7 +228,9 @@ def test_the_reasons_of_a_phone_are_the_causes_of_its_decision(tables: Tables) -
             moment=NOW,
         )
         table = decision_table(evidence.phones, found, decided)
-        scrubbing.write_dnc_filtered(tables.session, CHUNK, table, policy_hash="p", run_id="r")
+        scrubbing.write_dnc_filtered(
+            tables.session, CHUNK, table, moment=NOW, policy_hash="p", run_id="r"
+        )
         rows = tables.rows(
             "SELECT phone_1_verdict, phone_1_reason FROM DNC_FILTERED ORDER BY lead_id"
         )
@@ -265,7 +269,9 @@ def test_a_write_that_fails_half_way_leaves_the_chunk_as_it_was(tables: Tables, 
         if table == "CCC_ENRICHED":
             scrubbing.write_ccc_enriched(tables.session, CHUNK, run_id="r")
         else:
-            scrubbing.write_dnc_filtered(tables.session, CHUNK, found, policy_hash="p", run_id="r")
+            scrubbing.write_dnc_filtered(
+                tables.session, CHUNK, found, moment=NOW, policy_hash="p", run_id="r"
+            )
 
     found = decisions((A, "LISTED", "national", "national", "BLOCKED", "NONE", "LISTED"))
     tables.lead("one", A)

@@ -19,6 +19,16 @@ def test_creating_twice_keeps_what_is_there(tables: Tables) -> None:
     assert tables.count("LEADS") == 1
 
 
+def test_a_decision_table_of_an_earlier_version_gets_the_column_that_it_lacks(
+    warehouse: Warehouse,
+) -> None:
+    with warehouse.session() as session:
+        create_tables(session, chunks=1)
+        session.execute("ALTER TABLE DNC_FILTERED DROP COLUMN decided_at")
+        create_tables(session, chunks=1)
+        assert differences("dnc_filtered", columns(session, "dnc_filtered")) == []
+
+
 def test_all_tables_and_views_can_be_read(tables: Tables) -> None:
     for name in (*TABLES, *VIEWS):
         assert tables.count(name) == 0

@@ -1,5 +1,6 @@
 -- The day's leads as LEADS holds them: one row per campaign and lead, phones normalised, leads
--- that another day published and whose verdicts are still valid marked.
+-- that another day published and that CALLABLE_NOW goes on showing long enough marked. Its rule is
+-- applied to these leads' phones alone; the view would order the whole ledger.
 CREATE OR REPLACE TEMPORARY TABLE DAY_LEADS AS
 WITH filled AS (
     SELECT
@@ -33,6 +34,40 @@ numbered AS (
         {phone_2} AS number_2,
         {phone_3} AS number_3
     FROM filled
+),
+published AS (
+    SELECT p.lead_id, p.campaign, p.phone_1, p.phone_2, p.phone_3
+    FROM CALLABLE_LEADS AS p
+    JOIN filled AS f ON f.lead_id = p.lead_id AND f.campaign = p.campaign
+    WHERE p.lead_date <> %(lead_date)s AND p.callable_until > %(valid_beyond)s
+        AND p.policy_hash = %(policy_hash)s AND NOT %(force)s
+),
+phones AS (
+    SELECT phone_1 AS phone FROM published WHERE phone_1 IS NOT NULL
+    UNION
+    SELECT phone_2 FROM published WHERE phone_2 IS NOT NULL
+    UNION
+    SELECT phone_3 FROM published WHERE phone_3 IS NOT NULL
+),
+latest AS (
+    SELECT v.phone, v.verdict, v.valid_until
+    FROM PHONE_VERDICTS AS v
+    JOIN phones AS p ON p.phone = v.phone
+    QUALIFY {newest_first} = 1
+),
+blocked AS (
+    SELECT DISTINCT phone FROM latest
+    WHERE verdict <> 'CLEAR' OR valid_until IS NULL OR valid_until <= %(valid_beyond)s
+),
+shown AS (
+    SELECT DISTINCT p.lead_id, p.campaign
+    FROM published AS p
+    LEFT JOIN blocked AS b1 ON b1.phone = p.phone_1
+    LEFT JOIN blocked AS b2 ON b2.phone = p.phone_2
+    LEFT JOIN blocked AS b3 ON b3.phone = p.phone_3
+    WHERE (p.phone_1 IS NOT NULL AND b1.phone IS NULL)
+        OR (p.phone_2 IS NOT NULL AND b2.phone IS NULL)
+        OR (p.phone_3 IS NOT NULL AND b3.phone IS NULL)
 )
 SELECT
     n.campaign, n.lead_id,
@@ -42,9 +77,6 @@ SELECT
     IFF(n.number_2 = n.number_1, NULL, n.number_2) AS phone_2,
     IFF(n.number_3 = n.number_1 OR n.number_3 = n.number_2, NULL, n.number_3) AS phone_3,
     n.phone_1_raw, n.phone_2_raw, n.phone_3_raw, n.email_1, n.email_2, n.email_3, n.attributes,
-    p.lead_id IS NOT NULL AS still_valid
+    s.lead_id IS NOT NULL AS still_valid
 FROM numbered AS n
-LEFT JOIN CALLABLE_LEADS AS p
-    ON p.lead_id = n.lead_id AND p.campaign = n.campaign
-    AND p.lead_date <> %(lead_date)s AND p.callable_until > %(valid_beyond)s
-    AND p.policy_hash = %(policy_hash)s AND NOT %(force)s
+LEFT JOIN shown AS s ON s.lead_id = n.lead_id AND s.campaign = n.campaign

@@ -1,6 +1,7 @@
 -- The proof, from the ledger alone: phones whose newest row of every required source is CLEAR, and
--- of no source LISTED, with the moment at which the first of these runs out. What the lists said
--- under another policy proves nothing: which lists must be there, and how old, is the policy's.
+-- of no source LISTED, with the moment at which the first CLEAR runs out, of a source that is not
+-- required too, because CALLABLE_NOW obeys it. What the lists said under another policy proves
+-- nothing: which lists must be there, and how old, is the policy's.
 CREATE OR REPLACE TEMPORARY TABLE PROVEN_PHONES AS
 WITH phones AS (
     SELECT phone_1 AS phone FROM LEADS
@@ -29,7 +30,7 @@ latest AS (
     JOIN phones AS p ON p.phone = v.phone
     QUALIFY {newest_first} = 1
 )
-SELECT phone, MIN(IFF(source IN ({required}), valid_until, NULL)) AS callable_until
+SELECT phone, MIN(IFF(verdict = 'CLEAR', valid_until, NULL)) AS callable_until
 FROM latest
 GROUP BY phone
 HAVING COUNT_IF(verdict = 'LISTED') = 0

@@ -68,5 +68,5 @@ SELECT
         WHEN lead_verdict = verdict_2 THEN reason_2
         ELSE reason_3
     END,
-    %(policy_hash)s, %(run_id)s
+    %(policy_hash)s, %(run_id)s, %(moment)s
 FROM judged

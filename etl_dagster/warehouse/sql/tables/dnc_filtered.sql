@@ -18,5 +18,6 @@ CREATE TABLE IF NOT EXISTS DNC_FILTERED (
     lead_verdict VARCHAR NOT NULL,
     lead_reason VARCHAR NOT NULL,
     policy_hash VARCHAR NOT NULL,
-    run_id VARCHAR NOT NULL
+    run_id VARCHAR NOT NULL,
+    decided_at TIMESTAMP_NTZ
 )
