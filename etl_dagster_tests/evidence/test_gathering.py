@@ -187,6 +187,7 @@ def exported(world: World, **exports: dict[str, Any]) -> None:
         "list_versions": "",
         "accepted_checks": "",
         "exported_by": "Ann",
+        "call_date": None,
     }
     for name, changes in exports.items():
         values = {**record, **changes, "export_id": name}
@@ -306,10 +307,10 @@ def test_of_a_day_whose_leads_were_removed_exports_are_listed_by_what_verdicts_a
         )
         for day in (CHUNK.lead_date, NEXT.lead_date, NEXT.lead_date + timedelta(days=60))
     ]
-    with world.tables.session.transaction():
+    with retentions.appending(world.tables.session) as append:
         for table in ("LEADS", "DNC_FILTERED"):
             world.tables.session.execute(f"DELETE FROM {table} WHERE TRUE")
-        retentions.append(world.tables.session, records)
+        append(records)
     evidence = world.gather()
     days = evidence.content["days"]
     found = {day["lead_date"]: [one["export_id"] for one in day["exports"]] for day in days}

@@ -40,13 +40,14 @@ def publish_leads(tables: Tables, *leads: Lead) -> None:
         )
         at_once["DNC_FILTERED"].append(
             {"LEAD_ID": name, "LEAD_VERDICT": "CALLABLE", "LEAD_REASON": "", "POLICY_HASH": "p"}
+            | {"DECIDED_AT": NOW.replace(tzinfo=None)}
             | {f"PHONE_{n}_VERDICT": "CALLABLE" if phone else None for n, phone in numbered.items()}
         )
     for table, rows in at_once.items():
         columns = dict.fromkeys(column for row in rows for column in row)
         tables._load(table, *({**of_all, **dict.fromkeys(columns), **row} for row in rows))
     tables.cleared(*phones, until=NOW + timedelta(days=36_500))
-    publish(tables.session, CHUNK, POLICY, moment=NOW, run_id="r")
+    publish(tables.session, CHUNK, POLICY, moment=NOW, run_id="r", ask_again=lambda _phones: 0)
     assert tables.count("CALLABLE_NOW") == len(leads)
 
 
