@@ -21,6 +21,8 @@ from etl_dagster_tests.defs.conftest import small_world
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, person
 from etl_dagster_tests.test_cli import invoke
 
+pytestmark = pytest.mark.slow
+
 PHONES = re.compile(r"\b\d{10}\b")
 
 

@@ -28,8 +28,11 @@ TABLES: Final = (
     "call_places",
     "call_windows",
 )
-ADDED: Final = {"dnc_filtered": "DECIDED_AT", "exports": "CALL_DATE"}
-"""Columns that tables of earlier versions lack; each is the last of its table."""
+ADDED: Final = (
+    ("dnc_filtered", "DECIDED_AT", "alter_dnc_filtered"),
+    ("exports", "CALL_DATE", "alter_exports"),
+)
+"""Columns that tables of earlier versions lack, each the last of its table, and what adds them."""
 VIEWS: Final = (
     "latest_verdicts",
     "ccc_enriched_leads",
@@ -67,9 +70,9 @@ def create_tables(session: Session, *, chunks: int) -> None:
     """
     for name in TABLES:
         session.execute(sql(f"tables/{name}"))
-    for table, column in ADDED.items():
+    for table, column, statement in ADDED:
         if column not in {each.name for each in columns(session, table)}:
-            session.execute(sql(f"alter_{table}"))
+            session.execute(sql(statement))
     for name in VIEWS:
         session.execute(render(f"tables/{name}"))
     _check_chunks(session, chunks)

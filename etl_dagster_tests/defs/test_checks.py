@@ -153,6 +153,7 @@ def test_a_list_that_lost_its_numbers_publishes_nothing(one_chunk: Line) -> None
     assert line.count("CALLABLE_LEADS") == 0
 
 
+@pytest.mark.slow
 def test_more_listed_phones_than_usual_are_published_with_a_warning(one_chunk: Line) -> None:
     line = one_chunk
     line.people([person(number, CLEAN[number]) for number in range(300)])
@@ -188,6 +189,7 @@ def test_phones_that_no_list_covers_are_warned_of_by_area_code(
     )
 
 
+@pytest.mark.slow
 def test_the_last_word_on_a_check_is_the_worst_chunks(line: Line) -> None:
     # Dagster shows what was told last: the last chunk must not hide the first one's finding
     line.people([person(number, UNCOVERED[number]) for number in range(12)])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.dnc import DncStore
@@ -107,6 +108,7 @@ def test_opt_outs_that_cannot_be_read_stop_the_line_until_somebody_deals_with_th
     assert line.callable_phones() == {CLEAN[1]}
 
 
+@pytest.mark.slow
 def test_what_is_listed_after_publication_is_taken_back_in_every_day(one_chunk: Line) -> None:
     line = one_chunk
     line.people(

@@ -72,6 +72,7 @@ def test_a_broken_store_fails_the_run_before_any_dnc_verdict(one_chunk: Line, fa
     assert line.count("DNC_FILTERED") == line.count("CALLABLE_LEADS") == 0
 
 
+@pytest.mark.slow
 def test_a_store_broken_later_publishes_nothing_new_and_mended_completes(one_chunk: Line) -> None:
     line = without_sample_lists(one_chunk)
     line.people([person(1, CLEAN[1])])

@@ -1,6 +1,10 @@
 """What goes wrong with systems of this kind in the field, each case by the name it has there."""
 
+import pytest
+
 from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, LITIGATORS, Line, person
+
+pytestmark = pytest.mark.slow
 
 
 def by_address(line: Line, view: str = "DNC_FILTERED_LEADS") -> dict[str, dict[str, object]]:

@@ -24,6 +24,8 @@ from etl_dagster_tests.defs.line import (
     person,
 )
 
+pytestmark = pytest.mark.slow
+
 PHONES = (
     "SELECT phone_1 AS phone FROM LEADS WHERE lead_date = '{day}'"
     " UNION SELECT phone_2 FROM LEADS WHERE lead_date = '{day}'"

@@ -181,6 +181,7 @@ def expected(leads: Sequence[Lead], moment: datetime) -> dict[str, tuple[int | N
     return {name: phones for name, phones in found.items() if any(phones)}
 
 
+@pytest.mark.slow
 def test_the_view_shows_whom_python_would_call_at_any_moment(tables: Tables) -> None:
     leads = list(any_leads(1, 120))
     publish_leads(tables, *leads)

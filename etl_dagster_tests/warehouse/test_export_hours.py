@@ -32,6 +32,8 @@ from etl_dagster_tests.warehouse.hours import (
     row_on,
 )
 
+pytestmark = pytest.mark.slow
+
 ATLANTA = 4045550100
 HOURS = Hours(
     states={

@@ -11,6 +11,7 @@ from itertools import product
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from etl_dagster.leads.verdicts import Decision, Decisions, Evidence, Verdict, d
 from etl_dagster.warehouse import publication
 from etl_dagster.warehouse.phone_history import read_history
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY, Tables
+
+pytestmark = pytest.mark.slow
 
 PHONES = [4075550100 + n for n in range(12)]
 OTHER = replace(POLICY, dnc_max_age_days=30)

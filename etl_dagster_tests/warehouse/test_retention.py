@@ -35,6 +35,8 @@ from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.warehouse.aged import LEAD_TABLES, PHONES, fill
 from etl_dagster_tests.warehouse.conftest import Tables
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(UTC)
 LEADS_DAYS = 60
 
