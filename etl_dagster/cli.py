@@ -13,14 +13,11 @@ import os
 import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
-from etl_dagster.cli_options import DAY, all_of, check_days, yesterday
-
-if TYPE_CHECKING:
-    from etl_dagster.settings import Settings
+from etl_dagster.cli_options import DAY, all_of, check_days, read_settings, yesterday
 
 ELSEWHERE: Final = {
     "dnc": "etl_dagster.dnc.cli",
@@ -109,7 +106,7 @@ def run(  # noqa: PLR0913  one option each
     `retention apply` removed are never run again.
     """
     wanted = _days(day, first, last)
-    settings = _settings()
+    settings = read_settings()
     check_days(settings, wanted[0], wanted[-1])
     from etl_dagster import show  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
@@ -164,7 +161,7 @@ def _days(day: datetime | None, first: datetime | None, last: datetime | None) -
 @main.command()
 def retract() -> None:
     """Take back published leads whose phones a list has now; the daemon does so by itself."""
-    settings = _settings()
+    settings = read_settings()
     from etl_dagster import show  # noqa: PLC0415
     from etl_dagster.defs.launch import Launcher  # noqa: PLC0415
 
@@ -186,7 +183,7 @@ def sql(query: str, layout: str) -> None:
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     check_query(query)
-    with connect(_settings(), reads=()).session() as session:
+    with connect(read_settings(), reads=()).session() as session:
         table = session.arrow_table(query)
     rows = [list(row.values()) for row in table.to_pylist()]
     if layout == "json":
@@ -206,7 +203,7 @@ def sql(query: str, layout: str) -> None:
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def ui(port: int, options: tuple[str, ...]) -> None:
     """Serve the Dagster UI and daemon; OPTIONS go to `dagster dev`."""
-    settings = _settings()
+    settings = read_settings()
     from etl_dagster import show  # noqa: PLC0415
     from etl_dagster.defs.launch import Launcher, dagster_home  # noqa: PLC0415
     from etl_dagster.sandbox.cli import bring_up  # noqa: PLC0415
@@ -227,9 +224,3 @@ def ui(port: int, options: tuple[str, ...]) -> None:
     served = ["--workspace", workspace, "--host", "127.0.0.1", "--port", str(port), *options]
     command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", *served]
     os.execve(sys.executable, command, environment)  # noqa: S606  our own interpreter
-
-
-def _settings() -> "Settings":
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
-
-    return Settings.from_environment()

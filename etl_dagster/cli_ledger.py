@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli_options import DAY
+from etl_dagster.cli_options import DAY, read_settings
 
 if TYPE_CHECKING:
-    from etl_dagster.settings import Settings
     from etl_dagster.warehouse.examination import Flaw
     from etl_dagster.warehouse.verification import Verification
 
@@ -53,7 +52,7 @@ def verify(  # noqa: PLR0913  one option each
         raise click.UsageError("--from is after --to")
     if public_key and not heads_file:
         raise click.UsageError("--public-key is for a file of --heads")
-    settings = _settings()
+    settings = read_settings()
     from etl_dagster.warehouse import heads, verification  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
@@ -81,7 +80,7 @@ def heads(out: Path) -> None:
 
     It is signed if ETL_LEDGER_KEY_PATH names a key.
     """
-    settings = _settings()
+    settings = read_settings()
     from etl_dagster.warehouse import heads as anchors  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
@@ -175,9 +174,3 @@ def masked(phone: int) -> str:
     """A phone's last two digits, the others hidden."""
     text = f"{phone:010d}"
     return f"{'*' * (len(text) - 2)}{text[-2:]}"
-
-
-def _settings() -> "Settings":
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
-
-    return Settings.from_environment()

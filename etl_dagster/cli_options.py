@@ -1,4 +1,4 @@
-"""What several commands share: how a day is written, and which days there are.
+"""What several commands share: the settings, how a day is written, and which days there are.
 
 Belongs here: options, checks of what was asked for, how failures are told. Does not: work.
 """
@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from etl_dagster.settings import Settings
 
 DAY: Final = click.DateTime(["%Y-%m-%d"])
+
+
+def read_settings() -> "Settings":
+    """The settings; imported when a command runs, since pydantic takes a quarter of a second.
+
+    Raises:
+        SettingsError: one is missing or wrong.
+    """
+    from etl_dagster.settings import Settings  # noqa: PLC0415
+
+    return Settings.from_environment()
 
 
 def today() -> date:

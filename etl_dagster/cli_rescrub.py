@@ -129,10 +129,9 @@ def _show(found: "Rescrub", *, show_phones: bool, seconds: float) -> None:
             console.print(show.rows_table(list(rows[0]), [list(row.values()) for row in rows]))
     if found.different > SHOWN:
         console.print(f"and {found.different - SHOWN:,} more differences: --json FILE has them")
-    lost = found.rows - found.reproduced - found.different
     console.print(
         f"{found.rows:,} Do-Not-Call verdicts of {found.lead_date}: {found.reproduced:,}"
-        f" reproduced, {found.different:,} different, {lost:,} cannot be reproduced"
+        f" reproduced, {found.different:,} different, {found.lost_rows:,} cannot be reproduced"
         f" ({seconds:.1f} s)"
     )
     if found.resting:
@@ -160,7 +159,6 @@ def _show(found: "Rescrub", *, show_phones: bool, seconds: float) -> None:
 
 
 def _record(found: "Rescrub", *, show_phones: bool, most: int | None = None) -> dict[str, object]:
-    lost = found.rows - found.reproduced - found.different
     return {
         "date": found.lead_date.isoformat(),
         "whole": found.whole,
@@ -171,7 +169,7 @@ def _record(found: "Rescrub", *, show_phones: bool, most: int | None = None) -> 
         "leads_are_there": found.scrubbed,
         "reproduced": found.reproduced,
         "different": found.different,
-        "lost": lost,
+        "lost": found.lost_rows,
         "differences": [
             {
                 "date": one.chunk.lead_date.isoformat(),

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from etl_dagster.cli_options import read_settings
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -36,7 +38,7 @@ def retention() -> None:
 @click.option("--json", "json_file", type=_FILE, help="Write all of it.")
 def plan(json_file: Path | None) -> None:
     """Show what `apply` would remove, by table and day; write nothing."""
-    settings = _settings()
+    settings = read_settings()
     from etl_dagster import show  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse.retention import RULES  # noqa: PLC0415
@@ -57,7 +59,7 @@ def apply(*, yes: bool) -> None:
     The ledger of the days that go is verified before and after. What was interrupted goes on where
     it stopped. Exit status 1 if something stays that should have gone.
     """
-    settings = _settings()
+    settings = read_settings()
     from filelock import FileLock, Timeout  # noqa: PLC0415
 
     from etl_dagster import show  # noqa: PLC0415
@@ -191,9 +193,3 @@ def _record(planned: "Plan", files: "Sequence[OldFiles]") -> Mapping[str, object
         ],
         "callable_days_that_stay": planned.callable_days,
     }
-
-
-def _settings() -> "Settings":
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
-
-    return Settings.from_environment()

@@ -82,6 +82,11 @@ class Rescrub:
         """Whether every verdict was decided the same again; not, if there was none."""
         return 0 < self.rows == self.reproduced
 
+    @property
+    def lost_rows(self) -> int:
+        """How many could not be decided again."""
+        return self.rows - self.reproduced - self.different
+
 
 def joined(lost: Sequence[Lost]) -> list[Lost]:
     """One entry for what was read in parts."""

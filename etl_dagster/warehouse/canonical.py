@@ -33,33 +33,20 @@ FIRST_DIGEST: Final = "0" * 64
 """What the first batch of a chain has as its predecessor's digest."""
 NEWEST: Final = 2
 """The version that is written."""
+_FIRST: Final = (
+    "PHONE",
+    "SOURCE",
+    "VERDICT",
+    "REASON",
+    "LIST_VERSIONS",
+    "CHECKED_AT",
+    "VALID_UNTIL",
+    "POLICY_HASH",
+    "EVIDENCE_HASH",
+)
 COLUMNS: Final[Mapping[int, tuple[str, ...]]] = {
-    1: (
-        "PHONE",
-        "SOURCE",
-        "VERDICT",
-        "REASON",
-        "LIST_VERSIONS",
-        "CHECKED_AT",
-        "VALID_UNTIL",
-        "POLICY_HASH",
-        "EVIDENCE_HASH",
-    ),
-    2: (
-        "LEAD_DATE",
-        "CHUNK",
-        "PHONE",
-        "SOURCE",
-        "VERDICT",
-        "REASON",
-        "LIST_VERSIONS",
-        "CHECKED_AT",
-        "VALID_UNTIL",
-        "POLICY_HASH",
-        "EVIDENCE_HASH",
-        "RUN_ID",
-        "BATCH_ID",
-    ),
+    1: _FIRST,
+    2: ("LEAD_DATE", "CHUNK", *_FIRST, "RUN_ID", "BATCH_ID"),
 }
 """What a row's line has, by version, in this order."""
 

@@ -159,7 +159,8 @@ def test_a_policy_that_is_not_on_record_decides_nothing(world: World) -> None:
     assert made[-1]["decision"] == "CALLABLE"
 
 
-def test_a_lead_whose_verdicts_are_all_of_another_day_has_a_decision(world: World) -> None:
+def lead_of_the_next_day(world: World) -> None:
+    """A lead of the next day, decided on the verdicts of the day before."""
     world.tables.lead("someone", ASKED, chunk=NEXT)
     world.tables.judged("someone", "CALLABLE", chunk=NEXT)
     world.tables.session.execute(f"UPDATE DNC_FILTERED SET policy_hash = '{POLICY.hash}'")
@@ -167,6 +168,10 @@ def test_a_lead_whose_verdicts_are_all_of_another_day_has_a_decision(world: Worl
         f"UPDATE LEADS SET extracted_at = '{NOW + timedelta(days=1):%Y-%m-%d %H:%M:%S}'"
         f" WHERE lead_date = '{NEXT.lead_date}'"
     )
+
+
+def test_a_lead_whose_verdicts_are_all_of_another_day_has_a_decision(world: World) -> None:
+    lead_of_the_next_day(world)
     day = world.gather(only=NEXT.lead_date).content["days"][0]
     assert [one["decision"] for one in day["decisions"]] == ["CALLABLE"]
     assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
@@ -241,13 +246,7 @@ def test_a_verdict_that_was_unknown_for_a_while_takes_nothing_back(world: World)
 
 def published_on_record(world: World) -> None:
     """A lead of the next day, published and handed out on the verdicts of the day before."""
-    world.tables.lead("someone", ASKED, chunk=NEXT)
-    world.tables.judged("someone", "CALLABLE", chunk=NEXT)
-    world.tables.session.execute(f"UPDATE DNC_FILTERED SET policy_hash = '{POLICY.hash}'")
-    world.tables.session.execute(
-        f"UPDATE LEADS SET extracted_at = '{NOW + timedelta(days=1):%Y-%m-%d %H:%M:%S}'"
-        f" WHERE lead_date = '{NEXT.lead_date}'"
-    )
+    lead_of_the_next_day(world)
     exported(world, handed_out={"exported_at": NOW + timedelta(days=1, hours=1)})
 
 
