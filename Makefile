@@ -67,7 +67,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@touch $@
 
 lock: setup ## renew requirements.txt from pyproject.toml (needs uv)
-	@uv pip compile pyproject.toml --extra redis --group dev --universal --python-version 3.11 \
+	@uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--no-strip-extras --generate-hashes --output-file requirements.txt --quiet
 
 clean: ## stop the embedded parts, delete the environment and all local state
