@@ -11,6 +11,7 @@ from pydantic import Field
 from etl_dagster.ccc import CccCanaryError, CccScrubber, Checkpoint, ScrubProgress
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -19,7 +20,7 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import CccResource, HostLocks, PolicyResource, WarehouseResource
+from etl_dagster.defs.resources import CccResource, PolicyResource, WarehouseResource
 from etl_dagster.findings import Finding, Level, judge_rate
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
@@ -102,7 +103,7 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                 share = (100 * number / len(chunks), 100 / len(chunks))
                 changes = BreakerChanges(step)
                 with (
-                    locks.hold(chunk),
+                    locks.hold_everywhere(chunk, session),
                     ccc.scrubber(progress=_shown(step, chunk, share), on_breaker=changes) as scrub,
                 ):
                     try:
