@@ -1,0 +1,68 @@
+"""The run launcher of many hosts: Dagster's Celery launcher, that also sees when a worker has died.
+
+Belongs here: telling run monitoring whether a worker has a run. Does not: the broker, queues and
+workers, which `deploy/celery/` sets up. Imported where an instance names it, since Celery is an
+optional dependency.
+
+Dagster's own launcher believes what Celery's result backend says. That still says STARTED of a
+task whose worker was killed, so that its run would count as running until its time is up; and it
+says SUCCESS of a task that was delivered a second time, which the second worker ignores. So the
+workers are asked, too.
+"""
+
+import time
+from typing import Final
+
+import dagster as dg
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+from dagster_celery.launcher import CeleryRunLauncher
+from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+
+ANSWER_SECONDS: Final = 2.0
+"""A worker answers within milliseconds, whatever its runs do."""
+SILENT_SECONDS: Final = 30.0
+"""A run that no worker has for so long is lost: a pause of network or Redis is shorter. Should its
+worker come back nevertheless, the locks of chunks keep it and the retry apart."""
+
+_missed: Final[dict[str, float]] = {}
+"""Run id to when, on this process's clock, no worker had it for the first time."""
+
+
+class WatchedCeleryRunLauncher(CeleryRunLauncher):
+    """Dagster's Celery run launcher, with a health check that asks the workers."""
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Tell whether a worker has the run.
+
+        Raises:
+            kombu.exceptions.OperationalError: the broker cannot be asked; run monitoring then
+                leaves the run as it is, and asks again.
+        """
+        task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
+        if task is None:  # it gets its tag a moment after it was sent
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        result = self.celery.AsyncResult(task)
+        state, info = result.state, result.info
+        if state == "FAILURE":  # the worker saw the run's process die
+            return CheckRunHealthResult(WorkerStatus.FAILED, "the process that ran it is gone")
+        worker = info.get("hostname") if isinstance(info, dict) else None
+        if (worker and self._has(task, worker)) or self._has(task):
+            _missed.pop(run.run_id, None)
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        now = time.monotonic()
+        if now - _missed.setdefault(run.run_id, now) < SILENT_SECONDS:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        del _missed[run.run_id]
+        return CheckRunHealthResult(
+            WorkerStatus.FAILED,
+            f"no worker has it any more (it was {worker or 'not known whose'}; Celery: {state})",
+        )
+
+    def _has(self, task: str, worker: str | None = None) -> bool:
+        """Whether this worker, or any, is running a task."""
+        asked = [worker] if worker else None
+        inspect = self.celery.control.inspect(
+            destination=asked, timeout=ANSWER_SECONDS, limit=1 if worker else None
+        )
+        answers = inspect.query_task(task) or {}
+        return any(state == "active" for tasks in answers.values() for state, _ in tasks.values())
