@@ -8,7 +8,7 @@ before a step asks for it.
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 from dagster import ResourceDependency
@@ -21,6 +21,9 @@ from etl_dagster.resilience import RedisStore, redis_bucket, redis_client
 from etl_dagster.sandbox.local import LocalWorld, refuse_sample
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
+
+if TYPE_CHECKING:
+    from etl_dagster.ccc.journal import AnswerJournal
 
 UNSET: Final = ""
 """What an optional text has as its value where it is not set: resources have no None secrets."""
@@ -152,6 +155,15 @@ class CccResource(dg.ConfigurableResource[Any]):
     def scrubber(self, **options: Any) -> CccScrubber:
         """A scrubber for one step; a context manager."""
         return self._scrubber(self._config(), **options)
+
+    def journal(self, name: str) -> "AnswerJournal | None":
+        """Where answers are kept until they are on record; None without Redis."""
+        if not self.redis_url:
+            return None
+        from etl_dagster.ccc.journal import AnswerJournal  # noqa: PLC0415  it needs Redis
+
+        client = redis_client.connect(self.redis_url)
+        return AnswerJournal(client, name, secret=self._config().api_key)
 
     def _scrubber(self, config: CccConfig, **options: Any) -> CccScrubber:
         if self.redis_url:

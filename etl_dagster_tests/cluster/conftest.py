@@ -13,6 +13,8 @@ from etl_dagster_tests.defs.conftest import small_world
 from etl_dagster_tests.defs.line import EARLIER, Line
 
 CHUNKS = 2
+IN_FLIGHT = 2 * 10
+"""Phones that a run is asking about at a moment, at most."""
 LIMIT = 300
 """Requests a minute, over all hosts."""
 
