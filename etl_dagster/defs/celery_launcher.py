@@ -18,8 +18,8 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
-ANSWER_SECONDS: Final = 2.0
-"""A worker answers within milliseconds, whatever its runs do."""
+from etl_dagster.defs.launcher import GONE, process_is_gone
+
 SILENT_SECONDS: Final = 30.0
 """A run that no worker has for so long is lost: a pause of network or Redis is shorter. Should its
 worker come back nevertheless, the locks of chunks keep it and the retry apart."""
@@ -29,7 +29,14 @@ _missed: Final[dict[str, float]] = {}
 
 
 class WatchedCeleryRunLauncher(CeleryRunLauncher):
-    """Dagster's Celery run launcher, with a health check that asks the workers."""
+    """Dagster's Celery run launcher, with a health check that asks the workers.
+
+    Attributes:
+        answer_seconds: How long workers are waited for; they answer within milliseconds, whatever
+            their runs do.
+    """
+
+    answer_seconds: float = 2.0
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Tell whether a worker has the run.
@@ -39,12 +46,14 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):
                 leaves the run as it is, and asks again.
         """
         task = run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)
-        if task is None:  # it gets its tag a moment after it was sent
+        if task is None:  # a run of the command line; or one that was sent a moment ago
+            if process_is_gone(self._instance, run):
+                return CheckRunHealthResult(WorkerStatus.FAILED, GONE)
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         result = self.celery.AsyncResult(task)
         state, info = result.state, result.info
         if state == "FAILURE":  # the worker saw the run's process die
-            return CheckRunHealthResult(WorkerStatus.FAILED, "the process that ran it is gone")
+            return CheckRunHealthResult(WorkerStatus.FAILED, GONE)
         worker = info.get("hostname") if isinstance(info, dict) else None
         if (worker and self._has(task, worker)) or self._has(task):
             _missed.pop(run.run_id, None)
@@ -62,7 +71,7 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):
         """Whether this worker, or any, is running a task."""
         asked = [worker] if worker else None
         inspect = self.celery.control.inspect(
-            destination=asked, timeout=ANSWER_SECONDS, limit=1 if worker else None
+            destination=asked, timeout=self.answer_seconds, limit=1 if worker else None
         )
         answers = inspect.query_task(task) or {}
         return any(state == "active" for tasks in answers.values() for state, _ in tasks.values())

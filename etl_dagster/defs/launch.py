@@ -29,7 +29,7 @@ from etl_dagster.defs.jobs import (
     REPORTS_ITSELF,
     RETRACT_JOB,
 )
-from etl_dagster.defs.launcher import HOST, PROCESS, process_is_gone
+from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
@@ -217,7 +217,7 @@ class Launcher:
         going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
         for run in self._instance.get_runs(filters=going):
             if process_is_gone(self._instance, run):
-                self._instance.report_run_failed(run, "the process that ran it is gone")
+                self._instance.report_run_failed(run, GONE)
 
     def _execute(
         self,
