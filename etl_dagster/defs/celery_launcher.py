@@ -1,8 +1,8 @@
 """The run launcher of many hosts: Dagster's Celery launcher, that also sees when a worker has died.
 
-Belongs here: telling run monitoring whether a worker has a run. Does not: the broker, queues and
-workers, which `deploy/celery/` sets up. Imported where an instance names it, since Celery is an
-optional dependency.
+Belongs here: telling run monitoring whether a worker has a run, ending a run. Does not: the broker,
+queues and workers, which `deploy/celery/` sets up. Imported where an instance names it, since
+Celery is an optional dependency.
 
 Dagster's own launcher believes what Celery's result backend says. That still says STARTED of a
 task whose worker was killed, so that its run would count as running until its time is up; and it
@@ -37,6 +37,18 @@ class WatchedCeleryRunLauncher(CeleryRunLauncher):
     """
 
     answer_seconds: float = 2.0
+
+    def terminate(self, run_id: str) -> bool:
+        """End a run; False if no worker was given it.
+
+        Dagster's own does not say that somebody wants it, so that the run would count as failed
+        and be tried again.
+        """
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
+            return False
+        self._instance.report_run_canceling(run)
+        return bool(super().terminate(run_id))
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Tell whether a worker has the run.

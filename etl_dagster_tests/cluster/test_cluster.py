@@ -6,6 +6,7 @@ counts is the end: every chunk of every day done, and nothing on record bought a
 """
 
 import json
+import re
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -114,6 +115,7 @@ def test_a_backfill_over_two_hosts_survives_the_death_of_one(made: Cluster) -> N
     print(f"at most {most} requests in a minute, {LIMIT} are allowed")
     assert most <= LIMIT
     assert line.ccc.stats()["rate_limited"] == 0
+    assert_nobody_is_named(made, people)
     assert_hosts_share_the_circuit(made)
     assert_hosts_share_the_limit(made)
 
@@ -151,6 +153,19 @@ def assert_published_what_may_be_called(line: Line, people: list[dict[str, Any]]
     assert line.callable_phones() == clean
     rows = line.rows("SELECT lead_date, COUNT(*) AS leads FROM DNC_FILTERED GROUP BY lead_date")
     assert {row["LEAD_DATE"]: row["LEADS"] for row in rows} == dict.fromkeys(DAYS, PEOPLE)
+
+
+def assert_nobody_is_named(made: Cluster, people: list[dict[str, Any]]) -> None:
+    """No phone and no name in what any process of Dagster or Celery has printed."""
+    printed = "".join(
+        log.read_text(encoding="utf-8") for host in made.hosts for log in host.home.glob("*.txt")
+    )
+    assert "succeeded" in printed
+    told = {phone for one in people for phone in phones_of(one)} & set(
+        re.findall(r"\d{10}", printed)
+    )
+    assert told == set()
+    assert people[0]["last_name"][:10] not in printed
 
 
 def assert_hosts_share_the_circuit(made: Cluster) -> None:

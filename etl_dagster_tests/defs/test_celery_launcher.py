@@ -91,6 +91,18 @@ def test_a_run_of_the_command_line_is_lost_when_its_process_is(
     assert launcher.check_run_worker_health(elsewhere).status is WorkerStatus.RUNNING
 
 
+def test_a_run_that_somebody_ends_is_not_one_that_failed(
+    instance: dg.DagsterInstance, launcher: WatchedCeleryRunLauncher
+) -> None:
+    run = sent(instance, "unwanted")
+    assert launcher.terminate(run.run_id)
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.CANCELING
+    assert not launcher.terminate(started(instance, NOBODY).run_id)  # no worker has it
+    assert not launcher.terminate("none")
+
+
 def test_many_hosts_are_limited_as_one_is_and_a_run_is_not_handed_out_twice() -> None:
     one, many, worker = (
         yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
