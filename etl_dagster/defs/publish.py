@@ -6,6 +6,7 @@ import dagster as dg
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.lookup_rows import SOURCE
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
@@ -15,12 +16,7 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import (
-    DncStoreResource,
-    HostLocks,
-    PolicyResource,
-    WarehouseResource,
-)
+from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.defs.retract import (
     publication_of,
     record_listed,
@@ -89,13 +85,20 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
             schema = column_schema(
                 checks.tables(session, "callable_leads", "call_places", "call_windows")
             )
-            with locks.hold("call windows"), step.timed("call_windows"):
+            with (
+                locks.hold_everywhere("call windows", session),
+                step.timed("call_windows"),
+            ):
                 call_windows.keep_up(session, rules.hours, today=datetime.now(UTC).date())
             for number, chunk in enumerate(chunks):
                 try:
                     # of each bucket one day at a time
                     bucket = publication_of(chunk.number)
-                    with locks.hold(chunk), locks.hold(bucket), step.timed("publish"):
+                    with (
+                        locks.hold_everywhere(chunk, session),
+                        locks.hold_everywhere(bucket, session),
+                        step.timed("publish"),
+                    ):
                         origin = Provenance(
                             chunk=chunk,
                             source=SOURCE,

@@ -23,6 +23,7 @@ from etl_dagster.defs.checks import (
     CheckLog,
     check_specs,
 )
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.lookup_rows import SOURCE, decision_table, ledger_batch
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
@@ -33,12 +34,7 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import (
-    DncStoreResource,
-    HostLocks,
-    PolicyResource,
-    WarehouseResource,
-)
+from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.dnc import DncError, DncStore, Lookup
 from etl_dagster.findings import (
     Finding,
@@ -121,7 +117,7 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                     run_id=context.run.run_id,
                     deployment=settings.deployment.value,
                 )
-                with locks.hold(chunk):
+                with locks.hold_everywhere(chunk, session):
                     scrubbed = _scrub(session, store, origin, rules, step)
                     conservation = publication.check_conservation(session, chunk)
                 for check, finding in _findings(scrubbed, conservation, settings).items():

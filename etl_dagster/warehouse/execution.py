@@ -51,6 +51,8 @@ class Session:
         self._columns: dict[str, frozenset[str]] = {}
         #: Set once the connection must not be used again.
         self.broken = False
+        #: Called before every COMMIT; what they raise undoes it (``locks.guarded``).
+        self.guards: list[Callable[[], None]] = []
 
     def execute(self, sql: str, params: Params = None) -> int:
         """Run a statement and return how many rows it inserted, updated and deleted."""
@@ -98,9 +100,8 @@ class Session:
     def arrow(self, sql: str, params: Params = None) -> "Iterator[pa.RecordBatch]":
         """Run a query and yield its rows batch by batch, never holding all of them.
 
-        Columns have one Arrow type each, whatever chunk they come in: NUMBER of scale 0 is int64,
-        other NUMBER decimal128, DATE date32, TIMESTAMP_NTZ timestamp[us] (UTC), TEXT and VARIANT
-        string.
+        Columns have one Arrow type each in all batches: NUMBER of scale 0 is int64, other NUMBER
+        decimal128, DATE date32, TIMESTAMP_NTZ timestamp[us] (UTC), TEXT and VARIANT string.
         """
         cursor = self._execute(sql, params)
         batches = results.batches(cursor)
@@ -118,7 +119,7 @@ class Session:
     def load(self, table: str, data: "pa.Table", *, columns: Sequence[str] | None = None) -> int:
         """Append ``data`` to ``table``, matching columns by name; return how many rows.
 
-        All of it or nothing: without a transaction of the caller's it runs in one of its own.
+        All or nothing: without a transaction of the caller's it runs in one of its own.
 
         Args:
             table: Its plain name, qualified or not.
@@ -148,6 +149,8 @@ class Session:
         try:
             self._execute("BEGIN", None, internal=True)
             yield
+            for guard in self.guards:
+                guard()
             self._execute("COMMIT", None, internal=True)
         except BaseException as error:
             self._give_up(error)
