@@ -66,6 +66,13 @@ class Settings(BaseModel):
         le=1_000,
         description="Chunks a day is cut into; fixed once data exist",
     )
+    lanes: int = Field(
+        2,
+        alias="ETL_LANES",
+        ge=1,
+        le=32,
+        description="Chunks of a run that are scrubbed and published at the same time",
+    )
     campaigns_dir: Path = Field(
         PROJECT / "campaigns", alias="ETL_CAMPAIGNS_DIR", description="Folder of campaign SQL files"
     )

@@ -44,11 +44,13 @@ from etl_dagster.findings import (
     judge_staleness,
     judge_unknown,
 )
+from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, publication, scrubbing, statistics
+from etl_dagster.warehouse.lanes import in_lanes
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import Conservation
 from etl_dagster.warehouse.session import Session
@@ -109,7 +111,8 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         ):
             schema = column_schema(checks.tables(session, "dnc_filtered"))
             policies.keep_policy(session, rules, run_id=context.run.run_id)
-            for number, chunk in enumerate(chunks):
+
+            def scrub(session: Session, chunk: Chunk) -> tuple[Scrubbed, Conservation]:
                 origin = Provenance(
                     chunk=chunk,
                     source=SOURCE,
@@ -119,24 +122,27 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                 )
                 with locks.hold_everywhere(chunk, session):
                     scrubbed = _scrub(session, store, origin, rules, step)
-                    conservation = publication.check_conservation(session, chunk)
-                for check, finding in _findings(scrubbed, conservation, settings).items():
-                    checks.found(check, finding, chunk=chunk)
-                report.landed(
-                    chunk,
-                    {
-                        **scrubbed.numbers,
-                        "dagster/column_schema": schema,
-                        "list_versions": scrubbed.list_versions,
-                        "preview": counts_preview("list", scrubbed.lists),
-                        "why_not_callable": counts_preview("cause", scrubbed.causes),
-                    },
-                )
-                step.progress(
-                    100 * (number + 1) / len(chunks),
-                    f"{chunk}: {scrubbed.numbers['phones']:,} phones",
-                    phones_per_second=round(scrubbed.numbers["phones_per_second"]),
-                )
+                    return scrubbed, publication.check_conservation(session, chunk)
+
+            with in_lanes(ours, chunks, scrub, lanes=settings.lanes) as done:
+                for number, (chunk, (scrubbed, conservation)) in enumerate(done):
+                    for check, finding in _findings(scrubbed, conservation, settings).items():
+                        checks.found(check, finding, chunk=chunk)
+                    report.landed(
+                        chunk,
+                        {
+                            **scrubbed.numbers,
+                            "dagster/column_schema": schema,
+                            "list_versions": scrubbed.list_versions,
+                            "preview": counts_preview("list", scrubbed.lists),
+                            "why_not_callable": counts_preview("cause", scrubbed.causes),
+                        },
+                    )
+                    step.progress(
+                        100 * (number + 1) / len(chunks),
+                        f"{chunk}: {scrubbed.numbers['phones']:,} phones",
+                        phones_per_second=round(scrubbed.numbers["phones_per_second"]),
+                    )
             for day in sorted({chunk.lead_date for chunk in chunks}):
                 checks.found(DNC_RATE, judge_rate(*statistics.listed_rates(session, SOURCE, day)))
         return dg.MaterializeResult(metadata=seconds(step), check_results=checks.results())

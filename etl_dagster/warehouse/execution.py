@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from etl_dagster.warehouse import interrupts, loading, parameters, results, statements
 from etl_dagster.warehouse.errors import (
     WarehouseError,
     WarehouseMisuseError,
+    WarehouseStoppedError,
     WarehouseUnreachableError,
     lost,
     translated,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
+
+_UNDOING: Final = ("ROLLBACK", "REMOVE ")
+"""What a session that was stopped still runs."""
 
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
@@ -49,6 +53,8 @@ class Session:
         self._in_transaction = False
         self._staged: list[str] = []
         self._columns: dict[str, frozenset[str]] = {}
+        self._cancel: Callable[[], None] | None = None
+        self._stopped = False
         #: Set once the connection must not be used again.
         self.broken = False
         #: Called before every COMMIT; what they raise undoes it (``locks.guarded``).
@@ -191,10 +197,18 @@ class Session:
         for name, value in variables.items():
             self._execute(f"SET {name} = {parameters.literal(name, value)}", None)
 
+    def stop(self) -> None:
+        """From another thread: cancel what runs; from now on only undo what is open."""
+        self._stopped = True
+        if (cancel := self._cancel) is not None:
+            cancel()
+
     def _execute(
         self, sql: str, params: Params, *, describe_only: bool = False, internal: bool = False
     ) -> "SnowflakeCursor":
         name = statements.name_of(sql)
+        if self._stopped and not sql.startswith(_UNDOING):
+            raise WarehouseStoppedError(f"{name}: not run, the run is ending")
         if not internal:
             self._check(sql, name)
             if statements.commits(sql):
@@ -213,7 +227,12 @@ class Session:
             with suppress(Exception):
                 self._connection._cancel_query(sql, request)  # noqa: SLF001 - no public way by request
 
-        self._run(sql, lambda: cursor.execute(sql, bound, **options), cancel=cancel)
+        if not sql.startswith(_UNDOING):
+            self._cancel = cancel
+        try:
+            self._run(sql, lambda: cursor.execute(sql, bound, **options), cancel=cancel)
+        finally:
+            self._cancel = None
         return cursor
 
     def _check(self, sql: str, name: str) -> None:
