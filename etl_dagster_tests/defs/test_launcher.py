@@ -13,7 +13,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import WorkerStatus
 
-from etl_dagster.defs.launch import dagster_home
+from etl_dagster.defs.home import dagster_home
 from etl_dagster.defs.launcher import HOST, PROCESS, WatchedRunLauncher, process_is_gone
 from etl_dagster.settings import Settings, SettingsError
 
@@ -121,6 +121,9 @@ def test_the_instance_of_a_home_is_that_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "many.yaml"
     names = {"ETL_HOME": str(tmp_path), "ETL_DAGSTER_YAML": str(file)}
     with pytest.raises(SettingsError, match=r"ETL_DAGSTER_YAML: .*many\.yaml cannot be read"):
+        dagster_home(Settings.from_environment(names))
+    file.write_text("storage:\n  postgres:\n    postgres_url:\n      env: ETL_NO_SUCH_URL\n")
+    with pytest.raises(SettingsError, match=r"many\.yaml takes .* not set there: ETL_NO_SUCH_URL"):
         dagster_home(Settings.from_environment(names))
     file.write_text("telemetry: {enabled: false}\n", encoding="utf-8")
     home = dagster_home(Settings.from_environment(names))
