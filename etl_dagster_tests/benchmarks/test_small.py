@@ -105,6 +105,7 @@ def test_the_ledger_benchmark_verifies_what_it_wrote(snowflake_server: Sidecar) 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_product_and_pattern_decide_alike_and_a_difference_is_found(tmp_path: Path) -> None:
     rows = tmp_path / "rows.sqlite"
     with servers(tmp_path / "home", chunks=1) as (env, settings):
