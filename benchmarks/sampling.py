@@ -6,7 +6,8 @@ A thread looks at the main thread's stack every few milliseconds. The innermost 
 of `etl_dagster` says whose the time since the last look is, whatever it called: SQLite under an
 event that Dagster writes is Dagster's, the wait for Snowflake's answer is ours. So Dagster's share
 is: importing it, building its definitions, its instance, its events and everything else between and
-inside the steps that no code of ours does. Neither's is the interpreter's own start and end.
+inside the steps that no code of ours does, also while other threads work on chunks, so that it is
+rather too much than too little. Neither's is the interpreter's own start and end.
 
 The clock starts with this module; FILE gets, as JSON, `dagster_seconds`, `own_seconds`,
 `other_seconds`, and the seconds by the function of Dagster that the time went to.
