@@ -29,12 +29,12 @@ from etl_dagster.defs.jobs import (
     RETRACT_JOB,
 )
 from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
+from etl_dagster.defs.open_files import kept_open
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.progress import Sink
-from etl_dagster.sandbox.local import LocalWorld
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retention
 from etl_dagster.warehouse.connect import connect
@@ -91,6 +91,7 @@ class Launcher:
         os.environ.setdefault("DAGSTER_HOME", home)
         opened = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home))
         self._instance = self._stack.enter_context(opened)
+        self._stack.enter_context(kept_open(self._instance))
         self._bury_the_dead()
         return self
 
@@ -105,6 +106,8 @@ class Launcher:
         """
         settings, failures = self._settings, dict[str, str]()
         if settings.has_sample_lists:
+            from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415  production has none
+
             LocalWorld(settings.home).deliver_lists(
                 settings.dnc_store, settings.dnc_inbox_dir, settings.opt_out_inbox_dir
             )

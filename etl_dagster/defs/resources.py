@@ -18,12 +18,12 @@ from etl_dagster.ccc import CccConfig, CccError, CccScrubber
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.policy import Policy
 from etl_dagster.resilience import RedisStore, redis_bucket, redis_client
-from etl_dagster.sandbox.local import LocalWorld, refuse_sample
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
 
 if TYPE_CHECKING:
     from etl_dagster.ccc.journal import AnswerJournal
+    from etl_dagster.sandbox.local import LocalWorld
 
 UNSET: Final = ""
 """What an optional text has as its value where it is not set: resources have no None secrets."""
@@ -39,9 +39,13 @@ class LocalResource(dg.ConfigurableResource[Any]):
     home: str = Field(description="ETL_HOME")
     deployment: str = Field(description="ETL_DEPLOYMENT")
 
-    def world(self) -> LocalWorld | None:
+    def world(self) -> "LocalWorld | None":
         """The stand-ins, or None in production."""
-        return LocalWorld(Path(self.home)) if self.enabled else None
+        if not self.enabled:
+            return None
+        from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415  production has none
+
+        return LocalWorld(Path(self.home))
 
 
 class WarehouseResource(dg.ConfigurableResource[Any]):
@@ -232,6 +236,8 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
             world.load_lists(Path(self.path))
         store = DncStore.open_under(Path(self.path), policy)
         if world is None:
+            from etl_dagster.sandbox.local import refuse_sample  # noqa: PLC0415  its modules later
+
             refuse_sample(store)
         return store
 
