@@ -13,6 +13,7 @@ LISTS_JOB: Final = "load_dnc_lists"
 OPT_OUTS_JOB: Final = "load_opt_outs"
 RETRACT_JOB: Final = "retract_listed"
 FRESHNESS_JOB: Final = "check_freshness"
+EXPORT_JOB: Final = "export_dnc_store"
 REPORTS_ITSELF: Final = "etl_dagster/reports_itself"
 """Tag of a run whose launcher writes the report."""
 STAGE_ASSETS: Final = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
