@@ -297,6 +297,7 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         """
         path = Path(self.path)
         if self.snapshot_url:
+            self.refresh()  # whose note says who keeps the lists
             raise DncUsageError(replica.refusal(path))
         if self.sample and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
