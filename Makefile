@@ -53,6 +53,7 @@ bench: setup ## every figure that the docs quote, at full size (some five minute
 	@$(BIN)/python -m benchmarks.ccc --json docs/figures/ccc.json
 	@echo "== ledger"
 	@$(BIN)/python -m benchmarks.ledger --verdicts 1e6 --json docs/figures/ledger.json
+	@$(BIN)/python -m benchmarks.scaling
 
 setup: $(VENV)/.ready ## the environment, from the hash-locked requirements
 
