@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Byte code that is not kept makes every start of ours slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test slow e2e pictures ui check lint types setup bench clean lock
+.PHONY: help run test slow e2e cluster pictures ui check lint types setup bench clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,15 +17,19 @@ run: setup ## scrub the newest day on the embedded default, through Dagster
 
 test: setup ## run the tests (less than ten minutes on two cores)
 	@echo "== tests"
-	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser"
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser and not cluster"
 
 slow: setup ## the tests that take long: killed runs, fresh homes, random histories
 	@echo "== slow tests"
-	@$(BIN)/python -m pytest -q -n 2 -m "slow and not browser"
+	@$(BIN)/python -m pytest -q -n 2 -m "slow and not browser and not cluster"
 
 e2e: setup ## the real UI in a browser, processes killed (needs Chromium)
 	@echo "== end to end"
 	@$(BIN)/python -m pytest -q -m browser etl_dagster_tests/e2e
+
+cluster: setup ## two hosts, one of them killed, over Postgres and Redis (needs both installed)
+	@echo "== cluster"
+	@$(BIN)/python -m pytest -q -s -m cluster etl_dagster_tests/cluster
 
 pictures: export PICTURES := docs/images
 pictures: setup ## the pictures of the docs, taken from the real UI (needs Chromium)

@@ -29,14 +29,14 @@ from etl_dagster.defs.jobs import (
     REPORTS_ITSELF,
     RETRACT_JOB,
 )
-from etl_dagster.defs.launcher import HOST, PROCESS, process_is_gone
+from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.progress import Sink
 from etl_dagster.sandbox.local import LocalWorld
-from etl_dagster.settings import PROJECT, Settings
+from etl_dagster.settings import Settings, SettingsError
 from etl_dagster.warehouse import retention
 from etl_dagster.warehouse.connect import connect
 
@@ -71,10 +71,19 @@ class DayResult:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder of Dagster's own state, with an up-to-date `dagster.yaml` in it."""
+    """The folder of Dagster's own state, with an up-to-date `dagster.yaml` in it.
+
+    Raises:
+        SettingsError: the file that ETL_DAGSTER_YAML names cannot be read.
+    """
     home = settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    text = (PROJECT / "dagster.yaml").read_text(encoding="utf-8")
+    try:
+        text = settings.dagster_yaml.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"ETL_DAGSTER_YAML: {settings.dagster_yaml} cannot be read: {error.strerror}"
+        ) from None
     partial = home / f".dagster.yaml.{os.getpid()}"
     partial.write_text(text.replace(STORAGE, json.dumps(str(home))), encoding="utf-8")
     partial.replace(home / "dagster.yaml")
@@ -208,7 +217,7 @@ class Launcher:
         going = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
         for run in self._instance.get_runs(filters=going):
             if process_is_gone(self._instance, run):
-                self._instance.report_run_failed(run, "the process that ran it is gone")
+                self._instance.report_run_failed(run, GONE)
 
     def _execute(
         self,

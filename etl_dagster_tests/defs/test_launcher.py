@@ -15,7 +15,7 @@ from dagster._core.launcher import WorkerStatus
 
 from etl_dagster.defs.launch import dagster_home
 from etl_dagster.defs.launcher import HOST, PROCESS, WatchedRunLauncher, process_is_gone
-from etl_dagster.settings import Settings
+from etl_dagster.settings import Settings, SettingsError
 
 
 @pytest.fixture
@@ -115,3 +115,13 @@ def test_the_instance_of_a_home_has_the_launcher_and_it_tells_run_monitoring(
         assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
         assert instance.run_retries_enabled
         assert not instance.run_retries_retry_on_asset_or_op_failure
+
+
+def test_the_instance_of_a_home_is_that_of_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "many.yaml"
+    names = {"ETL_HOME": str(tmp_path), "ETL_DAGSTER_YAML": str(file)}
+    with pytest.raises(SettingsError, match=r"ETL_DAGSTER_YAML: .*many\.yaml cannot be read"):
+        dagster_home(Settings.from_environment(names))
+    file.write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    home = dagster_home(Settings.from_environment(names))
+    assert (home / "dagster.yaml").read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
