@@ -21,7 +21,11 @@ from etl_dagster.settings import PROJECT, REQUIRED_IN_PRODUCTION, Deployment, Se
 from etl_dagster_tests.test_image import last_stage, of, pins, project
 
 FOLDER = PROJECT / "deploy" / "k8s"
-SECRETS = {"CCC_API_KEY": "invented", "ETL_REDIS_URL": "rediss://redis.example.com:6379/0"}
+SECRETS = {
+    "CCC_API_KEY": "invented",
+    "DNC_SNAPSHOT_URL": "s3://bucket/dnc",
+    "ETL_REDIS_URL": "rediss://redis.example.com:6379/0",
+}
 """What the Kubernetes secret `etl-dagster` holds."""
 IMAGE = {"repository": 0, "tag": 0, "pullPolicy": 0}
 POD = {"image": IMAGE, "podSecurityContext": {}, "securityContext": {}, "resources": {},
@@ -174,7 +178,7 @@ def test_no_pod_starts_without_a_snapshot_of_the_lists(location: dict[str, Any])
     (fetch,) = location["initContainers"]
     image = location["image"]
     assert fetch["image"] == f"{image['repository']}:{image['tag']}"
-    assert fetch["args"] == ["etl-dagster", "dnc", "fetch", "$(DNC_SNAPSHOT_URL)"]
+    assert fetch["args"] == ["etl-dagster", "dnc", "fetch"]  # from DNC_SNAPSHOT_URL
     assert environment(fetch).items() <= environment(location).items()
     assert {one["name"] for one in fetch["volumeMounts"]} <= {
         one["name"] for one in location["volumes"]
