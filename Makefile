@@ -64,6 +64,7 @@ bench: setup ## every figure that the docs quote, at full size (some twenty minu
 	@echo "== against the pattern's own way"
 	@$(BIN)/python -m benchmarks.versus --leads 2e3 1e4 5e4 --numbers 2e7 --json docs/figures/baseline.json
 	@$(BIN)/python -m benchmarks.tables
+	@$(BIN)/python -m benchmarks.scaling
 
 setup: $(VENV)/.ready ## the environment, from the hash-locked requirements
 
@@ -77,9 +78,12 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: setup ## renew requirements.txt from pyproject.toml (needs uv)
+lock: setup ## renew requirements.txt and the image's from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--no-strip-extras --generate-hashes --output-file requirements.txt --quiet
+	@uv pip compile pyproject.toml deploy/image.in --extra cluster --extra redis --extra s3 \
+		--constraints requirements.txt --universal --python-version 3.11 --no-strip-extras \
+		--no-annotate --generate-hashes --output-file deploy/requirements.txt --quiet
 
 clean: ## stop the embedded parts, delete the environment and all local state
 	@test ! -x $(BIN)/etl-dagster || $(BIN)/etl-dagster sandbox down
