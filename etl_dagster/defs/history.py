@@ -22,6 +22,8 @@ POLICY = "policy_hash"
 """Metadata of `callable_leads`: the policy under which the chunk was published."""
 UNANSWERED = "phones_unanswered"
 """Metadata of `ccc_enriched`: phones without an answer that CCC might give when asked again."""
+NEWEST = 500
+"""Publications that are looked at; more chunks are not published between two looks."""
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -151,3 +153,25 @@ def _covers(extracted: str, wanted: Collection[str]) -> bool:
     if extracted == ALL_CAMPAIGNS:
         return True
     return bool(wanted) and set(wanted) <= set(extracted.split(", "))
+
+
+def published_by_other_lists(
+    instance: dg.DagsterInstance, versions: str, *, since: float, key: str
+) -> float:
+    """When a chunk was published by other lists than these, after a moment; 0 if none was.
+
+    A host that had not fetched the newest lists may publish whom they have, after what was
+    published had been held against them.
+
+    Args:
+        instance: has the publications.
+        versions: the lists and versions that are the newest.
+        since: the moment, in seconds since the epoch.
+        key: the metadata in which a publication says by which lists it was.
+    """
+    published = dg.AssetRecordsFilter(dg.AssetKey(STAGE_ASSETS[-1]), after_timestamp=since)
+    for record in instance.fetch_materializations(published, limit=NEWEST).records:
+        said = record.asset_materialization
+        if said and key in said.metadata and said.metadata[key].value != versions:
+            return record.timestamp
+    return 0.0

@@ -19,6 +19,7 @@ from etl_dagster.defs.reporting import (
 )
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.defs.retract import (
+    VERSIONS,
     publication_of,
     record_listed,
     retract_listed,
@@ -83,6 +84,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
         refused: list[str] = []
         ours = warehouse.for_step(context)
         with dnc_store.open(rules) as store, ours.session() as session:
+            versions = versions_of(store)
             schema = column_schema(
                 checks.tables(session, "callable_leads", "call_places", "call_windows")
             )
@@ -136,6 +138,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                             "dagster/row_count": published,
                             "dagster/column_schema": schema,
                             history.POLICY: rules.hash,
+                            VERSIONS: versions,
                             "preview": counts_preview(
                                 "campaign", {name: {"leads": n} for name, n in by_campaign.items()}
                             ),

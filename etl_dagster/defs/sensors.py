@@ -52,7 +52,9 @@ def build_sensors(settings: Settings, jobs: Mapping[str, Job]) -> list[dg.Sensor
         _lists_sensor(settings.dnc_inbox_dir, jobs[LISTS_JOB]),
         _opt_outs_sensor(settings.opt_out_inbox_dir, jobs[OPT_OUTS_JOB]),
         *_opt_outs_table_sensors(settings, jobs[OPT_OUTS_JOB]),
-        _retraction_sensor(jobs[RETRACT_JOB]),
+        _retraction_sensor(
+            jobs[RETRACT_JOB], several_hosts=bool(settings.dnc_export_url or settings.redis_url)
+        ),
         _left_over_sensor(
             jobs[DAY_JOB],
             within_days=settings.retry_unknown_days,
@@ -165,7 +167,7 @@ def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefin
     return [opt_outs_table]
 
 
-def _retraction_sensor(job: Job) -> dg.SensorDefinition:
+def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
     @dg.sensor(
         job=job,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -180,9 +182,15 @@ def _retraction_sensor(job: Job) -> dg.SensorDefinition:
         versions = dnc_store.newest_versions()
         event = context.instance.get_latest_materialization_event(dg.AssetKey(RETRACTIONS))
         done = event.asset_materialization if event else None
-        if done and done.metadata[VERSIONS].value == versions:
-            return dg.SkipReason(f"nothing new since {versions}")
-        return dg.RunRequest(run_key=_once(versions))
+        late = 0.0
+        if event and done and done.metadata[VERSIONS].value == versions:
+            if several_hosts:
+                late = history.published_by_other_lists(
+                    context.instance, versions, since=event.timestamp, key=VERSIONS
+                )
+            if not late:
+                return dg.SkipReason(f"nothing new since {versions}")
+        return dg.RunRequest(run_key=_once(versions, str(late)))
 
     return dnc_changes
 

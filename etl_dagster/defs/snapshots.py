@@ -13,7 +13,7 @@ from typing import Final
 import dagster as dg
 
 from etl_dagster.defs import catalog
-from etl_dagster.defs.jobs import EXPORT_JOB, Job
+from etl_dagster.defs.jobs import EXPORT_JOB, PRIMARY, QUEUE, Job
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource
 from etl_dagster.dnc import DncStore
 from etl_dagster.settings import Settings
@@ -34,6 +34,7 @@ def build_snapshots(settings: Settings) -> dg.Definitions:
         selection=dg.AssetSelection.assets(NAME),
         description="Export the Do-Not-Call store for other hosts",
         executor_def=dg.in_process_executor,
+        tags={QUEUE: PRIMARY},
     )
     return dg.Definitions(
         assets=[dnc_snapshot],

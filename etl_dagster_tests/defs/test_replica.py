@@ -1,6 +1,7 @@
 """Lines on two hosts: one keeps the lists and exports them, the other fetches them, in Dagster."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -88,6 +89,29 @@ def test_what_a_replica_fetches_takes_leads_back_and_what_it_cannot_clears_nobod
     with line.session() as session, DncStore.open_under(primary, Policy.load()) as store:
         found = rescrub(session, {Policy.load().hash: store}, DAY)
     assert (found.rows > 0, found.different, found.lost) == (True, 0, [])
+
+
+@pytest.mark.slow
+def test_what_a_host_publishes_by_older_lists_is_taken_back(
+    one_chunk: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, newest = one_chunk, one_chunk.settings.dnc_store
+    line.people([person(2, CLEAN[2])])
+    older = shutil.copy(newest, tmp_path / "older.sqlite")
+    monkeypatch.setenv("DNC_EXPORT_URL", str(tmp_path / "place"))
+    line.environment |= {"DNC_EXPORT_URL": str(tmp_path / "place"), "DNC_DB_PATH": str(newest)}
+    line.opt_out(CLEAN[2])
+    assert line.run(job="retract_listed", tags={}).success
+    assert requested(line, "dnc_changes") == []
+
+    line.environment["DNC_DB_PATH"] = str(older)  # another host, before it fetches
+    assert line.run().success
+    assert line.callable_phones() == {CLEAN[2]}
+    line.environment["DNC_DB_PATH"] = str(newest)
+    assert len(requested(line, "dnc_changes")) == 1
+    assert line.run(job="retract_listed", tags={}).success
+    assert line.callable_phones() == set()
+    assert requested(line, "dnc_changes") == []
 
 
 def doubts(line: Line) -> dict[int, str]:
