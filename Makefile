@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Byte code that is not kept makes every start of ours slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test slow e2e pictures ui check lint types setup bench clean lock
+.PHONY: help run test slow e2e cluster pictures ui check lint types setup bench clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,15 +17,19 @@ run: setup ## scrub the newest day on the embedded default, through Dagster
 
 test: setup ## run the tests (less than ten minutes on two cores)
 	@echo "== tests"
-	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser"
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser and not cluster"
 
 slow: setup ## the tests that take long: killed runs, fresh homes, random histories
 	@echo "== slow tests"
-	@$(BIN)/python -m pytest -q -n 2 -m "slow and not browser"
+	@$(BIN)/python -m pytest -q -n 2 -m "slow and not browser and not cluster"
 
 e2e: setup ## the real UI in a browser, processes killed (needs Chromium)
 	@echo "== end to end"
 	@$(BIN)/python -m pytest -q -m browser etl_dagster_tests/e2e
+
+cluster: setup ## two hosts, one of them killed, over Postgres and Redis (needs both installed)
+	@echo "== cluster"
+	@$(BIN)/python -m pytest -q -s -m cluster etl_dagster_tests/cluster
 
 pictures: export PICTURES := docs/images
 pictures: setup ## the pictures of the docs, taken from the real UI (needs Chromium)
@@ -45,14 +49,22 @@ types: setup ## mypy, strict
 	@echo "== types"
 	@$(BIN)/mypy
 
-bench: setup ## every figure that the docs quote, at full size (some five minutes)
+bench: setup ## every figure that the docs quote, at full size (some twenty minutes)
 	@mkdir -p docs/figures
+	@echo "== start of a process"
+	@$(BIN)/python -m benchmarks.start --json docs/figures/start.json
 	@echo "== Do-Not-Call store"
 	@$(BIN)/python -m benchmarks.dnc --numbers 2.5e8 --queries 3e6 --rows 2e7 --json docs/figures/dnc.json
 	@echo "== CCC scrub"
 	@$(BIN)/python -m benchmarks.ccc --json docs/figures/ccc.json
 	@echo "== ledger"
 	@$(BIN)/python -m benchmarks.ledger --verdicts 1e6 --json docs/figures/ledger.json
+	@echo "== a day"
+	@$(BIN)/python -m benchmarks.day --leads 1e4 1e5 1e6 --numbers 2.5e8 --chunks 8 --json docs/figures/day.json
+	@echo "== against the pattern's own way"
+	@$(BIN)/python -m benchmarks.versus --leads 2e3 1e4 5e4 --numbers 2e7 --json docs/figures/baseline.json
+	@$(BIN)/python -m benchmarks.tables
+	@$(BIN)/python -m benchmarks.scaling
 
 setup: $(VENV)/.ready ## the environment, from the hash-locked requirements
 
@@ -66,9 +78,12 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: setup ## renew requirements.txt from pyproject.toml (needs uv)
+lock: setup ## renew requirements.txt and the image's from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--no-strip-extras --generate-hashes --output-file requirements.txt --quiet
+	@uv pip compile pyproject.toml deploy/image.in --extra cluster --extra redis --extra s3 \
+		--constraints requirements.txt --universal --python-version 3.11 --no-strip-extras \
+		--no-annotate --generate-hashes --output-file deploy/requirements.txt --quiet
 
 clean: ## stop the embedded parts, delete the environment and all local state
 	@test ! -x $(BIN)/etl-dagster || $(BIN)/etl-dagster sandbox down

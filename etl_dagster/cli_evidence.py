@@ -99,9 +99,7 @@ def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence
     policy = Policy.load(settings.policy_file).with_limits(
         ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
     )
-    ledger = (
-        f"{settings.snowflake_account}/{settings.snowflake_database}.{settings.snowflake_schema}"
-    )
+    ledger = settings.ledger_name
     with connect(settings, reads=TABLES).session() as session:
         return gather(
             session,

@@ -84,9 +84,8 @@ def heads(out: Path) -> None:
     from etl_dagster.warehouse import heads as anchors  # noqa: PLC0415
     from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
-    name = f"{settings.snowflake_account}/{settings.snowflake_database}.{settings.snowflake_schema}"
     with connect(settings, reads=anchors.TABLES).session() as session:
-        found = anchors.read_heads(session, ledger=name)
+        found = anchors.read_heads(session, ledger=settings.ledger_name)
     anchors.write_file(found, out, private_key=settings.ledger_key_path)
     signed = "signed" if settings.ledger_key_path else "not signed: ETL_LEDGER_KEY_PATH is not set"
     click.echo(f"{len(found.heads):,} heads in {out} ({signed})")

@@ -21,6 +21,7 @@ from etl_dagster.defs import (
     enrich,
     extract,
     freshness,
+    locks,
     opt_outs,
     preview,
     publish,
@@ -166,7 +167,11 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             ccc_ttl_days=settings.ccc_verdict_ttl_days or 0,
             dnc_max_age_days=settings.dnc_max_age_days or 0,
         ),
-        "locks": resources.HostLocks(folder=str(settings.home / "locks")),
+        "locks": locks.HostLocks(
+            folder=str(settings.home / "locks"),
+            scope=settings.ledger_name.upper(),
+            **_secrets(settings, redis_url="ETL_REDIS_URL"),
+        ),
         "reports": resources.ReportsResource(folder=str(settings.home / "reports")),
     }
 

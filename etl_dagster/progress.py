@@ -4,6 +4,7 @@ Belongs here: what is said and how often. Does not: where it goes, which the sin
 (`defs/` makes it Dagster events, the command line a progress display).
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ class ProgressLogger:
         """
         self.step = step
         self.timings: dict[str, float] = {}
+        self._timing = threading.Lock()
         self._sinks = sinks
         self._min_seconds = min_seconds
         self._min_percent = min_percent
@@ -100,12 +102,16 @@ class ProgressLogger:
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add the body's seconds to `timings[name]`, also when it raises."""
+        """Add the body's seconds to `timings[name]`, also when it raises.
+
+        Seconds of several threads add up, so that they may be more than have passed.
+        """
         started = self._clock()
         try:
             yield
         finally:
-            self.timings[name] = self.timings.get(name, 0.0) + self._clock() - started
+            with self._timing:
+                self.timings[name] = self.timings.get(name, 0.0) + self._clock() - started
 
     def _tell(self, event: ProgressEvent) -> None:
         for sink in self._sinks:

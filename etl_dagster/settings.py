@@ -54,12 +54,24 @@ class Settings(BaseModel):
         alias="ETL_HOME",
         description="Folder of all local state: Dagster's history, DNC store, inboxes, reports",
     )
+    dagster_yaml: Path = Field(
+        PROJECT / "dagster.yaml",
+        alias="ETL_DAGSTER_YAML",
+        description="Dagster's storage, queue and launcher; those of one host if not set",
+    )
     chunks: int = Field(
         4,
         alias="ETL_CHUNKS",
         ge=1,
         le=1_000,
         description="Chunks a day is cut into; fixed once data exist",
+    )
+    lanes: int = Field(
+        2,
+        alias="ETL_LANES",
+        ge=1,
+        le=32,
+        description="Chunks of a run that are scrubbed and published at the same time",
     )
     campaigns_dir: Path = Field(
         PROJECT / "campaigns", alias="ETL_CAMPAIGNS_DIR", description="Folder of campaign SQL files"
@@ -226,7 +238,10 @@ class Settings(BaseModel):
         30.0, alias="CCC_RETRY_MAX_DELAY", gt=0, le=600, description="Longest delay, seconds"
     )
     ccc_requests_per_minute: int = Field(
-        1_000, alias="CCC_REQUESTS_PER_MINUTE", ge=1, description="Limit shared by this host"
+        1_000,
+        alias="CCC_REQUESTS_PER_MINUTE",
+        ge=1,
+        description="Limit of this host, or of all that share a Redis",
     )
     ccc_verdict_ttl_days: float | None = Field(
         None,
@@ -261,7 +276,7 @@ class Settings(BaseModel):
     redis_url: SecretStr | None = Field(
         None,
         alias="ETL_REDIS_URL",
-        description="Redis that shares breaker and limiter between hosts; else each has its own",
+        description="Redis that several hosts must share: breaker, rate limit and locks are in it",
     )
 
     dnc_db_path: Path | None = Field(
@@ -318,7 +333,13 @@ class Settings(BaseModel):
         return settings
 
     @field_validator(
-        "home", "campaigns_dir", "policy_file", "ledger_key_path", "dnc_db_path", "dnc_inbox"
+        "home",
+        "dagster_yaml",
+        "campaigns_dir",
+        "policy_file",
+        "ledger_key_path",
+        "dnc_db_path",
+        "dnc_inbox",
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -418,6 +439,11 @@ class Settings(BaseModel):
         """Whether a missing DNC store is made of sample lists: only a local one that is ours."""
         ours = self.dnc_db_path is None and self.dnc_inbox is None and not self.dnc_snapshot_url
         return self.is_local and ours
+
+    @property
+    def ledger_name(self) -> str:
+        """Whose tables are written: account, database and schema."""
+        return f"{self.snowflake_account}/{self.snowflake_database}.{self.snowflake_schema}"
 
     @property
     def scheduled_campaigns(self) -> tuple[str, ...]:

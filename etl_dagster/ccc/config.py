@@ -82,7 +82,7 @@ class CccConfig:
     breaker_reset_seconds: float = 60.0
     breaker_successes: int = 2
     chunk_deadline: float = 3_600.0
-    checkpoint_batches: int = 32
+    checkpoint_batches: int = 64
     checkpoint_seconds: float = 5.0
     bisect_requests: int = 64
     progress_seconds: float = 1.0

@@ -5,7 +5,7 @@ Belongs here: the stream of batches, checkpoints, cancellation, the canary. Does
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.desk import Desk
 from etl_dagster.ccc.errors import CccRequestError, CccUnavailableError
 from etl_dagster.ccc.line import Line
-from etl_dagster.ccc.records import Checkpoint, ScrubProgress, ScrubSummary
+from etl_dagster.ccc.records import Checkpoint, ScrubbedBatch, ScrubProgress, ScrubSummary
 from etl_dagster.leads.phones import valid_phones
 from etl_dagster.resilience import (
     BreakerOpenError,
@@ -45,6 +45,7 @@ class CccScrubber:
         on_breaker: Told old and new state when the circuit changes; called by any thread.
         breaker_store: Where the circuit's state is, if not in ``state_dir``.
         bucket: Where requests are counted, if not in ``state_dir``.
+        answered: Told of batches as they are decided, before a checkpoint; called by any thread.
 
     Raises:
         SharedFileError: ``state_dir`` cannot be used.
@@ -60,8 +61,10 @@ class CccScrubber:
         on_breaker: Callable[[str, str], None] | None = None,
         breaker_store: BreakerStore | None = None,
         bucket: AbstractBucket | None = None,
+        answered: Callable[[Sequence[ScrubbedBatch]], None] | None = None,
     ) -> None:
         self._config = config
+        self._answered = answered
         self._sleep = sleep
         self._progress = progress
         self._line = Line(
@@ -153,7 +156,7 @@ class CccScrubber:
             config.workers_per_batch,
         )
         pool = WorkerPool(
-            asker.scrub,
+            lambda batch: self._told(asker.scrub(batch)),
             _slices(phones, config.batch_size),
             workers=workers,
             ahead=workers + config.checkpoint_batches,  # the next checkpoint, while one is written
@@ -186,6 +189,11 @@ class CccScrubber:
                 self._line.client.abort()
             pool.join(config.cancel_seconds)
             self._line.breaker.abandon()
+
+    def _told(self, batches: list[ScrubbedBatch]) -> list[ScrubbedBatch]:
+        if self._answered is not None:
+            self._answered(batches)
+        return batches
 
     def _unverified(self) -> str:
         """Ask about the test numbers if need be; return why they could not be asked about."""

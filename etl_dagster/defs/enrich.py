@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import numpy as np
 from pydantic import Field
 
-from etl_dagster.ccc import CccCanaryError, CccScrubber, Checkpoint, ScrubProgress
+from etl_dagster.ccc import CccCanaryError, CccScrubber, ScrubProgress
 from etl_dagster.defs import catalog, history
+from etl_dagster.defs.answers import ledger_batches, take_over
 from etl_dagster.defs.checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -19,7 +21,7 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import CccResource, HostLocks, PolicyResource, WarehouseResource
+from etl_dagster.defs.resources import CccResource, PolicyResource, WarehouseResource
 from etl_dagster.findings import Finding, Level, judge_rate
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
@@ -27,8 +29,11 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, scrubbing, statistics
-from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
+from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.session import Session
+
+if TYPE_CHECKING:
+    from etl_dagster.ccc.journal import AnswerJournal
 
 SOURCE = "ccc"
 
@@ -101,14 +106,20 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                 )
                 share = (100 * number / len(chunks), 100 / len(chunks))
                 changes = BreakerChanges(step)
+                journal = ccc.journal(f"{settings.ledger_name}:{chunk}")
                 with (
-                    locks.hold(chunk),
-                    ccc.scrubber(progress=_shown(step, chunk, share), on_breaker=changes) as scrub,
+                    locks.hold_everywhere(chunk, session),
+                    ccc.scrubber(
+                        progress=_shown(step, chunk, share),
+                        on_breaker=changes,
+                        answered=journal.keep if journal else None,
+                    ) as scrub,
                 ):
                     try:
                         metadata = _enrich(
                             session,
                             scrub,
+                            journal,
                             origin,
                             rules,
                             step,
@@ -169,9 +180,10 @@ class BreakerChanges:
             self._step.info(self._noted.get())
 
 
-def _enrich(  # noqa: PLR0913
+def _enrich(  # noqa: PLR0913, PLR0917
     session: Session,
     scrub: CccScrubber,
+    journal: "AnswerJournal | None",
     origin: Provenance,
     policy: Policy,
     step: ProgressLogger,
@@ -180,6 +192,8 @@ def _enrich(  # noqa: PLR0913
     keep: bool,
 ) -> dict[str, float]:
     """Ask about the chunk's phones, append the answers, replace the chunk; return its numbers."""
+    if journal and (saved := take_over(session, journal, origin, policy, keep=keep)):
+        step.info(f"{origin.chunk}: {saved:,} phones had been bought by a run that died")
     with step.timed("read"):
         phones = scrubbing.gather_evidence(session, origin.chunk)
         asked = scrubbing.phones_to_ask(
@@ -189,7 +203,10 @@ def _enrich(  # noqa: PLR0913
     if len(asked):
         with step.timed("ask"):
             for checkpoint in scrub.scrub(asked):
-                ledger.append(session, ledger_batches(checkpoint, policy, keep=keep), origin=origin)
+                made = ledger_batches(checkpoint.batches, policy, keep=keep)
+                ledger.append(session, made, origin=origin)
+                if journal:
+                    journal.forget(checkpoint.batches)
     with step.timed("write"):
         scrubbing.gather_evidence(session, origin.chunk)
         leads, verdicts = scrubbing.write_ccc_enriched(session, origin.chunk, run_id=origin.run_id)
@@ -225,35 +242,6 @@ def _preview(metadata: Mapping[str, float]) -> dg.MarkdownMetadataValue:
         "verdict",
         {one.name: {"phones": int(metadata[f"phones_{one.name.lower()}"])} for one in Verdict},
     )
-
-
-def ledger_batches(checkpoint: Checkpoint, policy: Policy, *, keep: bool) -> list[LedgerBatch]:
-    """A checkpoint's batches as ledger batches: answers are valid for the policy's time.
-
-    Args:
-        checkpoint: what CCC answered.
-        policy: says for how long.
-        keep: keep the answers' bodies, too.
-    """
-    batches = []
-    for batch in checkpoint.batches:
-        until = np.datetime64(scrubbing.naive(batch.checked_at + policy.ccc_ttl), "us")
-        answered = batch.verdicts != Verdict.UNKNOWN
-        batches.append(
-            LedgerBatch(
-                batch_id=batch.batch_id,
-                phones=batch.phones,
-                verdicts=batch.verdicts,
-                reasons=list(batch.reasons),
-                valid_until=np.where(answered, until, np.datetime64("NaT", "us")),
-                list_versions="",
-                checked_at=batch.checked_at,
-                evidence_hash=batch.evidence_hash,
-                endpoint=batch.endpoint,
-                answer=batch.document if keep else b"",
-            )
-        )
-    return batches
 
 
 def _shown(

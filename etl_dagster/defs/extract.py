@@ -10,6 +10,7 @@ from pydantic import Field
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import SIZE, CheckLog, check_specs
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -18,7 +19,7 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import HostLocks, PolicyResource, WarehouseResource
+from etl_dagster.defs.resources import PolicyResource, WarehouseResource
 from etl_dagster.findings import judge_size
 from etl_dagster.leads.campaigns import Campaign, choose
 from etl_dagster.leads.phones import mask_phones
@@ -131,7 +132,7 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
                     step.info(f"{day}: {count}")
                     found[count.campaign].update(count.numbers)
                 for chunk in day_chunks:
-                    with locks.hold(chunk), step.timed("write"):
+                    with locks.hold_everywhere(chunk, session), step.timed("write"):
                         rows = extraction.write(chunk, everything=not config.campaigns)
                     done += 1
                     report.landed(

@@ -14,6 +14,10 @@ OPT_OUTS_JOB: Final = "load_opt_outs"
 RETRACT_JOB: Final = "retract_listed"
 FRESHNESS_JOB: Final = "check_freshness"
 EXPORT_JOB: Final = "export_dnc_store"
+QUEUE: Final = "dagster-celery/queue"
+"""Tag of a run that only workers of a queue may take; it means nothing on one host."""
+PRIMARY: Final = "primary"
+"""Queue of the host that has the inboxes and keeps the Do-Not-Call store and the reports."""
 REPORTS_ITSELF: Final = "etl_dagster/reports_itself"
 """Tag of a run whose launcher writes the report."""
 STAGE_ASSETS: Final = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
@@ -58,6 +62,7 @@ def build_jobs() -> dict[str, Job]:
             selection=selection,
             description=description,
             executor_def=dg.in_process_executor,
+            tags={QUEUE: PRIMARY} if name != DAY_JOB else None,
         )
         for name, (selection, description) in selections.items()
     }

@@ -16,6 +16,7 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 PROCESS: Final = "etl_dagster/process"
 """Tag of a run that runs in the process of its launcher: host and process id."""
 HOST: Final = socket.gethostname()
+GONE: Final = "the process that ran it is gone"
 
 
 class WatchedRunLauncher(dg.DefaultRunLauncher):
@@ -29,7 +30,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Tell whether the run's process lives; what is not known counts as living."""
         if process_is_gone(self._instance, run):
-            return CheckRunHealthResult(WorkerStatus.FAILED, "the process that ran it is gone")
+            return CheckRunHealthResult(WorkerStatus.FAILED, GONE)
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 
 

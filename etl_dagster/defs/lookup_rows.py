@@ -59,12 +59,12 @@ def reasons(found: Lookup) -> pa.Array:
 
 def _lists(found: Lookup) -> pa.Array:
     """The names of the lists that have each phone, separated by commas."""
-    masks, place = np.unique(found.lists, return_inverse=True)
+    masks = pa.array(found.lists).dictionary_encode()
     names = [
         ",".join(name for bit, name in enumerate(found.list_names) if mask >> bit & 1)
-        for mask in masks.tolist()
+        for mask in masks.dictionary.to_pylist()
     ]
-    return pa.array(names, pa.string()).take(pa.array(place))
+    return pa.array(names, pa.string()).take(masks.indices)
 
 
 def names(kind: type[Verdict] | type[Decision] | type[Cause], codes: NDArray[np.int8]) -> pa.Array:

@@ -15,8 +15,9 @@ import dagster as dg
 from etl_dagster.defs import catalog
 from etl_dagster.defs.checks import Check, check_result
 from etl_dagster.defs.dnc import INTERNAL, list_metadata, load_files
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.reporting import Progress
-from etl_dagster.defs.resources import DncStoreResource, HostLocks, WarehouseResource
+from etl_dagster.defs.resources import DncStoreResource, WarehouseResource
 from etl_dagster.dnc import DncError, inbox
 from etl_dagster.findings import Finding, Level, judge_readable
 from etl_dagster.own_key import own_key

@@ -1,11 +1,13 @@
 """The stage `publish`: the leads that may be called."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.lookup_rows import SOURCE
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
@@ -15,12 +17,7 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import (
-    DncStoreResource,
-    HostLocks,
-    PolicyResource,
-    WarehouseResource,
-)
+from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.defs.retract import (
     publication_of,
     record_listed,
@@ -29,9 +26,11 @@ from etl_dagster.defs.retract import (
 )
 from etl_dagster.dnc import DncStore
 from etl_dagster.findings import Finding, Level
+from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import call_windows, publication
+from etl_dagster.warehouse.lanes import in_lanes
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import NotProvenError
 from etl_dagster.warehouse.session import Session
@@ -82,53 +81,69 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
         report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
         refused: list[str] = []
-        with (
-            dnc_store.open(rules) as store,
-            warehouse.for_step(context).session() as session,
-        ):
+        ours = warehouse.for_step(context)
+        with dnc_store.open(rules) as store, ours.session() as session:
             schema = column_schema(
                 checks.tables(session, "callable_leads", "call_places", "call_windows")
             )
-            with locks.hold("call windows"), step.timed("call_windows"):
+            with (
+                locks.hold_everywhere("call windows", session),
+                step.timed("call_windows"),
+            ):
                 call_windows.keep_up(session, rules.hours, today=datetime.now(UTC).date())
-            for number, chunk in enumerate(chunks):
-                try:
-                    # of each bucket one day at a time
-                    bucket = publication_of(chunk.number)
-                    with locks.hold(chunk), locks.hold(bucket), step.timed("publish"):
-                        origin = Provenance(
-                            chunk=chunk,
-                            source=SOURCE,
-                            policy_hash=rules.hash,
-                            run_id=context.run.run_id,
-                            deployment=settings.deployment.value,
-                        )
-                        published = publish_chunk(session, store, origin, rules)
-                except NotProvenError as error:
-                    step.error(str(error))
-                    refused.append(str(chunk))
-                    finding = Finding(level=Level.WRONG, says=str(error))
-                    checks.found(PROVEN, finding, chunk=chunk)
-                    continue
-                by_campaign = publication.published_leads(session, chunk)
-                says = f"{published:,} leads published, each of their phones cleared by the ledger"
-                checks.found(
-                    PROVEN,
-                    Finding(level=Level.RIGHT, says=says, numbers={"published": published}),
+
+            def publish(session: Session, chunk: Chunk) -> tuple[int, Mapping[str, int]] | str:
+                origin = Provenance(
                     chunk=chunk,
+                    source=SOURCE,
+                    policy_hash=rules.hash,
+                    run_id=context.run.run_id,
+                    deployment=settings.deployment.value,
                 )
-                report.landed(
-                    chunk,
-                    {
-                        "dagster/row_count": published,
-                        "dagster/column_schema": schema,
-                        history.POLICY: rules.hash,
-                        "preview": counts_preview(
-                            "campaign", {name: {"leads": n} for name, n in by_campaign.items()}
+                with (
+                    locks.hold_everywhere(chunk, session),
+                    # of each bucket one day at a time
+                    locks.hold_everywhere(publication_of(chunk.number), session),
+                    step.timed("publish"),
+                ):
+                    try:
+                        published = publish_chunk(session, store, origin, rules)
+                    except NotProvenError as error:
+                        return str(error)
+                return published, publication.published_leads(session, chunk)
+
+            with in_lanes(ours, chunks, publish, lanes=settings.lanes) as done:
+                for number, (chunk, became) in enumerate(done):
+                    if isinstance(became, str):
+                        step.error(became)
+                        refused.append(str(chunk))
+                        checks.found(PROVEN, Finding(level=Level.WRONG, says=became), chunk=chunk)
+                        continue
+                    published, by_campaign = became
+                    checks.found(
+                        PROVEN,
+                        Finding(
+                            level=Level.RIGHT,
+                            says=f"{published:,} leads published, each of their phones cleared by"
+                            " the ledger",
+                            numbers={"published": published},
                         ),
-                    },
-                )
-                step.progress(100 * (number + 1) / len(chunks), f"{chunk}: {published:,} published")
+                        chunk=chunk,
+                    )
+                    report.landed(
+                        chunk,
+                        {
+                            "dagster/row_count": published,
+                            "dagster/column_schema": schema,
+                            history.POLICY: rules.hash,
+                            "preview": counts_preview(
+                                "campaign", {name: {"leads": n} for name, n in by_campaign.items()}
+                            ),
+                        },
+                    )
+                    step.progress(
+                        100 * (number + 1) / len(chunks), f"{chunk}: {published:,} published"
+                    )
         if refused:
             checks.tell_worst()
             raise dg.Failure(

@@ -6,16 +6,13 @@ before a step asks for it.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
 import numpy as np
 from dagster import ResourceDependency, get_dagster_logger
-from filelock import FileLock
 from pydantic import Field, PrivateAttr
 
 from etl_dagster.ccc import CccConfig, CccError, CccScrubber
@@ -24,10 +21,13 @@ from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force
 from etl_dagster.dnc.snapshot_fetch import fetch_snapshot
 from etl_dagster.leads.policy import Policy
-from etl_dagster.resilience import redis_bucket
-from etl_dagster.sandbox.local import LocalWorld, refuse_sample
+from etl_dagster.resilience import RedisStore, redis_bucket, redis_client
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
+
+if TYPE_CHECKING:
+    from etl_dagster.ccc.journal import AnswerJournal
+    from etl_dagster.sandbox.local import LocalWorld
 
 UNSET: Final = ""
 """What an optional text has as its value where it is not set: resources have no None secrets."""
@@ -45,9 +45,13 @@ class LocalResource(dg.ConfigurableResource[Any]):
     home: str = Field(description="ETL_HOME")
     deployment: str = Field(description="ETL_DEPLOYMENT")
 
-    def world(self) -> LocalWorld | None:
+    def world(self) -> "LocalWorld | None":
         """The stand-ins, or None in production."""
-        return LocalWorld(Path(self.home)) if self.enabled else None
+        if not self.enabled:
+            return None
+        from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415  production has none
+
+        return LocalWorld(Path(self.home))
 
 
 class WarehouseResource(dg.ConfigurableResource[Any]):
@@ -162,13 +166,18 @@ class CccResource(dg.ConfigurableResource[Any]):
         """A scrubber for one step; a context manager."""
         return self._scrubber(self._config(), **options)
 
+    def journal(self, name: str) -> "AnswerJournal | None":
+        """Where answers are kept until they are on record; None without Redis."""
+        if not self.redis_url:
+            return None
+        from etl_dagster.ccc.journal import AnswerJournal  # noqa: PLC0415  it needs Redis
+
+        client = redis_client.connect(self.redis_url)
+        return AnswerJournal(client, name, secret=self._config().api_key)
+
     def _scrubber(self, config: CccConfig, **options: Any) -> CccScrubber:
         if self.redis_url:
-            from redis import Redis  # noqa: PLC0415  an optional dependency
-
-            from etl_dagster.resilience.breaker_redis import RedisStore  # noqa: PLC0415
-
-            client = Redis.from_url(self.redis_url)
+            client = redis_client.connect(self.redis_url)
             options["breaker_store"] = RedisStore(client, name=config.endpoint)
             options["bucket"] = redis_bucket(
                 client, name=config.endpoint, per_minute=config.requests_per_minute
@@ -237,6 +246,8 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
             world.load_lists(Path(self.path))
         store = DncStore.open_under(Path(self.path), policy)
         if world is None:
+            from etl_dagster.sandbox.local import refuse_sample  # noqa: PLC0415  its modules later
+
             refuse_sample(store)
         return store
 
@@ -319,20 +330,6 @@ class PolicyResource(dg.ConfigurableResource[Any]):
             ccc_ttl_days=self.ccc_ttl_days or None,
             dnc_max_age_days=self.dnc_max_age_days or None,
         )
-
-
-class HostLocks(dg.ConfigurableResource[Any]):
-    """One writer at a time on this host; a killed one's lock is free at once."""
-
-    folder: str = Field(description="Folder of the lock files")
-
-    @contextmanager
-    def hold(self, what: object) -> Iterator[None]:
-        """Hold what is written (a chunk, an inbox) while the body runs, after who holds it now."""
-        folder = Path(self.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{str(what).replace(' ', '-')}.lock"):
-            yield
 
 
 class ReportsResource(dg.ConfigurableResource[Any]):

@@ -11,14 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.defs import catalog
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.lookup_rows import SOURCE, ledger_batch
 from etl_dagster.defs.reporting import Progress
-from etl_dagster.defs.resources import (
-    DncStoreResource,
-    HostLocks,
-    PolicyResource,
-    WarehouseResource,
-)
+from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.settings import Settings
@@ -70,7 +66,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
             versions = versions_of(store)
             for number in range(settings.chunks):
                 # what is being published was asked about before: it counts as published
-                with locks.hold(publication_of(number)):
+                with locks.hold_everywhere(publication_of(number), session):
                     pass
             chunks = retraction.published_chunks(session, moment=datetime.now(UTC))
             if chunks:
@@ -83,7 +79,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
                     run_id=context.run.run_id,
                     deployment=settings.deployment.value,
                 )
-                with locks.hold(chunk):
+                with locks.hold_everywhere(chunk, session):
                     phones, leads = retract_listed(session, store, origin)
                 blocked, retracted = blocked + phones, retracted + leads
                 step.progress(

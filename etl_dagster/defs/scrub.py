@@ -23,6 +23,7 @@ from etl_dagster.defs.checks import (
     CheckLog,
     check_specs,
 )
+from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.lookup_rows import SOURCE, decision_table, ledger_batch
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
@@ -33,12 +34,7 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import (
-    DncStoreResource,
-    HostLocks,
-    PolicyResource,
-    WarehouseResource,
-)
+from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.dnc import DncError, DncStore, Lookup
 from etl_dagster.findings import (
     Finding,
@@ -48,11 +44,13 @@ from etl_dagster.findings import (
     judge_staleness,
     judge_unknown,
 )
+from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, publication, scrubbing, statistics
+from etl_dagster.warehouse.lanes import in_lanes
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import Conservation
 from etl_dagster.warehouse.session import Session
@@ -113,7 +111,8 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         ):
             schema = column_schema(checks.tables(session, "dnc_filtered"))
             policies.keep_policy(session, rules, run_id=context.run.run_id)
-            for number, chunk in enumerate(chunks):
+
+            def scrub(session: Session, chunk: Chunk) -> tuple[Scrubbed, Conservation]:
                 origin = Provenance(
                     chunk=chunk,
                     source=SOURCE,
@@ -121,26 +120,29 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                     run_id=context.run.run_id,
                     deployment=settings.deployment.value,
                 )
-                with locks.hold(chunk):
+                with locks.hold_everywhere(chunk, session):
                     scrubbed = _scrub(session, store, origin, rules, step)
-                    conservation = publication.check_conservation(session, chunk)
-                for check, finding in _findings(scrubbed, conservation, settings).items():
-                    checks.found(check, finding, chunk=chunk)
-                report.landed(
-                    chunk,
-                    {
-                        **scrubbed.numbers,
-                        "dagster/column_schema": schema,
-                        "list_versions": scrubbed.list_versions,
-                        "preview": counts_preview("list", scrubbed.lists),
-                        "why_not_callable": counts_preview("cause", scrubbed.causes),
-                    },
-                )
-                step.progress(
-                    100 * (number + 1) / len(chunks),
-                    f"{chunk}: {scrubbed.numbers['phones']:,} phones",
-                    phones_per_second=round(scrubbed.numbers["phones_per_second"]),
-                )
+                    return scrubbed, publication.check_conservation(session, chunk)
+
+            with in_lanes(ours, chunks, scrub, lanes=settings.lanes) as done:
+                for number, (chunk, (scrubbed, conservation)) in enumerate(done):
+                    for check, finding in _findings(scrubbed, conservation, settings).items():
+                        checks.found(check, finding, chunk=chunk)
+                    report.landed(
+                        chunk,
+                        {
+                            **scrubbed.numbers,
+                            "dagster/column_schema": schema,
+                            "list_versions": scrubbed.list_versions,
+                            "preview": counts_preview("list", scrubbed.lists),
+                            "why_not_callable": counts_preview("cause", scrubbed.causes),
+                        },
+                    )
+                    step.progress(
+                        100 * (number + 1) / len(chunks),
+                        f"{chunk}: {scrubbed.numbers['phones']:,} phones",
+                        phones_per_second=round(scrubbed.numbers["phones_per_second"]),
+                    )
             for day in sorted({chunk.lead_date for chunk in chunks}):
                 checks.found(DNC_RATE, judge_rate(*statistics.listed_rates(session, SOURCE, day)))
         return dg.MaterializeResult(metadata=seconds(step), check_results=checks.results())

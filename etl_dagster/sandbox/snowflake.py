@@ -101,7 +101,7 @@ def _engine(
         "memory_limit": f"'{memory}'",
         "temp_directory": f"'{scratch / 'spill'}'",
         # the log makes a commit last; folding it into the file at every 16 MB only takes time
-        "checkpoint_threshold": "'1GB'",
+        "checkpoint_threshold": "'8GB'",
     }.items():
         instance.duck_conn.execute(f"SET GLOBAL {setting} = {value}")
     for database in sorted(data.glob("*.db")):

@@ -6,6 +6,7 @@ does (:mod:`~etl_dagster.sandbox.snowflake_protocol`,
 :mod:`~etl_dagster.sandbox.snowflake_sessions`).
 """
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Collection
@@ -27,7 +28,7 @@ from fakesnow.transforms.merge import operations
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
-from etl_dagster.sandbox import snowflake_protocol, snowflake_sessions
+from etl_dagster.sandbox import snowflake_protocol, snowflake_sessions, snowflake_short_cuts
 
 # Of type Any because their attributes are replaced.
 arrow: Any = fakesnow.arrow
@@ -44,7 +45,7 @@ def apply(*, without: Collection[str] = ()) -> None:
         KeyError: ``without`` names a repair that does not exist.
     """
     wanted = REPAIRS | snowflake_sessions.REPAIRS | snowflake_protocol.REPAIRS
-    wanted |= snowflake_protocol.SHORT_CUTS
+    wanted |= snowflake_short_cuts.SHORT_CUTS
     for name in without:
         del wanted[name]
     for repair in wanted.values():
@@ -147,7 +148,6 @@ def objects() -> None:
 
     OBJECT_DELETE was missing.
     """
-    empty = exp.Literal.string("{}")
 
     def construct(expression: Expr) -> Any:
         if isinstance(expression, exp.Anonymous) and expression.name.upper() == "OBJECT_DELETE":
@@ -160,12 +160,12 @@ def objects() -> None:
         if pairs[0].is_star:
             columns = exp.var(f"*COLUMNS({pairs[0].sql(dialect='duckdb')})")
             packed = _call("TO_JSON", _call("STRUCT_PACK", columns))
-        elif all(isinstance(pair.this, exp.Literal) for pair in pairs):
-            packed = _object([(pair.this, pair.expression) for pair in pairs])
-        else:
+            # Merging into an empty object is what drops NULLs (RFC 7396).
+            return packed if keep_nulls else _call("JSON_MERGE_PATCH", _text("{}"), packed)
+        if not all(isinstance(pair.this, exp.Literal) for pair in pairs):
             return original(expression)
-        # Merging into an empty object is what drops NULLs (RFC 7396).
-        return packed if keep_nulls else _call("JSON_MERGE_PATCH", empty.copy(), packed)
+        named = [(pair.this, pair.expression) for pair in pairs]
+        return _object(named) if keep_nulls else _joined(named)
 
     original = transforms.object_construct
     transforms.object_construct = construct
@@ -178,6 +178,24 @@ def _call(name: str, *arguments: Expr) -> Expr:
 def _object(pairs: list[tuple[Expr, Expr]]) -> Expr:
     flat = [part for key, value in pairs for part in (key, _call("TO_JSON", value))]
     return _call("JSON_OBJECT", *flat)
+
+
+def _joined(pairs: list[tuple[Expr, Expr]]) -> Expr:
+    """An object without its NULLs, which joining text leaves out at half the cost of merging."""
+    members = [
+        exp.DPipe(
+            this=_text(f"{json.dumps(key.name, ensure_ascii=False)}:"),
+            expression=exp.cast(_call("TO_JSON", value), "TEXT"),
+            safe=True,
+        )
+        for key, value in pairs
+    ]
+    inside = _call("CONCAT_WS", _text(","), *members)
+    return exp.cast(_call("CONCAT", _text("{"), inside, _text("}")), "JSON")
+
+
+def _text(value: str) -> Expr:
+    return exp.Literal.string(value)
 
 
 def dates_in_text() -> None:

@@ -20,7 +20,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
-import fakesnow.cursor
 from fakesnow import rowtype
 from fakesnow.arrow import to_ipc, to_sf
 from snowflake.connector.errors import Error, ProgrammingError
@@ -221,49 +220,6 @@ def all_number_types() -> None:
     rowtype.duckdb_to_sf_type["FLOAT"] = "real"
 
 
-def described_by_results() -> None:
-    """Every statement was planned once more to describe its result, which has names and types."""
-    execute, describe = routes.cursor._execute, routes.cursor._describe_last_sql  # noqa: SLF001
-
-    def noting(self: Any, transformed: Any, *args: Any) -> None:
-        self.described = ""
-        execute(self, transformed, *args)
-        if transformed.args.get("result_scan_sfqid"):
-            return  # an older result: nothing was run
-        columns = self._duck_conn.description or ()
-        nothing = (None,) * 4
-        self.described = self._last_sql
-        self.columns = [(column[0], str(column[1]), *nothing) for column in columns]
-
-    def described(self: Any) -> Any:
-        # a result that was looked up by its query id comes with another statement
-        return self.columns if self.described is self._last_sql else describe(self)
-
-    routes.cursor._execute, routes.cursor._describe_last_sql = noting, described  # noqa: SLF001
-
-
-def parsed_once() -> None:
-    """Every statement was parsed twice, to see what kind it is and to run it."""
-    parse, lock = routes.server.parse_one, threading.Lock()
-    parsed: OrderedDict[str, Any] = OrderedDict()
-
-    def first(command: str) -> Any:
-        expression = parse(command)
-        with lock:
-            parsed[command] = expression
-            if len(parsed) > KEPT_RESULTS:
-                parsed.popitem(last=False)
-        return expression
-
-    def again(command: str) -> Any:
-        with lock:  # whoever runs it may change it
-            found = parsed.pop(command, None)
-        return parse(command) if found is None else found
-
-    routes.server.parse_one = first
-    fakesnow.cursor.parse_one = again  # type: ignore[attr-defined]
-
-
 #: By name, in the order of their installation: of two that wrap the same thing, the later is
 #: outermost.
 REPAIRS: dict[str, Callable[[], None]] = {
@@ -274,8 +230,4 @@ REPAIRS: dict[str, Callable[[], None]] = {
         forgotten_results,
         all_number_types,
     )
-}
-#: What makes no difference but to the time, installed last.
-SHORT_CUTS: dict[str, Callable[[], None]] = {
-    short_cut.__name__: short_cut for short_cut in (described_by_results, parsed_once)
 }

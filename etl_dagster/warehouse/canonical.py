@@ -147,7 +147,8 @@ def _texts(
     """All lines in order, and where in them each batch starts, and the last ends."""
     lines = _lines(rows, version)
     order = _order(rows, batches, lines)
-    ordered = lines.take(pa.array(order))
+    unordered = (order[1:] < order[:-1]).any()
+    ordered = lines.take(pa.array(order)) if unordered else lines
     ends = np.frombuffer(ordered.buffers()[1] or b"\0" * 8, np.int64)[: len(ordered) + 1]
     starts = ends[np.searchsorted(batches[order], np.arange(count + 1))].tolist()
     return memoryview(ordered.buffers()[2] or b"")[: int(ends[-1])], starts
@@ -171,13 +172,26 @@ def _order(
 def _lines(rows: pa.Table, version: int) -> pa.LargeStringArray:
     """Each row's line, its end included; moments in microseconds since 1970, UTC."""
     texts = [
-        pc.fill_null(_text(rows[name], version), _MISSING[version]) for name in COLUMNS[version]
+        # the phones stay a column, so that there is one
+        _filled(rows[name], version) if name == "PHONE" else _once(rows[name], version)
+        for name in COLUMNS[version]
     ]
-    joined = pc.binary_join_element_wise(*texts, "|")
-    ended = pc.binary_join_element_wise(joined, "", "\n")  # between it and nothing
-    return pa.concat_arrays(
-        [pa.array([], pa.large_string()), *ended.cast(pa.large_string()).chunks]
-    )
+    last = pc.binary_join_element_wise(texts[-1], "", "\n")  # between it and nothing
+    found = pc.binary_join_element_wise(*texts[:-1], last, "|").cast(pa.large_string())
+    return pa.concat_arrays([pa.array([], pa.large_string()), *found.chunks])
+
+
+def _once(column: pa.ChunkedArray, version: int) -> pa.ChunkedArray | pa.StringScalar:
+    """A column's texts; if it has one value, as most of a batch do, that value's text alone."""
+    first = column.slice(0, 1)
+    if len(first) and not column.null_count and pc.all(pc.equal(column, first[0])).as_py():
+        return _filled(first, version)[0]
+    return _filled(column, version)
+
+
+def _filled(column: pa.ChunkedArray, version: int) -> pa.ChunkedArray:
+    """A column's texts; what is missing has one, too."""
+    return pc.fill_null(_text(column, version), _MISSING[version])
 
 
 def _text(column: pa.ChunkedArray, version: int) -> pa.ChunkedArray:

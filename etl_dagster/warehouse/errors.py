@@ -34,6 +34,10 @@ class WarehouseUnreachableError(WarehouseError):
     """No connection could be made, or the one in use was lost; trying again may help."""
 
 
+class WarehouseStoppedError(WarehouseError):
+    """The session was told to stop, because the run is ending; nothing was run."""
+
+
 class WarehouseMisuseError(WarehouseError):
     """The calling code asks for what must not be done, such as DDL inside a transaction."""
 

@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from etl_dagster.warehouse import interrupts, loading, parameters, results, statements
 from etl_dagster.warehouse.errors import (
     WarehouseError,
     WarehouseMisuseError,
+    WarehouseStoppedError,
     WarehouseUnreachableError,
     lost,
     translated,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
+
+_UNDOING: Final = ("ROLLBACK", "REMOVE ")
+"""What a session that was stopped still runs."""
 
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
@@ -49,8 +53,12 @@ class Session:
         self._in_transaction = False
         self._staged: list[str] = []
         self._columns: dict[str, frozenset[str]] = {}
+        self._cancel: Callable[[], None] | None = None
+        self._stopped = False
         #: Set once the connection must not be used again.
         self.broken = False
+        #: Called before every COMMIT; what they raise undoes it (``locks.guarded``).
+        self.guards: list[Callable[[], None]] = []
 
     def execute(self, sql: str, params: Params = None) -> int:
         """Run a statement and return how many rows it inserted, updated and deleted."""
@@ -98,9 +106,8 @@ class Session:
     def arrow(self, sql: str, params: Params = None) -> "Iterator[pa.RecordBatch]":
         """Run a query and yield its rows batch by batch, never holding all of them.
 
-        Columns have one Arrow type each, whatever chunk they come in: NUMBER of scale 0 is int64,
-        other NUMBER decimal128, DATE date32, TIMESTAMP_NTZ timestamp[us] (UTC), TEXT and VARIANT
-        string.
+        Columns have one Arrow type each in all batches: NUMBER of scale 0 is int64, other NUMBER
+        decimal128, DATE date32, TIMESTAMP_NTZ timestamp[us] (UTC), TEXT and VARIANT string.
         """
         cursor = self._execute(sql, params)
         batches = results.batches(cursor)
@@ -118,7 +125,7 @@ class Session:
     def load(self, table: str, data: "pa.Table", *, columns: Sequence[str] | None = None) -> int:
         """Append ``data`` to ``table``, matching columns by name; return how many rows.
 
-        All of it or nothing: without a transaction of the caller's it runs in one of its own.
+        All or nothing: without a transaction of the caller's it runs in one of its own.
 
         Args:
             table: Its plain name, qualified or not.
@@ -148,6 +155,8 @@ class Session:
         try:
             self._execute("BEGIN", None, internal=True)
             yield
+            for guard in self.guards:
+                guard()
             self._execute("COMMIT", None, internal=True)
         except BaseException as error:
             self._give_up(error)
@@ -188,10 +197,18 @@ class Session:
         for name, value in variables.items():
             self._execute(f"SET {name} = {parameters.literal(name, value)}", None)
 
+    def stop(self) -> None:
+        """From another thread: cancel what runs; from now on only undo what is open."""
+        self._stopped = True
+        if (cancel := self._cancel) is not None:
+            cancel()
+
     def _execute(
         self, sql: str, params: Params, *, describe_only: bool = False, internal: bool = False
     ) -> "SnowflakeCursor":
         name = statements.name_of(sql)
+        if self._stopped and not sql.startswith(_UNDOING):
+            raise WarehouseStoppedError(f"{name}: not run, the run is ending")
         if not internal:
             self._check(sql, name)
             if statements.commits(sql):
@@ -210,7 +227,12 @@ class Session:
             with suppress(Exception):
                 self._connection._cancel_query(sql, request)  # noqa: SLF001 - no public way by request
 
-        self._run(sql, lambda: cursor.execute(sql, bound, **options), cancel=cancel)
+        if not sql.startswith(_UNDOING):
+            self._cancel = cancel
+        try:
+            self._run(sql, lambda: cursor.execute(sql, bound, **options), cancel=cancel)
+        finally:
+            self._cancel = None
         return cursor
 
     def _check(self, sql: str, name: str) -> None:

@@ -5,9 +5,11 @@ reading them back for a decision (`scrubbing.py`), digests (`canonical.py`), or 
 stored to them (`verification.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse.answers import pack
 from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest, rows_digests
+from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
@@ -77,44 +80,55 @@ def append(session: Session, batches: Iterable[LedgerBatch], *, origin: Provenan
     Raises:
         WarehouseError: the warehouse refused; nothing was appended.
     """
-    tables = [(batch, _rows(batch, origin)) for batch in batches if len(batch.phones)]
-    if not tables:
+    kept = [batch for batch in batches if len(batch.phones)]
+    if not kept:
         return 0
-    rows = pa.concat_tables([each for _, each in tables])
-    sizes = [each.num_rows for _, each in tables]
-    digests = rows_digests(rows, np.repeat(np.arange(len(sizes)), sizes), len(sizes))
-    with session.transaction():
-        session.load("PHONE_VERDICTS", rows)
-        chain = _chain(session, [batch for batch, _ in tables], digests, origin)
-        session.load("SCRUB_BATCHES", chain)
-        if answers := [_answer(batch, origin) for batch, _ in tables if batch.answer]:
-            session.load("CCC_ANSWERS", pa.Table.from_pylist(answers))
+    sizes = [len(batch.phones) for batch in kept]
+    rows = _rows(kept, origin)
+    # digests take about as long as loading the rows, and need nothing from the warehouse
+    with ThreadPoolExecutor(1, thread_name_prefix="digests") as beside:
+        places = np.repeat(np.arange(len(sizes)), sizes)
+        digests = beside.submit(rows_digests, rows, places, len(sizes))
+        with session.transaction():
+            session.load("PHONE_VERDICTS", rows)
+            session.load("SCRUB_BATCHES", _chain(session, kept, digests.result(), origin))
+            if answers := [_answer(batch, origin) for batch in kept if batch.answer]:
+                session.load("CCC_ANSWERS", pa.Table.from_pylist(answers))
     return sum(sizes)
 
 
-def _rows(batch: LedgerBatch, origin: Provenance) -> pa.Table:
-    size = len(batch.phones)
+def _rows(batches: Sequence[LedgerBatch], origin: Provenance) -> pa.Table:
+    """The rows of all batches, one after the other."""
+    sizes = [len(batch.phones) for batch in batches]
+    of_batch = pa.array(np.repeat(np.arange(len(sizes), dtype=np.int32), sizes))
 
     def same(value: object, kind: pa.DataType) -> pa.Array:
-        return pa.repeat(pa.scalar(value, kind), size)
+        return pa.repeat(pa.scalar(value, kind), len(of_batch))
 
+    def each(values: Iterable[object], kind: pa.DataType) -> pa.Array:
+        return pa.array(values, kind).take(of_batch)
+
+    def joined(column: Callable[[LedgerBatch], NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate([column(batch) for batch in batches])
+
+    text, moment = pa.string(), pa.timestamp("us")
     names = pa.array([verdict.name for verdict in sorted(Verdict)])
-    moment = batch.checked_at.astimezone(UTC).replace(tzinfo=None)
+    until = joined(lambda batch: batch.valid_until.astype("datetime64[us]"))
     return pa.table(
         {
             "LEAD_DATE": same(origin.chunk.lead_date, pa.date32()),
             "CHUNK": same(origin.chunk.number, pa.int32()),
-            "PHONE": pa.array(batch.phones, pa.int64()),
-            "SOURCE": same(origin.source, pa.string()),
-            "VERDICT": names.take(pa.array(batch.verdicts, pa.int8())),
-            "REASON": pa.array(batch.reasons, pa.string()),
-            "LIST_VERSIONS": same(batch.list_versions, pa.string()),
-            "CHECKED_AT": same(moment, pa.timestamp("us")),
-            "VALID_UNTIL": pa.array(batch.valid_until.astype("datetime64[us]"), pa.timestamp("us")),
-            "POLICY_HASH": same(origin.policy_hash, pa.string()),
-            "EVIDENCE_HASH": same(batch.evidence_hash, pa.string()),
-            "RUN_ID": same(origin.run_id, pa.string()),
-            "BATCH_ID": same(batch.batch_id, pa.string()),
+            "PHONE": pa.array(joined(lambda batch: batch.phones), pa.int64()),
+            "SOURCE": same(origin.source, text),
+            "VERDICT": names.take(pa.array(joined(lambda batch: batch.verdicts), pa.int8())),
+            "REASON": pa.concat_arrays([pa.array(batch.reasons, text) for batch in batches]),
+            "LIST_VERSIONS": each((batch.list_versions for batch in batches), text),
+            "CHECKED_AT": each((naive(batch.checked_at) for batch in batches), moment),
+            "VALID_UNTIL": pa.array(until, moment),
+            "POLICY_HASH": same(origin.policy_hash, text),
+            "EVIDENCE_HASH": each((batch.evidence_hash for batch in batches), text),
+            "RUN_ID": same(origin.run_id, text),
+            "BATCH_ID": each((batch.batch_id for batch in batches), text),
         }
     )
 
@@ -127,7 +141,7 @@ def _answer(batch: LedgerBatch, origin: Provenance) -> dict[str, object]:
         "CHUNK": origin.chunk.number,
         "EVIDENCE_HASH": batch.evidence_hash,
         "ENDPOINT": batch.endpoint,
-        "ANSWERED_AT": batch.checked_at.astimezone(UTC).replace(tzinfo=None),
+        "ANSWERED_AT": naive(batch.checked_at),
         **pack(batch.answer),
     }
 
@@ -150,7 +164,7 @@ def _chain(
             prev_digest=previous,
             endpoint=batch.endpoint,
             deployment=origin.deployment,
-            created_at=datetime.now(UTC).replace(tzinfo=None),
+            created_at=naive(datetime.now(UTC)),
         )
         previous = batch_digest(record, rows)
         records.append(asdict(replace(record, digest=previous)))

@@ -1,6 +1,7 @@
 """Transactions that one writer at a time may be in, whatever host it is on.
 
-Belongs here: taking such a lock. Does not: what is done under one; a host's own locks.
+Belongs here: taking such a lock, having a lock from elsewhere confirmed before a commit. Does not:
+what is done under one; locks that files or Redis hold.
 
 Snowflake has no statement that locks, and appending excludes nobody. But an UPDATE excludes every
 other UPDATE of its row until its transaction ends
@@ -9,7 +10,7 @@ what the other has committed. At most 20 statements may wait for one table: this
 seldom done, and not for every batch of the ledger.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -44,3 +45,18 @@ def locked(session: Session, name: str) -> Iterator[None]:
         if not session.execute(sql("take_lock"), values):
             raise LockError(f"the row {name!r} of LOCKS is gone: somebody removes it; try again")
         yield
+
+
+@contextmanager
+def guarded(session: Session, guard: Callable[[], None]) -> Iterator[None]:
+    """Have `guard` called right before every commit of the body; what it raises undoes that.
+
+    Args:
+        session: whose transactions; a statement outside of one commits itself, unguarded.
+        guard: raises if what was done may not be committed any more.
+    """
+    session.guards.append(guard)
+    try:
+        yield
+    finally:
+        session.guards.remove(guard)

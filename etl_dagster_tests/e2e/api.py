@@ -3,7 +3,7 @@
 Belongs here: queries and mutations as functions of the tests' own words. Does not: waiting.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,24 @@ class DagsterApi:
             id=run_id,
         )
         return {one["stepKey"]: one["status"] for one in found["runOrError"]["stepStats"]}
+
+    def launch(self, job: str, tags: Mapping[str, str]) -> str:
+        """Launch a run of a job as the UI does, with these tags; return its id."""
+        found = self.ask(
+            "mutation ($params: ExecutionParams!) {launchRun(executionParams: $params)"
+            " {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}",
+            params={
+                "selector": {
+                    "repositoryLocationName": LOCATION, "repositoryName": REPOSITORY,
+                    "jobName": job,
+                },
+                "executionMetadata": {
+                    "tags": [{"key": key, "value": value} for key, value in tags.items()]
+                },
+            },
+        )["launchRun"]  # fmt: skip
+        assert "run" in found, found
+        return str(found["run"]["runId"])
 
     def launch_backfill(self, assets: Iterable[str], partitions: Iterable[str]) -> str:
         """Launch a backfill of assets as the UI does; return its id."""

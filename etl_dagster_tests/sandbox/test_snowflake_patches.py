@@ -22,7 +22,13 @@ import pyarrow as pa
 import pytest
 import snowflake.connector.errors
 
-from etl_dagster.sandbox import sidecar, snowflake_patches, snowflake_protocol, snowflake_sessions
+from etl_dagster.sandbox import (
+    sidecar,
+    snowflake_patches,
+    snowflake_protocol,
+    snowflake_sessions,
+    snowflake_short_cuts,
+)
 from etl_dagster.sandbox.snowflake import NAME
 from etl_dagster.warehouse.errors import StatementError, WarehouseError
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
@@ -372,14 +378,39 @@ ANSWERS = (
 )
 
 
+CAPITALS = (
+    "o'brien",
+    "mary-jane  de LA cruz",
+    "12n main ST #4b",
+    "ÉLAN vital",
+    " a",
+    "",
+    "x\ty\\z",
+)
+
+
 def answers(warehouse: Warehouse) -> list[object]:
     with warehouse.session() as session:
         cursors = [session._execute(statement, None) for statement in ANSWERS]
         again = f"SELECT * FROM TABLE(RESULT_SCAN('{cursors[-2].sfqid}'))"
         cursors.append(session._execute(again, None))
-        return [(cursor.description, cursor.rowcount) for cursor in cursors]
+        columns = [(cursor.description, cursor.rowcount) for cursor in cursors]
+        capitals = session.rows(
+            f"SELECT {', '.join('INITCAP(%s)' for _ in CAPITALS)}, INITCAP(NULL)", CAPITALS
+        )
+        for table in ("STAGED", "STAGED_TOO"):
+            session.execute(f"CREATE OR REPLACE TABLE {table} (n NUMBER(10, 0))")
+            session.execute(f"CREATE OR REPLACE TEMPORARY TABLE {table} (n NUMBER(10, 0))")
+            for n in range(3):
+                session.load(table, pa.table({"n": [n]}))
+        session.execute("DROP TABLE STAGED")
+        session.load("STAGED", pa.table({"n": [9]}))
+        with pytest.raises(StatementError):
+            session.rows("PUT 'file:///nowhere' @%NOT_THERE/x")
+        loaded = session.rows("SELECT n FROM STAGED UNION ALL SELECT n FROM STAGED_TOO ORDER BY n")
+    return [columns, capitals, loaded]
 
 
-@pytest.mark.parametrize("lacking", list(snowflake_protocol.SHORT_CUTS), indirect=True)
+@pytest.mark.parametrize("lacking", list(snowflake_short_cuts.SHORT_CUTS), indirect=True)
 def test_a_short_cut_makes_no_difference(warehouse: Warehouse, lacking: Warehouse) -> None:
     assert answers(warehouse) == answers(lacking)

@@ -84,7 +84,7 @@ def _chains(
                 sha = hashlib.sha256(body).hexdigest()
                 batch = replace(batch, evidence_hash=sha, answer=body)
                 answers.append(ledger._answer(batch, origin(source, chunk)))
-            rows = ledger._rows(batch, origin(source, chunk))
+            rows = ledger._rows([batch], origin(source, chunk))
             record = BatchRecord(
                 batch_id=batch.batch_id,
                 lead_date=chunk.lead_date,

@@ -41,7 +41,7 @@ TEXTS = st.text(st.sampled_from("ab|\\\nNp"), max_size=4)
 
 
 def rows_of(count: int = 6) -> pa.Table:
-    return ledger._rows(batch_of(PHONES[:count], Verdict.CLEAR), origin("ccc"))
+    return ledger._rows([batch_of(PHONES[:count], Verdict.CLEAR)], origin("ccc"))
 
 
 def with_value(rows: pa.Table, column: str, at: int, value: Any) -> pa.Table:
@@ -120,7 +120,7 @@ def test_the_digest_covers_every_column_of_the_batch_but_itself() -> None:
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=40))
 def test_digests_of_many_batches_are_those_of_each(places: list[int]) -> None:
     phones = [4075550100 + n for n in range(len(places))]
-    rows = ledger._rows(batch_of(phones, Verdict.CLEAR), origin("ccc"))
+    rows = ledger._rows([batch_of(phones, Verdict.CLEAR)], origin("ccc"))
     batches = np.array(places, np.int64)
     for version in COLUMNS:
         together = rows_digests(rows, batches, 5, version=version)
@@ -137,7 +137,7 @@ def test_a_digest_says_its_version() -> None:
 
 
 def test_what_an_older_release_wrote_still_has_its_digest() -> None:
-    rows = ledger._rows(batch_of([4075550101, 4075550100], Verdict.LISTED), origin("ccc"))
+    rows = ledger._rows([batch_of([4075550101, 4075550100], Verdict.LISTED)], origin("ccc"))
     moments = "{}|{}".format(
         *(round(moment.timestamp() * 1_000_000) for moment in (NOW, NOW + timedelta(days=7)))
     )

@@ -272,7 +272,7 @@ def test_an_end_that_was_cut_off_is_found_by_heads(tables: Tables, three: list[s
 def older(session: Session, phones: list[int], *, position: int, previous: str) -> str:
     """Append a batch as the first release did; return its digest."""
     batch = batch_of(phones, Verdict.CLEAR)
-    rows = ledger._rows(batch, origin("ccc"))
+    rows = ledger._rows([batch], origin("ccc"))
     ledger.append(session, [batch], origin=origin("ccc"))
     (row,) = session.arrow_table(
         f"SELECT * FROM SCRUB_BATCHES WHERE batch_id = '{batch.batch_id}'"
@@ -391,7 +391,7 @@ def ledgers(draw: st.DrawFn) -> tuple[list[BatchRecord], pa.Table]:
             verdict = draw(st.sampled_from(Verdict))
             place = Chunk(CHUNK.lead_date, chunk)
             batch = batch_of(phones, verdict, reason=draw(st.sampled_from(["", "a|b", "x"])))
-            rows = ledger._rows(batch, origin("ccc", place))
+            rows = ledger._rows([batch], origin("ccc", place))
             record = BatchRecord(
                 batch_id=batch.batch_id,
                 lead_date=place.lead_date,

@@ -1,11 +1,23 @@
 -- The three best phones and e-mails of the leads whose campaign gave none: valid phones first,
--- then by rank. Only these leads' contacts are read.
+-- then by rank. Only these leads' contacts are read. People are numbered meanwhile: grouping by a
+-- number is quicker than by a lead's id.
 CREATE OR REPLACE TEMPORARY TABLE LEAD_CONTACTS AS
 WITH wanted AS (
-    SELECT DISTINCT lead_id, first_key, last_key, street_key, zip_key
-    FROM EXTRACTED
-    WHERE lead_id IS NOT NULL
-        AND COALESCE(phone_1_raw, phone_2_raw, phone_3_raw) IS NULL
+    SELECT
+        lead_id, first_key, last_key, street_key, zip_key,
+        ROW_NUMBER() OVER (ORDER BY zip_key) AS person
+    FROM (
+        SELECT
+            lead_id,
+            MIN(first_key) AS first_key,
+            MIN(last_key) AS last_key,
+            MIN(street_key) AS street_key,
+            MIN(zip_key) AS zip_key
+        FROM EXTRACTED
+        WHERE lead_id IS NOT NULL
+            AND COALESCE(phone_1_raw, phone_2_raw, phone_3_raw) IS NULL
+        GROUP BY lead_id
+    )
 ),
 candidates AS (
     SELECT
@@ -19,7 +31,7 @@ candidates AS (
     FROM {contacts_table} AS c
 ),
 found AS (
-    SELECT w.lead_id, c.phone_raw, c.email, c.rank, {phone_number} AS phone
+    SELECT w.person, c.phone_raw, c.email, c.rank, {phone_number} AS phone
     FROM wanted AS w
     JOIN candidates AS c
         ON c.zip_key = w.zip_key AND c.last_key = w.last_key
@@ -27,41 +39,47 @@ found AS (
 ),
 phones AS (
     SELECT
-        lead_id, phone_raw,
+        person, phone_raw,
         ROW_NUMBER() OVER (
-            PARTITION BY lead_id ORDER BY IFF(phone IS NULL, 1, 0), rank, phone_raw
+            PARTITION BY person ORDER BY IFF(phone IS NULL, 1, 0), rank, phone_raw
         ) AS place
     FROM (
-        SELECT lead_id, phone_raw, phone, rank
+        SELECT person, phone_raw, phone, rank
         FROM found
         WHERE phone_raw IS NOT NULL
         QUALIFY ROW_NUMBER() OVER (
-            PARTITION BY lead_id, COALESCE(phone::VARCHAR, phone_raw) ORDER BY rank, phone_raw
+            PARTITION BY person, COALESCE(phone::VARCHAR, phone_raw) ORDER BY rank, phone_raw
         ) = 1
     )
 ),
 emails AS (
     SELECT
-        lead_id, email,
-        ROW_NUMBER() OVER (PARTITION BY lead_id ORDER BY rank, email) AS place
+        person, email,
+        ROW_NUMBER() OVER (PARTITION BY person ORDER BY rank, email) AS place
     FROM (
-        SELECT lead_id, email, rank
+        SELECT person, email, rank
         FROM found
         WHERE email IS NOT NULL
-        QUALIFY ROW_NUMBER() OVER (PARTITION BY lead_id, LOWER(email) ORDER BY rank, email) = 1
+        QUALIFY ROW_NUMBER() OVER (PARTITION BY person, LOWER(email) ORDER BY rank, email) = 1
     )
+),
+best AS (
+    SELECT
+        person,
+        MAX(IFF(kind = 'phone' AND place = 1, text, NULL)) AS phone_1_raw,
+        MAX(IFF(kind = 'phone' AND place = 2, text, NULL)) AS phone_2_raw,
+        MAX(IFF(kind = 'phone' AND place = 3, text, NULL)) AS phone_3_raw,
+        MAX(IFF(kind = 'email' AND place = 1, text, NULL)) AS email_1,
+        MAX(IFF(kind = 'email' AND place = 2, text, NULL)) AS email_2,
+        MAX(IFF(kind = 'email' AND place = 3, text, NULL)) AS email_3
+    FROM (
+        SELECT person, 'phone' AS kind, place, phone_raw AS text FROM phones WHERE place <= 3
+        UNION ALL
+        SELECT person, 'email' AS kind, place, email AS text FROM emails WHERE place <= 3
+    )
+    GROUP BY person
 )
 SELECT
-    lead_id,
-    MAX(IFF(kind = 'phone' AND place = 1, text, NULL)) AS phone_1_raw,
-    MAX(IFF(kind = 'phone' AND place = 2, text, NULL)) AS phone_2_raw,
-    MAX(IFF(kind = 'phone' AND place = 3, text, NULL)) AS phone_3_raw,
-    MAX(IFF(kind = 'email' AND place = 1, text, NULL)) AS email_1,
-    MAX(IFF(kind = 'email' AND place = 2, text, NULL)) AS email_2,
-    MAX(IFF(kind = 'email' AND place = 3, text, NULL)) AS email_3
-FROM (
-    SELECT lead_id, 'phone' AS kind, place, phone_raw AS text FROM phones WHERE place <= 3
-    UNION ALL
-    SELECT lead_id, 'email' AS kind, place, email AS text FROM emails WHERE place <= 3
-)
-GROUP BY lead_id
+    w.lead_id, b.phone_1_raw, b.phone_2_raw, b.phone_3_raw, b.email_1, b.email_2, b.email_3
+FROM best AS b
+JOIN wanted AS w ON w.person = b.person

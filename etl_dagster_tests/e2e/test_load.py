@@ -1,0 +1,185 @@
+"""A week queued at once on what one host has by default: nothing locked, lost, or done twice.
+
+The real daemon takes the runs from the real queue, each in a process of its own, all on one SQLite
+instance, one embedded Snowflake and one Do-Not-Call store. Days are small: it is the number of
+runs, events and commits side by side that is tried, not their size.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from benchmarks.scaling import CHUNKS_A_RUN, EVENTS_A_RUN
+from etl_dagster.defs.jobs import DAY_JOB, STAGE_ASSETS
+from etl_dagster.defs.partitions import partition_key, range_tags
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster_tests.e2e.api import DagsterApi
+from etl_dagster_tests.e2e.server import UiServer, wait_for
+from etl_dagster_tests.test_cli import start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+CHUNKS = CHUNKS_A_RUN
+MOST_AT_ONCE = 4
+"""As dagster.yaml says."""
+MOST_THAT_ASK_CCC = 2
+"""As dagster.yaml's limit of a pool says: all runs of the day's job have the step that asks."""
+DAYS = tuple(datetime.now(UTC).date() - timedelta(days=back) for back in range(7, 0, -1))
+PARTITIONS = {partition_key(Chunk(day, number)) for day in DAYS for number in range(CHUNKS)}
+OVER = ("SUCCESS", "FAILURE", "CANCELED")
+LOCKED = re.compile(r"database (?:table )?is locked|SQLITE_BUSY|database is busy", re.IGNORECASE)
+CAMPAIGN = """
+SELECT lien1_borrower1_first_name AS "First Name", lien1_borrower1_last_name AS "Last Name",
+    address AS "Address", city AS "City", state AS "State", zipcode AS "Zip"
+FROM PROPERTY_DATA.BULK_PROPERTY_DATA_PRIVATE_SHARE_USA
+WHERE COALESCE(
+        TRY_TO_DATE(last_close_date, 'YYYY-MM-DD'), TRY_TO_DATE(last_close_date, 'MM/DD/YYYY')
+    ) = DATEADD(month, -24, TO_DATE($PARTITION_DATE))
+    AND RIGHT(zipcode, 1) IN ('3', '7')
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[UiServer]:
+    """A server on which the week was queued at once, and is done."""
+    home, campaigns = tmp_path / "home", tmp_path / "campaigns"
+    campaigns.mkdir()
+    (campaigns / "small.sql").write_text(CAMPAIGN)
+    options = {"ETL_CHUNKS": str(CHUNKS), "ETL_CAMPAIGNS_DIR": str(campaigns)}
+    started = UiServer(home, options)
+    try:
+        started.start()
+        api = DagsterApi(started.url)
+        for day in DAYS:
+            api.launch(DAY_JOB, range_tags(Chunk(day, 0), Chunk(day, CHUNKS - 1)))
+        wait_for("the ends of all runs", lambda: all_over(api), seconds=900)
+        yield started
+    finally:
+        started.tear_down()
+
+
+def all_over(api: DagsterApi) -> bool:
+    """Whether no run of the week is under way."""
+    return all(run.status in OVER for run in api.runs() if run.job == DAY_JOB)
+
+
+def test_a_week_queued_at_once_ends_as_if_each_day_had_been_alone(
+    server: UiServer, tmp_path: Path
+) -> None:
+    # one test, since tests of a file may be dealt to several processes, each with a week of its own
+    with dg.DagsterInstance.from_config(str(server.home / "dagster")) as instance:
+        assert_every_run_succeeded_at_once(instance)
+        assert_no_store_was_locked(server, instance)
+        assert_no_event_is_lost_or_logged_twice(instance)
+        assert_never_more_at_once_than_the_limits_say(instance)
+    assert_all_is_published_once(server)
+    assert_the_ledger_is_whole(server, tmp_path)
+
+
+def of_the_week(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    return instance.get_runs(filters=dg.RunsFilter(job_name=DAY_JOB))
+
+
+def assert_every_run_succeeded_at_once(instance: dg.DagsterInstance) -> None:
+    """None failed, so that none was tried again, nor taken up by a sensor."""
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])
+    said = [
+        event.message
+        for run in instance.get_runs(filters=failed)
+        for event in instance.all_logs(run.run_id)
+        if event.level >= logging.ERROR
+    ]
+    assert said == []
+    runs = of_the_week(instance)
+    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+    assert len(runs) == len(DAYS)
+
+
+def assert_no_store_was_locked(server: UiServer, instance: dg.DagsterInstance) -> None:
+    logs = [server.output, *(server.home / "dagster").rglob("*.err")]
+    said = [path.read_text(errors="replace") for path in logs]
+    for run in instance.get_runs():
+        said += [event.message for event in instance.all_logs(run.run_id)]
+    assert len(said) > len(PARTITIONS)
+    assert [text[-2_000:] for text in said if LOCKED.search(text)] == []
+
+
+def assert_no_event_is_lost_or_logged_twice(instance: dg.DagsterInstance) -> None:
+    landed: Counter[tuple[str, str]] = Counter()
+    for run in of_the_week(instance):
+        events = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id)
+                  if entry.is_dagster_event]  # fmt: skip
+        assert len(events) <= EVENTS_A_RUN, "docs/scaling.md counts with fewer"
+        kinds = Counter(event.event_type for event in events)
+        for kind in (
+            dg.DagsterEventType.PIPELINE_ENQUEUED,
+            dg.DagsterEventType.PIPELINE_STARTING,
+            dg.DagsterEventType.PIPELINE_START,
+            dg.DagsterEventType.PIPELINE_SUCCESS,
+        ):
+            assert kinds[kind] == 1, kind
+        assert kinds[dg.DagsterEventType.STEP_START] == len(STAGE_ASSETS)
+        assert kinds[dg.DagsterEventType.STEP_SUCCESS] == len(STAGE_ASSETS)
+        landed.update(
+            (event.asset_key.to_user_string(), str(event.partition))
+            for event in events
+            if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key
+        )
+    # once as a chunk is committed, and once more by Dagster at the step's end
+    assert landed == {(asset, key): 2 for asset in STAGE_ASSETS for key in PARTITIONS}
+    for asset in STAGE_ASSETS:
+        assert instance.get_materialized_partitions(dg.AssetKey(asset)) == PARTITIONS
+
+
+def assert_never_more_at_once_than_the_limits_say(instance: dg.DagsterInstance) -> None:
+    asking = most_at_once(instance, of_the_week(instance))
+    assert 2 <= asking <= MOST_THAT_ASK_CCC, "runs were not side by side, so nothing was tried"
+    assert most_at_once(instance, instance.get_runs()) <= MOST_AT_ONCE
+
+
+def most_at_once(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> int:
+    """The most runs that were under way at a moment, from what the queue let go to the end."""
+    changes = []
+    for run in runs:
+        first = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.PIPELINE_STARTING)
+        (record,) = instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+        if first and record.end_time:
+            changes += [(first[0].timestamp, 1), (record.end_time, -1)]
+    under_way = most = 0
+    for _, change in sorted(changes):
+        under_way += change
+        most = max(most, under_way)
+    return most
+
+
+def assert_all_is_published_once(server: UiServer) -> None:
+    judged = server.rows("SELECT lead_id, lead_date, chunk, lead_verdict FROM DNC_FILTERED")
+    leads = server.rows("SELECT lead_id, lead_date, chunk FROM LEADS")
+    published = server.rows("SELECT lead_id, lead_date FROM CALLABLE_LEADS")
+    assert {(row["LEAD_DATE"], row["CHUNK"]) for row in leads} == {
+        (day, number) for day in DAYS for number in range(CHUNKS)
+    }
+    keys = ("LEAD_ID", "LEAD_DATE", "CHUNK")
+    assert sorted(tuple(row[key] for key in keys) for row in leads) == sorted(
+        tuple(row[key] for key in keys) for row in judged
+    )
+    # of a lead of several days the newest counts, in whatever order its days were done
+    newest = {row["LEAD_ID"]: row for row in sorted(judged, key=lambda row: row["LEAD_DATE"])}
+    callable_now = [
+        (lead, row["LEAD_DATE"])
+        for lead, row in newest.items()
+        if row["LEAD_VERDICT"] == "CALLABLE"
+    ]
+    assert callable_now
+    assert sorted((row["LEAD_ID"], row["LEAD_DATE"]) for row in published) == sorted(callable_now)
+
+
+def assert_the_ledger_is_whole(server: UiServer, tmp_path: Path) -> None:
+    done = start(server.environment, "ledger", "verify", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WHOLE" in done.stdout
