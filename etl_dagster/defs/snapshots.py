@@ -13,7 +13,7 @@ from typing import Final
 import dagster as dg
 
 from etl_dagster.defs import catalog
-from etl_dagster.defs.jobs import EXPORT_JOB, Job
+from etl_dagster.defs.jobs import EXPORT_JOB, PRIMARY, QUEUE, Job
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource
 from etl_dagster.dnc import DncStore
 from etl_dagster.settings import Settings
@@ -33,6 +33,7 @@ def build_snapshots(settings: Settings) -> dg.Definitions:
         EXPORT_JOB,
         selection=dg.AssetSelection.assets(NAME),
         description="Export the Do-Not-Call store for other hosts",
+        tags={QUEUE: PRIMARY},
         executor_def=dg.in_process_executor,
     )
     return dg.Definitions(
