@@ -33,8 +33,8 @@ def build_snapshots(settings: Settings) -> dg.Definitions:
         EXPORT_JOB,
         selection=dg.AssetSelection.assets(NAME),
         description="Export the Do-Not-Call store for other hosts",
-        executor_def=dg.in_process_executor,
         tags={QUEUE: PRIMARY},
+        executor_def=dg.in_process_executor,
     )
     return dg.Definitions(
         assets=[dnc_snapshot],

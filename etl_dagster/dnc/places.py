@@ -61,13 +61,15 @@ class Place:
         """
         with self._translated(name):
             try:
-                with self._open(name) as file:
-                    content = file.read(most + 1)
+                content = b""
+                with self._open(name) as file:  # which may give less than it is asked for
+                    while len(content) <= most and (more := file.read(most + 1 - len(content))):
+                        content += more
             except FileNotFoundError:
                 return None
         if len(content) > most:
             raise DncError(f"{self.shown}/{name}: expected at most {most:,} bytes: another file?")
-        return bytes(content)
+        return content
 
     def write(self, name: str, content: bytes) -> None:
         """Write a small file, over another one if there is one; it appears whole or not at all."""

@@ -194,6 +194,11 @@ class DncReader:
         with self._readers.take() as (_, catalog):
             return reports.history(catalog, name)
 
+    def evidence_until(self) -> datetime | None:
+        """Until when a replica clears anybody; None where the store is no replica."""
+        with self._readers.take() as (_, catalog):
+            return self._until(catalog.seal) if self.is_replica else None
+
     def contents(self) -> Contents:
         """Tell which store it is, and how far it has come."""
         with self._readers.take() as (_, catalog):
@@ -226,7 +231,7 @@ class DncReader:
         seal: tuple[int, bytes] | None = None,
     ) -> Lookup:
         """Apply the rule; of a store with a seal, also what holds for replicas alone."""
-        ours = self.is_replica and seal is not None
+        ours = seal if self.is_replica else None
         return look_up(
             phones,
             lists=lists,
@@ -234,15 +239,11 @@ class DncReader:
             now=micros(now),
             max_age_days=self._max_age_days,
             must_have=self._must_have,
-            snapshot_stale=ours and not self._is_evidence(seal, now),
-            heard=replica.heard(self.path) if ours else None,
+            snapshot_stale=ours is not None and now > self._until(ours),
+            heard=None if ours is None else replica.heard(self.path),
         )
 
-    def _is_evidence(self, seal: tuple[int, bytes] | None, moment: datetime) -> bool:
-        return seal is not None and replica.is_evidence(
-            self.path,
-            seal,
-            now=self._clock(),
-            moment=moment,
-            max_age=self._snapshot_max_age,
+    def _until(self, seal: tuple[int, bytes]) -> datetime:
+        return replica.evidence_until(
+            self.path, seal, now=self._clock(), max_age=self._snapshot_max_age
         )

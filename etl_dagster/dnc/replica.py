@@ -12,7 +12,7 @@ its seal, so that no crash can lend a store the date of another.
 import json
 import os
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,8 @@ SKEW: Final = timedelta(seconds=60)
 """By so much clocks of hosts may differ; a snapshot of a later moment is evidence of nothing."""
 REASONS: Final = ("snapshot_stale", "opted_out")
 """Why a replica is in doubt beside what its lists say: it does not follow from their versions."""
+NEVER: Final = datetime.fromtimestamp(0, UTC)
+"""Until when a replica speaks that is evidence of nothing."""
 _NOTE: Final = ".snapshot.json"
 _HEARD: Final = ".heard"
 
@@ -52,29 +54,29 @@ def noted(path: Path) -> tuple[list[Snapshot], str]:
         return [], ""
 
 
-def is_evidence(
-    path: Path,
-    seal: tuple[int, bytes],
-    *,
-    now: datetime,
-    moment: datetime,
-    max_age: timedelta,
-) -> bool:
-    """Tell whether a replica speaks for a moment.
+def evidence_until(
+    path: Path, seal: tuple[int, bytes], *, now: datetime, max_age: timedelta
+) -> datetime:
+    """Tell until which moment a replica speaks, that moment included.
 
     Args:
         path: the replica.
         seal: of the store that was opened there.
         now: by this host's clock; a snapshot of later than `SKEW` after it is evidence of nothing.
-        moment: that phones are judged at.
-        max_age: how old its snapshot may be at the moment; just as old is young enough.
+        max_age: how old its snapshot may be.
+
+    Returns:
+        The moment; one that is long past where it is evidence of nothing.
     """
     revision, digest = seal
-    return any(
-        (one.revision, one.seal) == (revision, digest.hex())
-        and one.exported_at <= now + SKEW
-        and moment <= one.exported_at + max_age
-        for one in noted(path)[0]
+    return max(
+        (
+            one.exported_at + max_age
+            for one in noted(path)[0]
+            if (one.revision, one.seal) == (revision, digest.hex())
+            and one.exported_at <= now + SKEW
+        ),
+        default=NEVER,
     )
 
 
@@ -82,10 +84,10 @@ def refusal(path: Path) -> str:
     """Why a replica is not written, and where to write instead."""
     snapshots, source = noted(path)
     host = snapshots[-1].host if snapshots else "another host"
-    came = f", fetched from {source}" if source else ""
+    what = f"is a replica, fetched from {source}" if source else "is, or is to be, a replica"
     return (
-        f"{path} is a replica{came}: nothing was changed. The lists and opt-outs are kept on {host}"
-        ": load or record there what shall be on them; this host fetches it from there"
+        f"{path} {what}: nothing was changed. The lists and opt-outs are kept on {host}:"
+        " load or record there what shall be on them; this host fetches it from there"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from etl_dagster.defs.jobs import EXPORT_JOB, PRIMARY, QUEUE
 from etl_dagster.defs.snapshots import export_is_due
 from etl_dagster.dnc import DncStore
 from etl_dagster.dnc.places import Place
@@ -148,6 +149,12 @@ def test_an_export_is_due_when_the_store_changed_and_well_within_its_time(
     due: bool,  # noqa: FBT001  a parameter
 ) -> None:
     assert export_is_due(7, exported, now=NOW, max_age=HOUR) == due
+
+
+def test_only_the_host_that_keeps_the_lists_exports_them(one_chunk: Line) -> None:
+    one_chunk.environment["DNC_EXPORT_URL"] = "/a"
+    tags = one_chunk.defs().resolve_job_def(EXPORT_JOB).tags
+    assert tags[QUEUE] == PRIMARY
 
 
 def test_a_host_cannot_do_both() -> None:
