@@ -49,14 +49,21 @@ types: setup ## mypy, strict
 	@echo "== types"
 	@$(BIN)/mypy
 
-bench: setup ## every figure that the docs quote, at full size (some five minutes)
+bench: setup ## every figure that the docs quote, at full size (some twenty minutes)
 	@mkdir -p docs/figures
+	@echo "== start of a process"
+	@$(BIN)/python -m benchmarks.start --json docs/figures/start.json
 	@echo "== Do-Not-Call store"
 	@$(BIN)/python -m benchmarks.dnc --numbers 2.5e8 --queries 3e6 --rows 2e7 --json docs/figures/dnc.json
 	@echo "== CCC scrub"
 	@$(BIN)/python -m benchmarks.ccc --json docs/figures/ccc.json
 	@echo "== ledger"
 	@$(BIN)/python -m benchmarks.ledger --verdicts 1e6 --json docs/figures/ledger.json
+	@echo "== a day"
+	@$(BIN)/python -m benchmarks.day --leads 1e4 1e5 1e6 --numbers 2.5e8 --chunks 8 --json docs/figures/day.json
+	@echo "== against the pattern's own way"
+	@$(BIN)/python -m benchmarks.versus --leads 2e3 1e4 5e4 --numbers 2e7 --json docs/figures/baseline.json
+	@$(BIN)/python -m benchmarks.tables
 	@$(BIN)/python -m benchmarks.scaling
 
 setup: $(VENV)/.ready ## the environment, from the hash-locked requirements

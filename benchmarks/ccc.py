@@ -29,6 +29,7 @@ import numpy as np
 import pybreaker
 from numpy.typing import NDArray
 
+from benchmarks.figures import about, keep
 from etl_dagster.ccc import CccClient, CccConfig, CccScrubber, Checkpoint
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox import sidecar
@@ -276,6 +277,7 @@ def main() -> None:
     if options.task:
         print(json.dumps(task_many(*options.task)))
         return
+    origin = about()
     figures = measure_schedule(int(options.phones), options.rounds)
     figures |= measure_many(int(options.many))
     figures |= measure_recovery()
@@ -288,7 +290,7 @@ def main() -> None:
         verdict = f"  {kind} {target:g}: {'met' if met else 'MISSED'}" if kind else ""
         print(f"{name:34} {value:>14,.3f}{verdict}")
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        keep(options.json, origin, figures)
     if options.strict and missed:
         sys.exit(1)
 

@@ -8,6 +8,10 @@ The sample campaigns run over the sample's tables in the embedded Snowflake, CCC
 takes 50 ms an answer, the Do-Not-Call store is of national size. A size is a day of its own.
 Seconds of stages are Dagster's and our own (`seconds_*`, which Dagster keeps as metadata); what is
 left of the wall time is the process's start, the lists' sensors, and Dagster.
+
+`dagster_overhead_seconds` is all the time of that same run in which the main thread was in Dagster
+and in no code of ours below it (`benchmarks/sampling.py`): its import, its definitions, its events.
+`dagster_overhead_share` is that by the whole wall time, from the process's start to its end.
 """
 
 import argparse
@@ -19,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,6 +31,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
+from benchmarks import figures
 from benchmarks.ccc import sandbox
 from benchmarks.dnc import World
 from etl_dagster.dnc import DncStore
@@ -34,6 +39,7 @@ from etl_dagster.sandbox import data, sidecar
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.connect import connect
 
+ROOT = Path(__file__).parents[1]
 SPREAD = timedelta(days=8)
 """Days of a size lie so far apart that no person is on two of them."""
 
@@ -50,14 +56,25 @@ def environment(home: Path, ccc_url: str, chunks: int) -> dict[str, str]:
     }
 
 
-def make_store(path: Path, numbers: int) -> None:
-    """Make a list that covers every area code, under the sample's name so that it is fresh."""
+def make_store(
+    path: Path,
+    numbers: int,
+    *,
+    covers: Sequence[int] = range(200, 1_000),
+    more: Sequence[int] = (),
+) -> None:
+    """Make a list that covers these area codes, under the sample's name so that it is fresh.
+
+    It holds a made-up world of so many numbers, and `more` of them.
+    """
     if path.exists():
         return
     text = path.with_suffix(".txt")
     World(numbers).write(text)
+    with text.open("a") as file:
+        file.writelines(f"{phone // 10**7},{phone % 10**7:07d}\n" for phone in more)
     with DncStore.create(path) as store:
-        store.add_list("national", [text], as_of=datetime.now(UTC), covers=list(range(200, 1_000)))
+        store.add_list("national", [text], as_of=datetime.now(UTC), covers=list(covers))
     text.unlink()
 
 
@@ -113,21 +130,24 @@ def watched(server: int) -> Iterator[dict[str, float]]:
 
 
 def run_day(env: Mapping[str, str], day: date, home: Path, server: int) -> dict[str, float]:
-    out = home / "day.json"
-    command = [str(Path(sys.executable).with_name("etl-dagster")), "run"]
+    out, shares = home / "day.json", home / "shares.json"
+    command = [sys.executable, "-m", "benchmarks.sampling", str(shares), "run"]
     command += ["--date", f"{day}", "--json", str(out)]
     before = psutil.Process(server).cpu_times()
     with watched(server) as peak:
         start = time.perf_counter()
-        subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL, cwd=home)
+        subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL, cwd=ROOT)
         took = time.perf_counter() - start
     after = psutil.Process(server).cpu_times()
     records = json.loads(out.read_text())
+    dagster = json.loads(shares.read_text())["dagster_seconds"]
     steps = {f"{name}_seconds": value for name, value in records[0]["seconds"].items()}
     return {
         "day_seconds": took,
         **steps,
         "outside_steps_seconds": took - sum(steps.values()),
+        "dagster_overhead_seconds": dagster,
+        "dagster_overhead_share": dagster / took,
         "server_cpu_seconds": after.user + after.system - before.user - before.system,
         **peak,
         **{
@@ -151,6 +171,36 @@ def timings(home: Path) -> dict[str, float]:
     return wanted
 
 
+@contextmanager
+def servers(home: Path, chunks: int) -> Iterator[tuple[dict[str, str], Settings]]:
+    """A home folder's environment and settings, with a CCC sandbox; what runs is stopped."""
+    home.mkdir(parents=True, exist_ok=True)
+    with sandbox() as (url, _):
+        env = environment(home, url, chunks)
+        try:
+            yield env, Settings.from_environment(env)
+        finally:
+            sidecar.stop("snowflake", home)
+
+
+def measure_day(
+    env: Mapping[str, str], settings: Settings, day: date, leads: int
+) -> dict[str, float]:
+    """Run a day of so many leads as a user does."""
+    home = settings.home
+    load_day(settings, day, leads)
+    server = sidecar.find("snowflake", home)
+    assert server is not None
+    return run_day(env, day, home, server.pid) | timings(home)
+
+
+def show(sizes: Mapping[str, Mapping[str, float]]) -> None:
+    for leads, found in sizes.items():
+        print(f"{leads} leads")
+        for name, value in found.items():
+            print(f"  {name:40} {value:>14,.3f}".rstrip("0").rstrip("."))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--leads", type=float, nargs="+", default=[1e4])
@@ -159,29 +209,20 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="kept, and used again, if given")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="day-bench-") as folder, sandbox() as (url, _):
-        home = options.home or Path(folder)
-        home.mkdir(parents=True, exist_ok=True)
-        env = environment(home, url, options.chunks)
-        settings = Settings.from_environment(env)
+    about = figures.about()
+    with (
+        tempfile.TemporaryDirectory(prefix="day-bench-") as folder,
+        servers(options.home or Path(folder), options.chunks) as (env, settings),
+    ):
         make_store(settings.dnc_store, int(options.numbers))
-        figures = {}
-        try:
-            for leads in options.leads:
-                day = day_of(leads)
-                load_day(settings, day, int(leads))
-                server = sidecar.find("snowflake", home)
-                assert server is not None
-                figures[f"{leads:.0f}"] = run_day(env, day, home, server.pid)
-                figures[f"{leads:.0f}"] |= timings(home)
-        finally:
-            sidecar.stop("snowflake", home)
-    for leads, found in figures.items():
-        print(f"{leads} leads")
-        for name, value in found.items():
-            print(f"  {name:40} {value:>14,.3f}".rstrip("0").rstrip("."))
+        sizes = {
+            f"{leads:.0f}": measure_day(env, settings, day_of(leads), int(leads))
+            for leads in options.leads
+        }
+    show(sizes)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        setup = {"numbers": int(options.numbers), "chunks": options.chunks}
+        figures.keep(options.json, about, {**setup, "sizes": sizes})
 
 
 if __name__ == "__main__":

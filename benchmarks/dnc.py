@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from benchmarks.figures import about, keep
 from etl_dagster.dnc import DncStore
 
 AREAS = 330
@@ -253,24 +254,31 @@ def measure_roaring(world: World, queries: int, place: Path) -> dict[str, float]
         }
 
 
+def write_rows(connection: sqlite3.Connection, world: World, more: Iterable[int] = ()) -> None:
+    """Make the pattern's table, with its index: a row a number, as text."""
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("PRAGMA journal_mode = OFF")
+    connection.execute("CREATE TABLE dnc_list (area_code TEXT, phone_number TEXT, full_phone TEXT)")
+    for area in world.areas.tolist():
+        connection.executemany(
+            "INSERT INTO dnc_list VALUES (?, ?, ?)",
+            ((str(area), f"{x:07d}", f"{area}{x:07d}") for x in world.area(area).tolist()),
+        )
+    connection.executemany(
+        "INSERT INTO dnc_list VALUES (?, ?, ?)",
+        ((text[:3], text[3:], text) for text in map(str, more)),
+    )
+    connection.execute("CREATE INDEX full_phone ON dnc_list (full_phone)")
+    connection.commit()
+
+
 def measure_rows(world: World, queries: int, place: Path) -> dict[str, float]:
     """The pattern's schema and its batched WHERE IN, against the store on the same numbers."""
     path, text, store = place / "rows.db", place / "rows.txt", place / "rows.sqlite"
     world.write(text)
     in_process("load", store, text)
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute(
-            "CREATE TABLE dnc_list (area_code TEXT, phone_number TEXT, full_phone TEXT)"
-        )
-        for area in world.areas.tolist():
-            connection.executemany(
-                "INSERT INTO dnc_list VALUES (?, ?, ?)",
-                ((str(area), f"{x:07d}", f"{area}{x:07d}") for x in world.area(area).tolist()),
-            )
-        connection.execute("CREATE INDEX full_phone ON dnc_list (full_phone)")
-        connection.commit()
+        write_rows(connection, world)
         phones = [str(phone) for phone in world.queries(queries).tolist()]
 
         def where_in() -> set[str]:
@@ -323,7 +331,7 @@ def main() -> None:
         print(json.dumps(task(*map(Path, arguments))))
         return
     world, queries = World(int(options.numbers)), int(options.queries)
-    figures: dict[str, float] = {}
+    origin, figures = about(), dict[str, float]()
     with folder(options.folder) as place:
         tenth = measure_store(World(int(options.numbers) // 10), queries, place)
         (place / "dnc.sqlite").unlink()
@@ -341,7 +349,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:45} {value:>16,.3f}".rstrip("0").rstrip("."))
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        keep(options.json, origin, figures)
 
 
 if __name__ == "__main__":

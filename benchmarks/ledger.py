@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.dnc import peak_rss_mb, seconds
+from benchmarks.figures import about, keep
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox import sidecar
@@ -145,7 +146,7 @@ def main() -> None:
         with warehouse_of(host, int(port)).session() as session:
             print(json.dumps(task_verify(session)))
         return
-    figures: dict[str, float] = {}
+    origin, figures = about(), dict[str, float]()
     with tempfile.TemporaryDirectory(prefix="ledger-bench-") as name:
         home = Path(name)
         try:
@@ -158,7 +159,7 @@ def main() -> None:
         finally:
             sidecar.stop(NAME, home)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+        keep(options.json, origin, figures)
     missed = [name for name, (_, bound) in TARGETS.items() if figures[name] > bound]
     for name in missed:
         print(f"MISSED {name}: {figures[name]:.1f}, {' '.join(map(str, TARGETS[name]))}")

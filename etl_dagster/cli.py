@@ -205,7 +205,8 @@ def ui(port: int, options: tuple[str, ...]) -> None:
     """Serve the Dagster UI and daemon; OPTIONS go to `dagster dev`."""
     settings = read_settings()
     from etl_dagster import show  # noqa: PLC0415
-    from etl_dagster.defs.launch import Launcher, dagster_home  # noqa: PLC0415
+    from etl_dagster.defs.home import dagster_home  # noqa: PLC0415
+    from etl_dagster.defs.launch import Launcher  # noqa: PLC0415
     from etl_dagster.sandbox.cli import bring_up  # noqa: PLC0415
     from etl_dagster.settings import PROJECT  # noqa: PLC0415
 

@@ -132,7 +132,9 @@ def _compact(console: "Console", settings: "Settings", since: datetime) -> None:
     from etl_dagster.dnc import DncStore  # noqa: PLC0415
 
     days = (datetime.now(UTC) - since).days + 1
-    if settings.dnc_store.exists():
+    if settings.dnc_snapshot_url:
+        console.print("Do-Not-Call store: a replica; what it need not keep is dropped on its host")
+    elif settings.dnc_store.exists():
         with DncStore.open(settings.dnc_store, read_only=False) as store:
             done = store.compact(retention_days=days)
         console.print(

@@ -29,6 +29,7 @@ from etl_dagster.defs import (
     resources,
     retract,
     scrub,
+    snapshots,
 )
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.leads.campaigns import load_campaigns
@@ -99,6 +100,7 @@ def build_defs(
     return dg.Definitions.merge(
         stages,
         freshness.build_freshness(settings),
+        snapshots.build_snapshots(settings),
         automation.build_automation(settings),
         preview.build_preview(settings, campaigns),
     )
@@ -158,6 +160,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             inbox=str(settings.dnc_inbox_dir),
             opt_out_inbox=str(settings.opt_out_inbox_dir),
             sample=settings.has_sample_lists,
+            **_secrets(settings, snapshot_url="DNC_SNAPSHOT_URL", export_url="DNC_EXPORT_URL"),
         ),
         "policy": resources.PolicyResource(
             path=str(settings.policy_file or ""),

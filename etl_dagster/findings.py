@@ -187,7 +187,7 @@ def judge_staleness(stale: int) -> Finding:
     if stale:
         return Finding(
             level=Level.WRONG,
-            says=f"{stale:,} phones are UNKNOWN because a list is too old to clear them",
+            says=f"{stale:,} phones are UNKNOWN because a list, or the copy of it, is too old",
             numbers={"phones": stale},
         )
     return Finding(level=Level.RIGHT, says="no list is too old")

@@ -5,7 +5,8 @@ Belongs here: what differs, and what cannot be decided again. Does not: what tha
 (`dnc/repetition.py`), showing it (`cli_rescrub.py`).
 
 Every row is decided as it was then: the versions that it names, opt-outs included, freshness at its
-`checked_at`, under the policy that it names. Verdict, reason and end of validity must be the same.
+`checked_at`, under the policy that it names. Verdict, reason and end of validity must be the same,
+but that a host with a replica may have been in doubt for a reason of its own.
 A phone whose verdict was on record from another day has no row of its own: then that one is decided
 again, and must be one on which the day could rest.
 """
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl_dagster.defs.lookup_rows import names, reasons
-from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError, Lookup
+from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError, Lookup, replica
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.rescrub_found import Difference, Lost, Rescrub, joined
 from etl_dagster.warehouse.dnc_verdicts import (
@@ -105,8 +106,7 @@ def _hold(part: DncVerdicts, stores: Stores, into: Rescrub, decided: Decided | N
         return
     same, faults = _same(part, again), _unfit(part, decided) if decided else []
     if newer:  # it names lists that were not the newest any more: nobody may be cleared by those
-        everyone = np.ones(len(same), np.bool_)
-        faults.insert(0, (f"the store had {', '.join(newer)} by then", everyone))
+        faults.insert(0, (f"the store had {', '.join(newer)} by then", ~_for_itself(part, again)))
     for _, some in faults:
         same[some] = False
     into.reproduced += int(same.sum())
@@ -151,7 +151,25 @@ def _same(part: DncVerdicts, again: Lookup) -> NDArray[np.bool_]:
     same: NDArray[np.bool_] = np.logical_and(
         pc.fill_null(words, fill_value=False).to_numpy(zero_copy_only=False), ends
     )
-    return same
+    return same | _for_itself(part, again)
+
+
+def _for_itself(part: DncVerdicts, again: Lookup) -> NDArray[np.bool_]:
+    """Which rows are UNKNOWN by what a host with a replica had beside the lists.
+
+    The lists do not tell whether its snapshot was too old, or what it had heard; UNKNOWN clears
+    nobody, whatever they said.
+    """
+    said = pc.and_(
+        pc.equal(part.verdicts, Verdict.UNKNOWN.name),
+        pc.is_in(part.reasons, value_set=pa.array(replica.REASONS)),
+    )
+    own: NDArray[np.bool_] = (
+        pc.fill_null(said, fill_value=False).to_numpy(zero_copy_only=False)
+        & np.isnat(part.valid_until)
+        & (again.verdicts != Verdict.LISTED)
+    )
+    return own
 
 
 def _differences(

@@ -285,6 +285,23 @@ class Settings(BaseModel):
     dnc_inbox: Path | None = Field(
         None, alias="DNC_INBOX", description="List files to load; `ETL_HOME/inbox/dnc` if not set"
     )
+    dnc_snapshot_url: SecretStr | None = Field(
+        None,
+        alias="DNC_SNAPSHOT_URL",
+        description="Where this host fetches its DNC store from, if another one keeps the lists",
+    )
+    dnc_export_url: SecretStr | None = Field(
+        None,
+        alias="DNC_EXPORT_URL",
+        description="Where this host, which keeps the lists, exports its DNC store to",
+    )
+    dnc_export_minutes: float = Field(
+        15,
+        alias="DNC_EXPORT_MINUTES",
+        ge=0.25,
+        le=360,
+        description="How often that is done; only what has changed is sent",
+    )
     dnc_max_age_days: int | None = Field(
         None,
         alias="DNC_MAX_AGE_DAYS",
@@ -352,6 +369,11 @@ class Settings(BaseModel):
         faults = self._local_faults(given) if self.is_local else self._production_faults(given)
         if self.ccc_min_workers > self.ccc_max_workers:
             faults.append("CCC_MIN_WORKERS is above CCC_MAX_WORKERS")
+        if self.dnc_snapshot_url and self.dnc_export_url:
+            faults.append(
+                "DNC_SNAPSHOT_URL and DNC_EXPORT_URL are both set: a host either fetches the store"
+                " or keeps the lists and exports it; unset one"
+            )
         if self.unknown_warn > self.unknown_error:
             faults.append("ETL_UNKNOWN_WARN is above ETL_UNKNOWN_ERROR")
         if self.catch_up_days >= self.leads_retention_days:
@@ -415,7 +437,8 @@ class Settings(BaseModel):
     @property
     def has_sample_lists(self) -> bool:
         """Whether a missing DNC store is made of sample lists: only a local one that is ours."""
-        return self.is_local and self.dnc_db_path is None and self.dnc_inbox is None
+        ours = self.dnc_db_path is None and self.dnc_inbox is None and not self.dnc_snapshot_url
+        return self.is_local and ours
 
     @property
     def ledger_name(self) -> str:

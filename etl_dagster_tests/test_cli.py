@@ -30,6 +30,14 @@ Outcome = subprocess.CompletedProcess[str]
 OURS = ("ETL_", "SNOWFLAKE_", "CCC_", "DNC_", "DAGSTER_")
 
 
+NEVER_BEFORE_WORK = (
+    *("pandas", "matplotlib", "snowflake.snowpark", "snowflake.core"),
+    *("fakesnow", "duckdb", "sqlglot", "uvicorn", "starlette", "uvloop", "httptools"),
+    *("playwright", "moto", "flask", "s3fs", "dagster_webserver", "dagster_graphql", "grpc"),
+)
+"""Modules that take long to import, and that no process of ours needs for its work."""
+
+
 def clean_environment() -> dict[str, str]:
     """This process's environment without anything that configures the program."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
@@ -90,7 +98,7 @@ def test_preview_knows_the_days_that_run_knows(day: str) -> None:
 
 
 def test_help_names_the_commands_and_does_not_import_what_it_does_not_need() -> None:
-    heavy = ["dagster", "snowflake", "pyarrow", "httpx"]
+    heavy = ["dagster", "snowflake", "pyarrow", "httpx", *NEVER_BEFORE_WORK]
     code = (
         "import sys\n"
         "from etl_dagster.cli import main\n"
@@ -124,6 +132,21 @@ def test_help_names_the_commands_and_does_not_import_what_it_does_not_need() -> 
         "exports",
     ):
         assert re.search(rf"^  {command} ", shown, re.MULTILINE)
+
+
+def test_a_code_location_imports_no_server_of_the_sandbox_and_nothing_else_that_is_heavy() -> None:
+    heavy = [*NEVER_BEFORE_WORK, "snowflake.connector", "etl_dagster.sandbox.local"]
+    code = (
+        "import sys\n"
+        "import etl_dagster.definitions\n"
+        "etl_dagster.definitions.build_defs().get_repository_def()\n"
+        f"print('LOADED', [name for name in {heavy!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=clean_environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "LOADED []" in done.stdout
 
 
 def test_production_with_anything_missing_refuses_with_one_clear_message() -> None:
@@ -191,7 +214,8 @@ def test_preview_tells_what_a_run_would_do_without_dagster(line: Line, tmp_path:
         "import sys\n"
         "from etl_dagster.cli import main\n"
         "main(sys.argv[1:], prog_name='etl-dagster', standalone_mode=False)\n"
-        "print('LOADED', [name for name in ('dagster', 'pandas') if name in sys.modules])\n"
+        f"heavy = {['dagster', *NEVER_BEFORE_WORK]!r}\n"
+        "print('LOADED', [name for name in heavy if name in sys.modules])\n"
     )
     environment = {**clean_environment(), **line.environment, "CCC_PRICE_PER_1000": "1000"}
     done = subprocess.run(

@@ -15,6 +15,9 @@ import pytest
 import yaml
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config
+from dagster_k8s import K8sRunLauncher
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.job import UserDefinedDagsterK8sConfig, construct_dagster_k8s_job
 from pydantic import SecretStr
 
 from etl_dagster.settings import PROJECT, REQUIRED_IN_PRODUCTION, Deployment, Settings
@@ -319,17 +322,13 @@ def context_of_runs(location: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_pod_of_a_run_has_it_all(values: dict[str, Any], location: dict[str, Any]) -> None:
-    k8s = pytest.importorskip("dagster_k8s", reason="dagster-k8s is only in the image's lock")
-    from dagster_k8s.container_context import K8sContainerContext  # noqa: PLC0415
-    from dagster_k8s.job import construct_dagster_k8s_job  # noqa: PLC0415
-
     given = launcher_config(values)
-    kind = resolve_to_config_type(k8s.K8sRunLauncher.config_type())
+    kind = resolve_to_config_type(K8sRunLauncher.config_type())
     checked = process_config(kind, given)
     assert checked.success, checked.errors
     own = K8sContainerContext.create_from_config(context_of_runs(location))
     merged = K8sContainerContext(
-        run_k8s_config=k8s.job.UserDefinedDagsterK8sConfig.from_dict(given["run_k8s_config"]),
+        run_k8s_config=UserDefinedDagsterK8sConfig.from_dict(given["run_k8s_config"]),
         resources=given["resources"],
         security_context=given["security_context"],
     ).merge(own)

@@ -14,7 +14,7 @@ import dagster as dg
 
 from etl_dagster.alerts import Alert, Channel, Earlier, deliver, is_repeat, ntfy, webhook
 from etl_dagster.defs.failures import Cause, causes, publishable
-from etl_dagster.defs.jobs import LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB, STAGE_ASSETS
+from etl_dagster.defs.jobs import EXPORT_JOB, LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB, STAGE_ASSETS
 from etl_dagster.defs.partitions import PARTITION, covered
 from etl_dagster.settings import Settings
 
@@ -23,7 +23,7 @@ RETRIED_BY = "dagster/auto_retry_run_id"
 TOLD: Final = "etl_dagster/told"
 """Tag of a failed run that people were told of: the alert's fingerprint."""
 TOLD_AT: Final = "etl_dagster/told_at"
-REPEATING: Final = frozenset({LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB})
+REPEATING: Final = frozenset({EXPORT_JOB, LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB})
 """Jobs that sensors launch again every few minutes while what they are about is there."""
 LOOKED_AT: Final = 100
 """So many runs of such a job are looked at for the last alert: more than there are in an hour."""

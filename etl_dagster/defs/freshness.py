@@ -51,15 +51,26 @@ def _lists_check() -> dg.AssetChecksDefinition:
     ) -> dg.AssetCheckResult:
         try:
             with dnc_store.open(policy.load()) as store:
-                return lists_result(store.stats(), datetime.now(UTC))
+                return lists_result(store.stats(), datetime.now(UTC), store.evidence_until())
         except DncError as error:
             return dg.AssetCheckResult(passed=False, description=str(error))
 
     return every_list_is_fresh
 
 
-def lists_result(stats: Sequence[ListStats], now: datetime) -> dg.AssetCheckResult:
-    """Judge the ages of lists; those that do not grow old are left out."""
+def lists_result(
+    stats: Sequence[ListStats], now: datetime, replica_until: datetime | None = None
+) -> dg.AssetCheckResult:
+    """Judge the ages of lists; those that do not grow old are left out.
+
+    Args:
+        stats: of every list.
+        now: the moment.
+        replica_until: until when a replica clears anybody; None if the store is none.
+    """
+    if replica_until is not None and replica_until < now:
+        says = "this host's copy of the lists is too old to clear a phone: it could not be fetched"
+        return dg.AssetCheckResult(passed=False, description=says)
     ageing = {one.list: one.fresh_until for one in stats if one.fresh_until is not None}
     stale = [name for name, until in ageing.items() if until <= now]
     late = [name for name, until in ageing.items() if now < until <= now + RENEW_BEFORE]

@@ -4,13 +4,11 @@ Belongs here: the Dagster instance of a home folder, one run a day, what became 
 showing it.
 """
 
-import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import dagster as dg
@@ -21,6 +19,7 @@ from etl_dagster.definitions import build_defs, build_resources
 from etl_dagster.defs import history, readiness
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.failures import causes
+from etl_dagster.defs.home import dagster_home
 from etl_dagster.defs.jobs import (
     DAY_JOB,
     LISTS_JOB,
@@ -30,21 +29,19 @@ from etl_dagster.defs.jobs import (
     RETRACT_JOB,
 )
 from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
+from etl_dagster.defs.open_files import kept_open
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.progress import Sink
-from etl_dagster.sandbox.local import LocalWorld
-from etl_dagster.settings import Settings, SettingsError
+from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retention
 from etl_dagster.warehouse.connect import connect
 
 if TYPE_CHECKING:
     from etl_dagster.leads.policy import Policy
 
-STORAGE: Final = '".etl/dagster"'
-"""How `dagster.yaml` names the folder of a checkout's own state."""
 # The console shows our own progress; Dagster's events are in its event log.
 QUIET: Final[Mapping[str, Any]] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -68,26 +65,6 @@ class DayResult:
     seconds: Mapping[str, float]
     failures: Mapping[str, str] = field(default_factory=dict)
     skipped: bool = False
-
-
-def dagster_home(settings: Settings) -> Path:
-    """The folder of Dagster's own state, with an up-to-date `dagster.yaml` in it.
-
-    Raises:
-        SettingsError: the file that ETL_DAGSTER_YAML names cannot be read.
-    """
-    home = settings.home / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    try:
-        text = settings.dagster_yaml.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(
-            f"ETL_DAGSTER_YAML: {settings.dagster_yaml} cannot be read: {error.strerror}"
-        ) from None
-    partial = home / f".dagster.yaml.{os.getpid()}"
-    partial.write_text(text.replace(STORAGE, json.dumps(str(home))), encoding="utf-8")
-    partial.replace(home / "dagster.yaml")
-    return home
 
 
 class Launcher:
@@ -114,6 +91,7 @@ class Launcher:
         os.environ.setdefault("DAGSTER_HOME", home)
         opened = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home))
         self._instance = self._stack.enter_context(opened)
+        self._stack.enter_context(kept_open(self._instance))
         self._bury_the_dead()
         return self
 
@@ -128,6 +106,8 @@ class Launcher:
         """
         settings, failures = self._settings, dict[str, str]()
         if settings.has_sample_lists:
+            from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415  production has none
+
             LocalWorld(settings.home).deliver_lists(
                 settings.dnc_store, settings.dnc_inbox_dir, settings.opt_out_inbox_dir
             )

@@ -79,10 +79,11 @@ def build_internal_opt_outs(settings: Settings) -> dg.AssetsDefinition:
         )
         if taken.faults and taken.rows is None:
             raise _failure(taken.faults)
-        with dnc_store.open_for_writing() as store:
+        with dnc_store.open_for_opt_outs() as store:
             stats = next(one for one in store.stats() if one.kind == INTERNAL)
         metadata = {"files": taken.files, **taken.numbers, **list_metadata(stats)}
-        if taken.rows is not None:
+        # what a replica keeps for itself, the host that keeps the lists has yet to record
+        if taken.rows is not None and not dnc_store.snapshot_url:
             metadata[FINGERPRINT] = taken.rows.fingerprint(own_key(settings.home))
         if taken.faults:
             # what can be read is on the list: so it is known, and not told again at every tick
@@ -180,7 +181,7 @@ def take_table(
     with locks.hold(INBOX_LOCK):
         with warehouse.session() as session:
             found = read_opt_outs(session, table)
-        with dnc_store.open_for_writing() as store:
+        with dnc_store.open_for_opt_outs() as store:
             new = store.opt_out_rows(found.phones, found.moments, table=table)
     return found, {
         "table_rows": found.rows,

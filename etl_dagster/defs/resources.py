@@ -11,22 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
-from dagster import ResourceDependency
+import numpy as np
+from dagster import ResourceDependency, get_dagster_logger
 from pydantic import Field, PrivateAttr
 
 from etl_dagster.ccc import CccConfig, CccError, CccScrubber
-from etl_dagster.dnc import DncStore
+from etl_dagster.dnc import DncError, DncStore, DncUsageError, replica
+from etl_dagster.dnc.places import Place
+from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force
+from etl_dagster.dnc.snapshot_fetch import fetch_snapshot
 from etl_dagster.leads.policy import Policy
 from etl_dagster.resilience import RedisStore, redis_bucket, redis_client
-from etl_dagster.sandbox.local import LocalWorld, refuse_sample
 from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
 
 if TYPE_CHECKING:
     from etl_dagster.ccc.journal import AnswerJournal
+    from etl_dagster.sandbox.local import LocalWorld
 
 UNSET: Final = ""
 """What an optional text has as its value where it is not set: resources have no None secrets."""
+SNAPSHOTS_KEPT: Final = 3
+"""So many exports of the Do-Not-Call store stay; a host may still be fetching the last but one."""
 
 
 class LocalResource(dg.ConfigurableResource[Any]):
@@ -39,9 +45,13 @@ class LocalResource(dg.ConfigurableResource[Any]):
     home: str = Field(description="ETL_HOME")
     deployment: str = Field(description="ETL_DEPLOYMENT")
 
-    def world(self) -> LocalWorld | None:
+    def world(self) -> "LocalWorld | None":
         """The stand-ins, or None in production."""
-        return LocalWorld(Path(self.home)) if self.enabled else None
+        if not self.enabled:
+            return None
+        from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415  production has none
+
+        return LocalWorld(Path(self.home))
 
 
 class WarehouseResource(dg.ConfigurableResource[Any]):
@@ -210,6 +220,9 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         default=False, description="Make the store, of sample lists, if there is none"
     )
 
+    snapshot_url: str = Field(UNSET, description="Where a replica is fetched from, if it is one")
+    export_url: str = Field(UNSET, description="Where the store is exported to for other hosts")
+
     @property
     def inbox_dir(self) -> Path:
         """The folder where list files arrive."""
@@ -227,22 +240,76 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
             DncError: there is no store, it is damaged, or production was given sample lists;
                 never answered as "nobody is listed".
         """
+        self.refresh()
         world = self.local.world()
         if world and self.sample:
             world.load_lists(Path(self.path))
         store = DncStore.open_under(Path(self.path), policy)
         if world is None:
+            from etl_dagster.sandbox.local import refuse_sample  # noqa: PLC0415  its modules later
+
             refuse_sample(store)
         return store
+
+    def refresh(self) -> None:
+        """Fetch the newest snapshot where the store is a replica.
+
+        Without one it goes on with what it has, which clears nobody once it is too old.
+        """
+        if not self.snapshot_url:
+            return
+        try:
+            fetch_snapshot(Path(self.path), Place(self.snapshot_url))
+        except DncError as error:
+            if not Path(self.path).exists():
+                raise
+            get_dagster_logger().warning(f"the Do-Not-Call store was not refreshed: {error}")
+
+    def newest_versions(self) -> str:
+        """The versions of the lists, as the next step that opens the store finds them.
+
+        Raises:
+            DncError: there is no store, or it is damaged.
+        """
+        if self.snapshot_url:
+            try:
+                if found := in_force(Place(self.snapshot_url)):
+                    return found.list_versions
+            except DncError as error:
+                get_dagster_logger().warning(f"no newer Do-Not-Call store is known of: {error}")
+        with DncStore.open(self.path) as store:
+            return store.lookup(np.empty(0, np.int64)).list_versions
+
+    def open_for_opt_outs(self) -> DncStore:
+        """The store for recording a table's opt-outs, which a replica keeps beside its lists.
+
+        Raises:
+            DncError: there is no store, or it is damaged.
+        """
+        if not self.snapshot_url:
+            return self.open_for_writing()
+        self.refresh()
+        return DncStore.open(self.path)
+
+    def export(self) -> Exported:
+        """Export the store for other hosts.
+
+        Raises:
+            DncError: it cannot be done; what was exported before is still in force.
+        """
+        return export_snapshot(Path(self.path), Place(self.export_url), keep=SNAPSHOTS_KEPT)
 
     def open_for_writing(self) -> DncStore:
         """The store for loading lists; only one of sample lists is made where there is none.
 
         Raises:
-            DncError: there is no store, or it is damaged. A missing one is not made in silence:
-                its opt-outs would be lost with it.
+            DncError: there is no store, it is damaged, or it is a replica. A missing one is not
+                made in silence: its opt-outs would be lost with it.
         """
         path = Path(self.path)
+        if self.snapshot_url:
+            self.refresh()  # whose note says who keeps the lists
+            raise DncUsageError(replica.refusal(path))
         if self.sample and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             return DncStore.create(path)

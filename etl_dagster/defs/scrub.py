@@ -258,7 +258,9 @@ def _scrub(
                 for decision in Decision
             },
             "phones_dnc_listed": int((found.verdicts == Verdict.LISTED).sum()),
-            "phones_stale": int(_because(found, "stale").sum()),
+            "phones_stale": sum(
+                int(_because(found, reason).sum()) for reason in ("stale", "snapshot_stale")
+            ),
             "phones_not_covered": len(not_covered),
             **{f"leads_{verdict.lower()}": count for verdict, count in leads.items()},
         },

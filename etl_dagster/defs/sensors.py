@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import dagster as dg
-import numpy as np
 
 from etl_dagster import agenda
 from etl_dagster.defs import history
@@ -32,7 +31,7 @@ from etl_dagster.defs.partitions import range_tags
 from etl_dagster.defs.resources import CccResource, DncStoreResource, WarehouseResource
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.retract import VERSIONS
-from etl_dagster.dnc import DncStore, inbox
+from etl_dagster.dnc import inbox
 from etl_dagster.own_key import own_key
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError
@@ -178,8 +177,7 @@ def _retraction_sensor(job: Job) -> dg.SensorDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         if not Path(dnc_store.path).exists():
             return dg.SkipReason("there is no store yet")
-        with DncStore.open(dnc_store.path) as store:
-            versions = store.lookup(np.empty(0, np.int64)).list_versions
+        versions = dnc_store.newest_versions()
         event = context.instance.get_latest_materialization_event(dg.AssetKey(RETRACTIONS))
         done = event.asset_materialization if event else None
         if done and done.metadata[VERSIONS].value == versions:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from etl_dagster.dnc import cli_loads, cli_questions
+from etl_dagster.dnc import cli_loads, cli_questions, cli_snapshots
 from etl_dagster.dnc.errors import DncError
 
 
@@ -39,5 +39,7 @@ for command in (
     cli_questions.stats,
     cli_questions.verify,
     cli_questions.export,
+    cli_snapshots.snapshot,
+    cli_snapshots.fetch,
 ):
     dnc.add_command(command)

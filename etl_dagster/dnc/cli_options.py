@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from etl_dagster.dnc import replica
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.moments import parse_moment
 from etl_dagster.dnc.records import KINDS
@@ -132,5 +133,7 @@ def allowed(flags: dict[str, Any]) -> list[str]:
 
 
 def writable(path: Path) -> DncStore:
-    """Open a store for writing; the first load makes it."""
+    """Open a store for writing; the first load makes it, unless another host keeps the lists."""
+    if os.environ.get("DNC_SNAPSHOT_URL"):
+        raise DncUsageError(replica.refusal(path))
     return DncStore.open(path, read_only=False) if path.exists() else DncStore.create(path)

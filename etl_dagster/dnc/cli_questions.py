@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
@@ -121,6 +121,8 @@ def explain(  # noqa: PLR0913  one option each
             policy=policy,
             as_json=as_json,
         )
+        if not as_json:
+            _tell_replica(dnc_store)
 
 
 @click.command()
@@ -138,6 +140,8 @@ def stats(
             terminal.print_history(dnc_store.history(name), as_json=as_json)
             return
         terminal.print_stats(dnc_store.stats(), as_json=as_json)
+        if not as_json:
+            _tell_replica(dnc_store)
 
 
 @click.command()
@@ -177,6 +181,18 @@ def export(store: Path, name: str, as_of: datetime | None, output: Path | None, 
         with draft.open("wb") as file:
             file.writelines(pieces)
         draft.replace(output)
+
+
+def _tell_replica(store: DncStore) -> None:
+    """Say until when a replica clears anybody."""
+    until = store.evidence_until()
+    if until is not None:
+        ended = until < datetime.now(UTC)
+        click.echo(
+            "a replica, too old to clear anybody: etl-dagster dnc fetch"
+            if ended
+            else f"a replica, which clears phones until {until:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def _judge(path: Path, policy: Policy) -> DncStore:

@@ -4,8 +4,9 @@ Belongs here: the answer's shape and the rule that turns lists into verdicts. Do
 state is found (catalog.py), how numbers are stored (segments.py).
 
 The rule, per phone: LISTED if any list has it, however old that list is. Otherwise UNKNOWN if it
-is not a valid phone, if there is no national list or one that must be there is missing or empty,
-or if a required list is too old or does not cover its area code. Otherwise CLEAR. Freshness and
+is not a valid phone, if the store is a replica whose snapshot is too old or the phone was opted out
+since, if there is no national list or one that must be there is missing or empty, or if a required
+list is too old or does not cover its area code. Otherwise CLEAR. Freshness and
 coverage are per list and area code, because lists come in files per area code, fetched on
 different days.
 """
@@ -23,9 +24,9 @@ from etl_dagster.dnc.segments import BATCH_PHONES, Segments
 from etl_dagster.leads.phones import valid_phones
 from etl_dagster.leads.verdicts import Verdict
 
-REASONS: Final = ("", "invalid", "no_list", "not_covered", "stale")
+REASONS: Final = ("", "invalid", "no_list", "not_covered", "stale", "snapshot_stale", "opted_out")
 """Why a phone is UNKNOWN; the first is for those that are not."""
-_INVALID, _NO_LIST, _NOT_COVERED, _STALE = range(1, 5)
+_INVALID, _NO_LIST, _NOT_COVERED, _STALE, _SNAPSHOT_STALE, _OPTED_OUT = range(1, 7)
 _DAY: Final = 86_400_000_000
 _NEVER: Final = np.iinfo(np.int64).max
 """End of validity where nothing limits it."""
@@ -89,6 +90,8 @@ def look_up(  # noqa: PLR0913 - the policy's limits and what it is asked about
     now: int,
     max_age_days: int | None = None,
     must_have: Collection[str] = (),
+    snapshot_stale: bool = False,
+    heard: NDArray[np.int64] | None = None,
 ) -> Lookup:
     """Apply the rule to every phone.
 
@@ -100,16 +103,23 @@ def look_up(  # noqa: PLR0913 - the policy's limits and what it is asked about
         max_age_days: lists older than this are stale even if their own limit is higher.
         must_have: names of lists without which nobody is CLEAR; also where they are marked as not
             required, they must be fresh.
+        snapshot_stale: whether the lists are of a replica that is no evidence of this moment.
+        heard: phones, ascending, that asked to be left alone and are not on the lists yet.
     """
     area, local, valid = _split(phones)
     mask = _hits(phones, area, local, lists, segments)
     area_reason, area_until = _areas(lists, now, max_age_days, must_have)
+    if snapshot_stale:
+        area_reason[:], area_until[:] = _SNAPSHOT_STALE, _NAT
+    asked_out = None if heard is None or not len(heard) else np.isin(phones, heard)
     verdicts = np.empty(len(phones), dtype=np.int8)
     reasons = np.empty(len(phones), dtype=np.int8)
     until = np.empty(len(phones), dtype=np.int64)
     for here in _blocks(len(phones)):
         listed = mask[here] != 0
         reason = np.where(valid[here], area_reason[area[here]], np.int8(_INVALID))
+        if asked_out is not None:
+            reason[asked_out[here]] = _OPTED_OUT
         reason[listed] = 0
         reasons[here] = reason
         verdicts[here] = np.where(reason == 0, np.int8(Verdict.CLEAR), np.int8(Verdict.UNKNOWN))

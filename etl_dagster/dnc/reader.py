@@ -6,7 +6,7 @@ the rule of a verdict (lookup.py).
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,15 +14,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc import checks, explanation, repetition, reports, requests
-from etl_dagster.dnc.catalog import Catalog
-from etl_dagster.dnc.errors import DncHistoryError, DncUsageError
+from etl_dagster.dnc import checks, explanation, header, repetition, replica, reports
+from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lookup import Lookup, Moment, look_up
-from etl_dagster.dnc.moments import micros, parse_versions
+from etl_dagster.dnc.moments import micros
 from etl_dagster.dnc.phones_text import read_phones
 from etl_dagster.dnc.readers import Readers
-from etl_dagster.dnc.records import ListInfo
 from etl_dagster.dnc.segments import Segments
+from etl_dagster.dnc.snapshots import Contents
 from etl_dagster.leads.verdicts import Verdict
 
 
@@ -36,12 +35,15 @@ class DncReader:
         max_age_days: int | None,
         must_have: Collection[str],
         clock: Callable[[], datetime],
+        snapshot_max_age: timedelta = replica.MAX_AGE,
     ) -> None:
         self.path = path
+        self.is_replica = header.is_replica(path)
         self._max_age_days = max_age_days
         self._must_have = frozenset(must_have)
         self._clock = clock
-        self._readers = Readers(path)
+        self._snapshot_max_age = snapshot_max_age
+        self._readers = Readers(path, replica=self.is_replica)
 
     def __enter__(self) -> Self:
         return self
@@ -86,8 +88,9 @@ class DncReader:
             raise DncUsageError("phones must be a one-dimensional int64 array")
         with self._readers.take() as (connection, catalog):
             past = None if as_of is None else micros(as_of)
-            lists = self._moments(connection, catalog, past, versions)
-            return self._look_up(connection, numbers, lists, moment or as_of or self._clock())
+            lists = repetition.moments(connection, catalog, past, versions)
+            judged = moment or as_of or self._clock()
+            return self._look_up(connection, numbers, lists, judged, seal=catalog.seal)
 
     def repeat(
         self, phones: NDArray[np.int64], versions: str, moment: datetime
@@ -145,8 +148,14 @@ class DncReader:
                 lists = repetition.moments_then(catalog, versions, past)
                 past = None  # opt-outs are those of the versions, whenever they were received
             else:
-                lists = self._moments(connection, catalog, past, versions)
-            answer = self._look_up(connection, asked, lists, as_of or self._clock())
+                lists = repetition.moments(connection, catalog, past, versions)
+            answer = self._look_up(
+                connection,
+                asked,
+                lists,
+                as_of or self._clock(),
+                seal=catalog.seal if versions is None else None,
+            )
             return explanation.explain(
                 connection,
                 catalog,
@@ -176,7 +185,7 @@ class DncReader:
             DncHistoryError: a version is not in the store any more, or never was.
         """
         with self._readers.take() as (connection, catalog):
-            moments = self._moments(connection, catalog, None, versions)
+            moments = repetition.moments(connection, catalog, None, versions)
             now = micros(moment or self._clock())
             return reports.stats(catalog, moments, now, self._max_age_days)
 
@@ -184,6 +193,16 @@ class DncReader:
         """Tell every version of a list: what was loaded, when, from which files."""
         with self._readers.take() as (_, catalog):
             return reports.history(catalog, name)
+
+    def evidence_until(self) -> datetime | None:
+        """Until when a replica clears anybody; None where the store is no replica."""
+        with self._readers.take() as (_, catalog):
+            return self._until(catalog.seal) if self.is_replica else None
+
+    def contents(self) -> Contents:
+        """Tell which store it is, and how far it has come."""
+        with self._readers.take() as (_, catalog):
+            return Contents.of(catalog)
 
     def verify(self) -> checks.Verification:
         """Read and check everything that any look-up could rest on; minutes on a large store.
@@ -199,7 +218,7 @@ class DncReader:
         with self._readers.take() as (connection, catalog):
             info = catalog.get(name)
             moment = None if as_of is None else micros(as_of)
-            moments = self._moments(connection, catalog, moment, None)
+            moments = repetition.moments(connection, catalog, moment, None)
             yield from reports.export(connection, moments[info.name])
 
     def _look_up(
@@ -208,7 +227,11 @@ class DncReader:
         phones: NDArray[np.int64],
         lists: Mapping[str, Moment],
         now: datetime,
+        *,
+        seal: tuple[int, bytes] | None = None,
     ) -> Lookup:
+        """Apply the rule; of a store with a seal, also what holds for replicas alone."""
+        ours = seal if self.is_replica else None
         return look_up(
             phones,
             lists=lists,
@@ -216,34 +239,11 @@ class DncReader:
             now=micros(now),
             max_age_days=self._max_age_days,
             must_have=self._must_have,
+            snapshot_stale=ours is not None and now > self._until(ours),
+            heard=None if ours is None else replica.heard(self.path),
         )
 
-    def _moments(
-        self,
-        connection: sqlite3.Connection,
-        catalog: Catalog,
-        as_of: int | None,
-        versions: str | Mapping[str, int] | None,
-    ) -> dict[str, Moment]:
-        """Work out every list as the look-up shall see it."""
-        pinned = None if versions is None else parse_versions(versions)
-        out = {}
-        for name, info in catalog.lists.items():
-            newest = None if pinned is None else pinned.pop(name, 0)
-            if info.kind == "internal" and as_of is not None:
-                number, state = catalog.state(info, None, newest)
-                phones = _opted_out(connection, catalog, info, number, as_of)
-                out[name] = Moment(info, number, state, phones)
-            else:
-                out[name] = Moment(info, *catalog.state(info, as_of, newest))
-        if pinned:
-            raise DncHistoryError(f"no list named {', '.join(pinned)} in the store")
-        return out
-
-
-def _opted_out(
-    connection: sqlite3.Connection, catalog: Catalog, info: ListInfo, version: int, as_of: int
-) -> NDArray[np.int64]:
-    """List the phones that an internal list's dated requests name at a moment."""
-    expected = catalog.versions(info)[version - 1].requests if version else 0
-    return requests.in_force(requests.of_list(connection, info.id, version, expected), as_of)
+    def _until(self, seal: tuple[int, bytes]) -> datetime:
+        return replica.evidence_until(
+            self.path, seal, now=self._clock(), max_age=self._snapshot_max_age
+        )

@@ -21,10 +21,13 @@ class Readers:
 
     Args:
         path: the store.
+        replica: whether another file may take its place: who asks then sees that one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, replica: bool = False) -> None:
         self._path = path
+        self._replica = replica
+        self._file = self._identity()
         self._lock = threading.Lock()
         self._idle: list[tuple[sqlite3.Connection, Catalog | None]] = []
         self._inherited: list[tuple[sqlite3.Connection, Catalog | None]] = []
@@ -35,14 +38,14 @@ class Readers:
     def take(self) -> Iterator[tuple[sqlite3.Connection, Catalog]]:
         """Lend a connection that sees one version of the store throughout."""
         with schema.translated(self._path):
-            connection, catalog = self._next()
+            connection, catalog, file = self._next()
             try:
                 with schema.reading(connection):
                     if catalog is None or not catalog.is_current():
                         catalog = Catalog(connection, known=catalog)
                     yield connection, catalog
             finally:
-                self._give_back(connection, catalog)
+                self._give_back(connection, catalog, file)
 
     def close(self) -> None:
         """Close what is idle now, and the rest when it is given back."""
@@ -52,7 +55,8 @@ class Readers:
         for connection, _ in idle:
             connection.close()
 
-    def _next(self) -> tuple[sqlite3.Connection, Catalog | None]:
+    def _next(self) -> tuple[sqlite3.Connection, Catalog | None, tuple[int, int] | None]:
+        file = self._identity()
         with self._lock:
             if self._closed:
                 raise DncUsageError(f"{self._path} was closed: open it again")
@@ -60,13 +64,29 @@ class Readers:
                 # A connection must not cross a fork, not even to be closed there.
                 self._inherited, self._idle = self._idle, []
                 self._process = os.getpid()
-            if self._idle:
-                return self._idle.pop()
-        return schema.connect(self._path, read_only=True), None
+            gone = self._idle if file != self._file else []
+            if gone:
+                self._idle = []
+            self._file = file
+            found = self._idle.pop() if self._idle else None
+        for connection, _ in gone:
+            connection.close()
+        if found:
+            return *found, file
+        return schema.connect(self._path, read_only=True), None, file
 
-    def _give_back(self, connection: sqlite3.Connection, catalog: Catalog | None) -> None:
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file is there; it stays the same as long as a connection has it open."""
+        if not self._replica:
+            return None
+        found = self._path.stat()
+        return found.st_dev, found.st_ino
+
+    def _give_back(
+        self, connection: sqlite3.Connection, catalog: Catalog | None, file: tuple[int, int] | None
+    ) -> None:
         with self._lock:
-            if not self._closed:
+            if not self._closed and file == self._file:
                 self._idle.append((connection, catalog))
                 return
         connection.close()

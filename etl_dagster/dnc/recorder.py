@@ -8,14 +8,14 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc import opt_out_rows, opt_outs, requests, schema
+from etl_dagster.dnc import opt_out_rows, opt_outs, replica, requests, schema
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lists import INTERNAL
 from etl_dagster.dnc.reader import DncReader
@@ -25,7 +25,7 @@ from etl_dagster.dnc.writer import LoadResult
 class DncRecorder(DncReader):
     """What can be recorded; see `DncStore`, which adds opening and loading."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as `DncStore.open`
         self,
         path: Path,
         *,
@@ -33,8 +33,15 @@ class DncRecorder(DncReader):
         max_age_days: int | None,
         must_have: Collection[str],
         clock: Callable[[], datetime],
+        snapshot_max_age: timedelta = replica.MAX_AGE,
     ) -> None:
-        super().__init__(path, max_age_days=max_age_days, must_have=must_have, clock=clock)
+        super().__init__(
+            path,
+            max_age_days=max_age_days,
+            must_have=must_have,
+            clock=clock,
+            snapshot_max_age=snapshot_max_age,
+        )
         self.read_only = read_only
         self._write_lock = threading.Lock()
 
@@ -110,6 +117,9 @@ class DncRecorder(DncReader):
     ) -> int:
         """Record the requests of a table that are not on record; return how many there were.
 
+        A replica keeps them beside its lists, in place of those kept before: their phones are
+        UNKNOWN on this host until the lists that it fetches have them.
+
         Args:
             phones: ten digits each, shape (n,).
             moments: when each asked, datetime64[us] in UTC, NaT where that is not known.
@@ -118,7 +128,9 @@ class DncRecorder(DncReader):
         """
         known = opt_out_rows.OnRecord.of(self.requests(name), table=table)
         asked = opt_out_rows.new_requests(known, phones, moments, table=table, now=self._clock())
-        if asked:
+        if self.is_replica:
+            replica.hear(self.path, np.array([one.phone for one in asked], np.int64))
+        elif asked:
             with self._writer() as connection:
                 opt_outs.record(connection, name, asked, action=requests.OPT_OUT, clock=self._clock)
         return len(asked)

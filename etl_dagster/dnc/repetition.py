@@ -1,4 +1,4 @@
-"""Every list as an earlier look-up saw it, or why the store cannot tell.
+"""Every list as a look-up sees it, or as an earlier one saw it, or why the store cannot tell.
 
 Belongs here: finding the states that a look-up rested on, and refusing what is not surely them.
 Does not: the look-up itself (lookup.py), whether its answer is the one on record.
@@ -8,8 +8,14 @@ versions alone would not do: a store that was rebuilt counts from 1 again. So ea
 been recorded by the moment of the look-up, and no later one.
 """
 
+import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from etl_dagster.dnc import requests
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncHistoryError
 from etl_dagster.dnc.lookup import Moment
@@ -46,6 +52,28 @@ def moments_then(catalog: Catalog, versions: str, moment: int) -> dict[str, Mome
             number, state = catalog.state(info, None, named[name])
             found[name] = Moment(info, number, state)
     return found
+
+
+def moments(
+    connection: sqlite3.Connection,
+    catalog: Catalog,
+    as_of: int | None,
+    versions: str | Mapping[str, int] | None,
+) -> dict[str, Moment]:
+    """Work out every list as the look-up shall see it."""
+    pinned = None if versions is None else parse_versions(versions)
+    out = {}
+    for name, info in catalog.lists.items():
+        newest = None if pinned is None else pinned.pop(name, 0)
+        if info.kind == "internal" and as_of is not None:
+            number, state = catalog.state(info, None, newest)
+            phones = _opted_out(connection, catalog, info, number, as_of)
+            out[name] = Moment(info, number, state, phones)
+        else:
+            out[name] = Moment(info, *catalog.state(info, as_of, newest))
+    if pinned:
+        raise DncHistoryError(f"no list named {', '.join(pinned)} in the store")
+    return out
 
 
 def passed_over(catalog: Catalog, versions: str, moment: int) -> list[str]:
@@ -86,3 +114,11 @@ def _check_age(catalog: Catalog, info: ListInfo, number: int, moment: int) -> No
             f" {from_micros(recorded):%Y-%m-%d %H:%M:%S} UTC, after the look-up: the store was"
             " rebuilt or restored since"
         )
+
+
+def _opted_out(
+    connection: sqlite3.Connection, catalog: Catalog, info: ListInfo, version: int, as_of: int
+) -> NDArray[np.int64]:
+    """List the phones that an internal list's dated requests name at a moment."""
+    expected = catalog.versions(info)[version - 1].requests if version else 0
+    return requests.in_force(requests.of_list(connection, info.id, version, expected), as_of)

@@ -12,25 +12,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from etl_dagster.dnc import header, replica
 from etl_dagster.dnc.errors import (
     DncBusyError,
     DncCorruptError,
     DncError,
-    DncForeignError,
-    DncMissingError,
     DncSchemaError,
     DncUsageError,
 )
 
-APPLICATION_ID: Final = 0x444E4331
-"""`DNC1`, in the header of every store: SQLite's own place for telling files apart."""
 MIGRATIONS: Final[tuple[str, ...]] = ()
 """The script at index i takes a store from schema version i + 1 to i + 2."""
 SCHEMA_VERSION: Final = len(MIGRATIONS) + 1
 BUSY_SECONDS: Final = 60.0
 """How long a writer waits for another one."""
-_MAGIC: Final = b"SQLite format 3\0"
-_HEADER_BYTES: Final = 100
 _CACHE_KIB: Final = 8_192
 _LOG_BYTES: Final = 16 * 1024**2
 """What SQLite's log keeps of the disk once a large load is over."""
@@ -48,15 +43,14 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     Raises:
         DncUsageError: something is there already, or a store was whose log is left.
     """
-    if left := _left_behind(path):
-        raise DncUsageError(_gone(path, left))
+    header.check_nothing_left(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     draft.unlink(missing_ok=True)
     try:
         with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id = {header.APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             script = resources.files(__package__).joinpath("schema.sql").read_text("utf-8")
             connection.executescript(script)
@@ -68,53 +62,6 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     finally:
         for leftover in draft.parent.glob(draft.name + "*"):
             leftover.unlink(missing_ok=True)
-
-
-def _left_behind(path: Path) -> list[Path]:
-    """What SQLite left of a store that is gone; nothing where there is a store."""
-    beside = [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "-journal")]
-    left = [one for one in beside if one.exists()]
-    return [] if path.exists() else left
-
-
-def _gone(path: Path, left: Sequence[Path]) -> str:
-    names = ", ".join(one.name for one in left)
-    return (
-        f"{path} is gone, but {names} of it is there, with its last writes: restore the store from"
-        " a backup, or, to begin without its lists and opt-outs, remove what is left of it"
-    )
-
-
-def check_file(path: Path) -> None:
-    """Tell a store from everything else by its header, before SQLite touches it.
-
-    Raises:
-        DncMissingError: there is nothing, or no regular file.
-        DncForeignError: it is empty or something else.
-    """
-    if left := _left_behind(path):
-        raise DncMissingError(_gone(path, left))
-    if not path.exists():
-        raise DncMissingError(
-            f"no Do-Not-Call store at {path}: create it with `etl-dagster dnc load`, or correct "
-            "the path (DNC_DB_PATH)"
-        )
-    if not path.is_file():
-        raise DncMissingError(f"{path} is not a file but a folder or device: correct the path")
-    try:
-        with path.open("rb") as file:
-            header = file.read(_HEADER_BYTES)
-    except OSError as error:
-        raise DncMissingError(f"{path} cannot be read: {error.strerror}") from error
-    if not header:
-        raise DncForeignError(f"{path} is empty: restore it, or delete it and load the lists again")
-    if not header.startswith(_MAGIC):
-        raise DncForeignError(f"{path} is not a Do-Not-Call store (not an SQLite database)")
-    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise DncForeignError(
-            f"{path} is an SQLite database, but not a Do-Not-Call store; an existing `dnc_list` "
-            "database is imported with `etl-dagster dnc import-legacy`"
-        )
 
 
 @contextlib.contextmanager
@@ -147,13 +94,19 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """Open a connection to a store of this schema version.
 
     A read-only connection cannot change the store whatever is sent to it; one for writing first
-    brings an older store forward.
+    brings an older store forward. A replica has no log, and none is looked for: what another store
+    left beside its path never counts as its last writes.
 
     Raises:
         DncSchemaError: an older store opened read-only, or a newer one.
         DncCorruptError: the file was cut off.
+        DncUsageError: a replica is not written.
     """
     mode = "ro" if read_only else "rw"
+    if header.is_replica(path):
+        if not read_only:
+            raise DncUsageError(replica.refusal(path))
+        mode = "ro&immutable=1"
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode={mode}",
         uri=True,
@@ -218,7 +171,8 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
     )
     wal = path.with_name(path.name + "-wal")
-    if not (wal.exists() and wal.stat().st_size) and path.stat().st_size < pages * size:
+    logged = not header.is_replica(path) and wal.exists() and wal.stat().st_size
+    if not logged and path.stat().st_size < pages * size:
         raise DncCorruptError(
             f"{path} was cut off: {path.stat().st_size:,} of {pages * size:,} bytes; restore it "
             "from a backup"

@@ -6,13 +6,13 @@ Belongs here: opening a store, and handing writes to the module that does them. 
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self, Unpack
 
 import numpy as np
 
-from etl_dagster.dnc import checks, legacy, loading, retention, schema
+from etl_dagster.dnc import checks, header, legacy, loading, replica, retention, schema
 from etl_dagster.dnc.catalog import create_catalog
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lists import About, ListSpec, add_internal
@@ -36,7 +36,7 @@ class DncStore(DncRecorder):
     """
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - limits, each a choice of the caller
         cls,
         path: PathLike,
         read_only: bool = True,  # noqa: FBT001, FBT002 - callable either way
@@ -44,6 +44,7 @@ class DncStore(DncRecorder):
         max_age_days: int | None = None,
         must_have: Collection[str] = (),
         clock: Clock = utc_now,
+        snapshot_max_age: timedelta = replica.MAX_AGE,
     ) -> Self:
         """Open a store and test it.
 
@@ -53,13 +54,15 @@ class DncStore(DncRecorder):
             max_age_days: lists older than this are stale, even if their own limit is higher.
             must_have: names of lists without which look-ups clear nobody.
             clock: tells the time; must return an aware datetime.
+            snapshot_max_age: of a replica: how old its snapshot may be and still clear phones.
 
         Raises:
             DncMissingError, DncForeignError, DncSchemaError: it is not a store to work with.
+            DncUsageError: a replica was to be opened for writing.
             DncCorruptError: the self-test failed.
         """
         place = Path(path)
-        schema.check_file(place)
+        header.check_file(place)
         if max_age_days is not None and max_age_days < 1:
             raise DncUsageError("max_age_days is at least 1")
         store = cls(
@@ -68,6 +71,7 @@ class DncStore(DncRecorder):
             max_age_days=max_age_days,
             must_have=must_have,
             clock=clock,
+            snapshot_max_age=snapshot_max_age,
         )
         try:
             if not read_only:
@@ -91,6 +95,7 @@ class DncStore(DncRecorder):
             max_age_days=policy.dnc_max_age_days,
             must_have=policy.dnc_lists,
             clock=clock,
+            snapshot_max_age=policy.dnc_snapshot_max_age,
         )
 
     @classmethod

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from etl_dagster.dnc import DncError, DncStore
+from etl_dagster.dnc import DncError, DncStore, replica
 from etl_dagster.dnc.moments import parse_versions
 from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.forms import plain
@@ -70,6 +70,8 @@ class Lists:
         compared = zip(("verdict", "reason", "end of validity"), now, then, strict=True)
         why = [f"another {what}" for what, one, other in compared if one != other]
         why += [f"the store had {one} by then" for one in newer]
+        if row.verdict == "UNKNOWN" and row.reason in replica.REASONS and now[0] != "LISTED":
+            why = []  # the host had a replica, and a doubt that does not follow from the lists
         return {
             "verdict": found.verdict.upper(),
             "reason": reason,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from etl_dagster.leads.hours import Hours
-from etl_dagster.leads.policy_text import TextError, read_text
+from etl_dagster.leads.policy_text import SNAPSHOT_MAX_AGE_HOURS, TextError, read_text
 
 BUILT_IN: Final = "the built-in policy"
 MOST_BYTES: Final = 65_536
@@ -38,6 +38,7 @@ class Policy:
         dnc_max_age_days: days that a DNC list stays valid after its date.
         dnc_lists: names of the lists without which the DNC store clears nobody, sorted; a list
             that is not named blocks as well, if the store has it.
+        dnc_snapshot_max_age_hours: hours that a replica's snapshot of the DNC store is evidence.
         hours: between which hours of the called person's day a call may be made.
     """
 
@@ -45,6 +46,7 @@ class Policy:
     ccc_ttl_days: float
     dnc_max_age_days: int
     dnc_lists: tuple[str, ...] = ()
+    dnc_snapshot_max_age_hours: float = SNAPSHOT_MAX_AGE_HOURS
     hours: Hours = field(default_factory=Hours)
 
     @classmethod
@@ -110,6 +112,11 @@ class Policy:
         return timedelta(days=self.ccc_ttl_days)
 
     @property
+    def dnc_snapshot_max_age(self) -> timedelta:
+        """How long after its export a snapshot of the DNC store is evidence."""
+        return timedelta(hours=self.dnc_snapshot_max_age_hours)
+
+    @property
     def hash(self) -> str:
         """SHA-256 of the policy's meaning (64 hex digits): how it is written does not count."""
         return hashlib.sha256(self.meaning.encode()).hexdigest()
@@ -118,4 +125,9 @@ class Policy:
     def meaning(self) -> str:
         """What the policy says, as canonical JSON: the same for files that mean the same."""
         said = replace(self, ccc_ttl_days=float(self.ccc_ttl_days), hours=self.hours.meaning)
-        return json.dumps(asdict(said), sort_keys=True, separators=(",", ":"), default=str)
+        meaning = asdict(said)
+        # left out where nothing is said of it: policies from before there was such a bound mean
+        # what they meant, and have the hash that verdicts have
+        if said.dnc_snapshot_max_age_hours == SNAPSHOT_MAX_AGE_HOURS:
+            del meaning["dnc_snapshot_max_age_hours"]
+        return json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=str)

@@ -23,6 +23,10 @@ SOURCES: Final = ("ccc", "dnc")
 """Every source of evidence; a policy may require some or all of them."""
 FEDERAL_MAX_AGE_DAYS: Final = 31
 """No list may be older than this at the time of a call (47 CFR 64.1200(c)(2)(i)(D))."""
+SNAPSHOT_MAX_AGE_HOURS: Final = 24.0
+"""How old a snapshot of the store may be, where the policy does not say: opt-outs must be heard."""
+MOST_SNAPSHOT_HOURS: Final = 168
+"""A week; opt-outs are due within ten business days (47 CFR 64.1200(d)(3))."""
 EVERYWHERE: Final = "everywhere"
 """What a list of `[dnc.lists]` says of where it blocks."""
 
@@ -40,6 +44,7 @@ class Said(TypedDict):
     ccc_ttl_days: float
     dnc_max_age_days: int
     dnc_lists: tuple[str, ...]
+    dnc_snapshot_max_age_hours: float
     hours: Hours
 
 
@@ -85,7 +90,7 @@ class _Reader:
     def read(self, given: Mapping[str, object]) -> Said:
         self._known(given, (), {"required_sources", "ccc", "dnc", "hours"})
         ccc = self._table(given, ("ccc",), {"ttl_days"})
-        dnc = self._table(given, ("dnc",), {"max_age_days", "lists"})
+        dnc = self._table(given, ("dnc",), {"max_age_days", "lists", "snapshot_max_age_hours"})
         hours = self._table(given, ("hours",), {"default", "states"})
         sources = self._sources(given.get("required_sources"))
         return Said(
@@ -93,6 +98,7 @@ class _Reader:
             ccc_ttl_days=self._days(ccc, ("ccc", "ttl_days")),
             dnc_max_age_days=int(self._days(dnc, ("dnc", "max_age_days"), whole=True)),
             dnc_lists=self._lists(self._table(dnc, ("dnc", "lists")), sources),
+            dnc_snapshot_max_age_hours=self._snapshot_hours(dnc),
             hours=self._hours(hours),
         )
 
@@ -172,6 +178,21 @@ class _Reader:
             f" {_shown(value)}; write for example {path[-1]} = 7 under [{path[0]}]",
         )
         return 1
+
+    def _snapshot_hours(self, table: Mapping[str, object]) -> float:
+        value = table.get("snapshot_max_age_hours", SNAPSHOT_MAX_AGE_HOURS)
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and 0 < value <= MOST_SNAPSHOT_HOURS
+        ):
+            return float(value)
+        self._wrong(
+            ("dnc", "snapshot_max_age_hours"),
+            f"expected a number of hours above 0 and at most {MOST_SNAPSHOT_HOURS}, found"
+            f" {_shown(value)}; write for example snapshot_max_age_hours = 24 under [dnc]",
+        )
+        return SNAPSHOT_MAX_AGE_HOURS
 
     def _lists(self, table: Mapping[str, object], sources: tuple[str, ...]) -> tuple[str, ...]:
         for name, where in table.items():

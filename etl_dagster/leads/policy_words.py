@@ -68,6 +68,14 @@ def describe(policy: Policy) -> list[Key]:
             ),
         ),
         Key(
+            name="dnc.snapshot_max_age_hours",
+            value=f"{policy.dnc_snapshot_max_age_hours:g}",
+            means=(
+                "a store that was fetched from another host clears nobody so long after it was"
+                " exported there; it still blocks"
+            ),
+        ),
+        Key(
             name="hours.default",
             value=format_window(policy.hours.default),
             means="when a call may be made, by the clock of the person called",
@@ -89,6 +97,7 @@ def compare(old: Policy, new: Policy) -> list[Change]:
         *_names(old.required_sources, new.required_sources, "clear a phone"),
         *_days(old.ccc_ttl_days, new.ccc_ttl_days, "an answer of CCC is valid for"),
         *_days(old.dnc_max_age_days, new.dnc_max_age_days, "a Do-Not-Call list may be as old as"),
+        *_hours_of_snapshots(old.dnc_snapshot_max_age_hours, new.dnc_snapshot_max_age_hours),
         *_names(old.dnc_lists, new.dnc_lists, "be loaded and fresh before a phone is clear"),
         *_hours(old.hours, new.hours),
     ]
@@ -105,6 +114,12 @@ def _names(old: Collection[str], new: Collection[str], what: str) -> Iterator[Ch
 def _days(old: float, new: float, what: str) -> Iterator[Change]:
     if old != new:
         yield Change(looser=new > old, says=f"{what} {new:g} days, before {old:g}")
+
+
+def _hours_of_snapshots(old: float, new: float) -> Iterator[Change]:
+    if old != new:
+        says = f"a snapshot of the Do-Not-Call store is evidence for {new:g} hours, before {old:g}"
+        yield Change(looser=new > old, says=says)
 
 
 def _hours(old: Hours, new: Hours) -> Iterator[Change]:

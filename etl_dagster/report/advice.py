@@ -55,6 +55,15 @@ _ADVICE: Final[Mapping[str, str]] = {
         "A required list was too old: load a newer one (`etl-dagster dnc load` or the inbox), then"
         " run the day again."
     ),
+    "dnc:snapshot_stale": (
+        "The host's copy of the Do-Not-Call store was too old, since no newer one could be"
+        " fetched: see that the host that keeps the lists exports and this one can fetch"
+        " (`etl-dagster dnc fetch` says why not), then run the day again."
+    ),
+    "dnc:opted_out": (
+        "The table of opt-outs has them, the lists not yet: nothing to do, they stay uncalled and"
+        " are on the list once the host that keeps it has taken them."
+    ),
     "dnc:invalid": "No number that a list could have: correct it at the source.",
 }
 _CCC_FAILED: Final = f"CCC failed: look at the vendor's status page, then {AGAIN}."

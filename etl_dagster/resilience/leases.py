@@ -81,7 +81,8 @@ class Leases:
             # the value tells whoever looks into Redis who holds it
             lock.acquire(token=f"{uuid.uuid4().hex} {socket.gethostname()} {os.getpid()}")
         except RedisError as error:
-            raise LeaseUnavailableError(_unavailable(self._client, name, error)) from error
+            # not chained: what is shown of a failed run is the first cause, which says less
+            raise LeaseUnavailableError(_unavailable(self._client, name, error)) from None
         lease = Lease(self._client, lock, name, seconds=self._seconds)
         try:
             with lease.renewed():
@@ -110,14 +111,14 @@ class Lease:
         """
         try:
             self._lock.reacquire()
-        except LockError as error:
+        except LockError:
             raise LeaseLostError(
                 f"the lock of {self._name} ran out while it was held, since this process stood"
                 f" still or Redis was away for more than {self._seconds:g} s, and somebody else may"
                 " have it: nothing was committed; run again, what is on record stays"
-            ) from error
+            ) from None
         except RedisError as error:
-            raise LeaseUnavailableError(_unavailable(self._client, self._name, error)) from error
+            raise LeaseUnavailableError(_unavailable(self._client, self._name, error)) from None
 
     @contextmanager
     def renewed(self) -> Iterator[None]:

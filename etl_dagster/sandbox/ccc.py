@@ -1,26 +1,26 @@
 """The CCC sandbox: a real HTTP server that speaks the documented litigator scrub protocol.
 
-Belongs here: its process, and starting it as the sidecar ``ccc``. Does not: what it answers
-(:mod:`~etl_dagster.sandbox.ccc_service`).
+Belongs here: its process. Does not: starting it as the sidecar ``ccc``
+(:mod:`~etl_dagster.sandbox.ccc_start`), what it answers (:mod:`~etl_dagster.sandbox.ccc_service`).
 """
 
 import asyncio
 import os
 import signal
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 import uvloop
 
-from etl_dagster.sandbox import sidecar, sidecar_folder
+from etl_dagster.sandbox import sidecar_folder
 from etl_dagster.sandbox.ccc_answers import is_litigator, litigators
 from etl_dagster.sandbox.ccc_faults import Fault
 from etl_dagster.sandbox.ccc_server import HOST, Server, in_thread
-from etl_dagster.sandbox.ccc_service import SANDBOX_KEY, CccSandbox, CccSandboxOptions
+from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
+from etl_dagster.sandbox.ccc_start import NAME, SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.sidecar import Sidecar
 
 __all__ = [
@@ -33,32 +33,6 @@ __all__ = [
     "litigators",
     "start_ccc",
 ]
-
-NAME: Final = "ccc"
-
-
-def start_ccc(
-    home: Path,
-    *,
-    idle_seconds: float = 1800.0,
-    latency_ms: float = 50.0,
-    requests_per_minute: int = 1_000,
-) -> Sidecar:
-    """Return the sandbox that serves ``home``, started if it does not run yet.
-
-    Args:
-        home: Folder of the sidecars' folders.
-        idle_seconds: It ends after so long without a request.
-        latency_ms: Its latency if it has to be started.
-        requests_per_minute: The same for its limit.
-
-    Raises:
-        SidecarError: It cannot be started.
-    """
-    command = [sys.executable, "-m", "etl_dagster.sandbox.ccc", "--home", str(home)]
-    command += ["--idle", str(idle_seconds), "--latency-ms", str(latency_ms)]
-    command += ["--requests-per-minute", str(requests_per_minute)]
-    return sidecar.ensure(NAME, home, command)
 
 
 async def _serve(service: CccSandbox, folder: Path, port: int, idle_seconds: float) -> None:

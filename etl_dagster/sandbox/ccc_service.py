@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from etl_dagster.sandbox.ccc_answers import read_phones, render
 from etl_dagster.sandbox.ccc_faults import LOGIN_PAGE, Fault, FaultScript, Reply, apply, error
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster.sandbox.sidecar_server import IDENTITY_PATH
 
-SANDBOX_KEY: Final = "sandbox-key"
 SCRUB_PATH: Final = "/v1.5/Scrub/litigator"
 MOST_PHONES: Final = 10_000
 MOST_PHONES_GET: Final = 100

@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from filelock import FileLock
 
 from etl_dagster.dnc import DncStore, DncUsageError, ListStats
-from etl_dagster.sandbox import data
-from etl_dagster.sandbox.ccc import SANDBOX_KEY, start_ccc
-from etl_dagster.sandbox.lists import INTERNAL, SampleList, write_dnc_lists
+from etl_dagster.dnc.lists import INTERNAL
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.snowflake import start_snowflake
 from etl_dagster.warehouse.session import Warehouse
+
+if TYPE_CHECKING:
+    from etl_dagster.sandbox.lists import SampleList
 
 SAMPLE_DAYS: Final = 7
 """Days up to yesterday that the sample has leads for."""
@@ -60,6 +62,8 @@ class LocalWorld:
         Returns:
             The number of days loaded.
         """
+        from etl_dagster.sandbox import data  # noqa: PLC0415  not before the first statement
+
         today = today or _today()
         wanted = [today - timedelta(days=back) for back in range(SAMPLE_DAYS, 0, -1)]
         with self._locked("sample"), warehouse.session() as session:
@@ -121,7 +125,9 @@ class LocalWorld:
                     _load(to, sample)
         return True
 
-    def _write_lists(self) -> list[SampleList]:
+    def _write_lists(self) -> "list[SampleList]":
+        from etl_dagster.sandbox.lists import write_dnc_lists  # noqa: PLC0415  once a week
+
         folder = self.home / "sample"
         folder.mkdir(parents=True, exist_ok=True)
         return write_dnc_lists(folder, as_of=_today(), numbers=LISTED_NUMBERS)
@@ -169,7 +175,7 @@ def _start_of(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _load(store: DncStore, sample: SampleList) -> None:
+def _load(store: DncStore, sample: "SampleList") -> None:
     if sample.kind == INTERNAL:
         store.opt_out_file(sample.path, source="sample")
         return

@@ -134,11 +134,13 @@ def cluster(line: Line, folder: Path) -> Iterator[Cluster]:
         web = it.dagster("dagster-webserver", "--host", address, "--port", str(it.ui_port))
         stack.callback(end, web)
         stack.callback(end, it.dagster("dagster-daemon", "run"))
-        wait_for("the webserver", lambda: _answers(it), seconds=120)
+        wait_for("the webserver", lambda: _answers(it, web), seconds=120)
         yield it
 
 
-def _answers(it: Cluster) -> bool:
+def _answers(it: Cluster, web: subprocess.Popen[bytes]) -> bool:
+    log = it.primary.home / "dagster-webserver.txt"
+    assert web.poll() is None, log.read_text(encoding="utf-8")[-4_000:]
     try:
         return httpx.get(f"{it.url}/server_info", timeout=5).is_success
     except httpx.TransportError:

@@ -278,7 +278,9 @@ def test_lists_are_judged_by_their_age(
     *,
     passed: bool,
 ) -> None:
-    found = lists_result(stats(tmp_path, *ages), NOW)
+    of_lists = stats(tmp_path, *ages)
+    found = lists_result(of_lists, NOW, NOW)
+    assert not lists_result(of_lists, NOW, NOW - timedelta(seconds=1)).passed  # a replica too old
     assert found.passed is passed
     assert found.description == says
     if not passed:

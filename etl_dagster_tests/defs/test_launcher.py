@@ -13,8 +13,9 @@ from dagster._core.events import EngineEventData
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import WorkerStatus
 
-from etl_dagster.defs.launch import dagster_home
+from etl_dagster.defs.home import dagster_home
 from etl_dagster.defs.launcher import HOST, PROCESS, WatchedRunLauncher, process_is_gone
+from etl_dagster.defs.open_files import kept_open
 from etl_dagster.settings import Settings, SettingsError
 
 
@@ -122,6 +123,37 @@ def test_the_instance_of_a_home_is_that_of_its_file(tmp_path: Path) -> None:
     names = {"ETL_HOME": str(tmp_path), "ETL_DAGSTER_YAML": str(file)}
     with pytest.raises(SettingsError, match=r"ETL_DAGSTER_YAML: .*many\.yaml cannot be read"):
         dagster_home(Settings.from_environment(names))
+    file.write_text("storage:\n  postgres:\n    postgres_url:\n      env: ETL_NO_SUCH_URL\n")
+    with pytest.raises(SettingsError, match=r"many\.yaml takes .* not set there: ETL_NO_SUCH_URL"):
+        dagster_home(Settings.from_environment(names))
     file.write_text("telemetry: {enabled: false}\n", encoding="utf-8")
     home = dagster_home(Settings.from_environment(names))
     assert (home / "dagster.yaml").read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
+
+
+def test_the_files_that_runs_share_are_kept_open_and_the_events_are_there_at_once(
+    tmp_path: Path,
+) -> None:
+    home = dagster_home(Settings.from_environment({"ETL_HOME": str(tmp_path)}))
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))) as instance:
+        with kept_open(instance) as files:
+            assert [file.name for file in files] == ["index.db", "runs.db"]
+            run = started(instance, None)
+            instance.report_runless_asset_event(dg.AssetMaterialization("leads"))
+            logs = [file.with_name(f"{file.name}-wal") for file in files]
+            assert all(log.stat().st_size for log in logs)  # which closing would have emptied
+            shard = files[0].with_name(f"{run.run_id}.db")
+            assert shard.exists()
+            assert not shard.with_name(f"{shard.name}-wal").exists()
+            with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home))) as other:
+                assert other.get_run_by_id(run.run_id) is not None
+                assert other.get_latest_materialization_event(dg.AssetKey("leads")) is not None
+        assert not any(log.exists() for log in logs)
+        assert instance.get_latest_materialization_event(dg.AssetKey("leads")) is not None
+
+
+def test_where_dagster_keeps_nothing_in_files_none_are_kept_open(
+    instance: dg.DagsterInstance,
+) -> None:
+    with kept_open(instance) as files:
+        assert files == []

@@ -22,6 +22,7 @@ POLICIES = st.builds(
     ccc_ttl_days=st.sampled_from([0.5, 1.0, 7.0, 31.0]),
     dnc_max_age_days=st.sampled_from([1, 7, 31]),
     dnc_lists=st.sampled_from([(), ("national",), ("national", "state_fl"), ("state_fl",)]),
+    dnc_snapshot_max_age_hours=st.sampled_from([1.5, 24.0, 168.0]),
     hours=st.builds(
         Hours, default=_DEFAULTS, states=st.dictionaries(st.sampled_from(STATES), _WINDOWS)
     ),
@@ -39,6 +40,7 @@ def text_of(policy: Policy) -> str:
             f"ttl_days = {policy.ccc_ttl_days}",
             "[dnc]",
             f"max_age_days = {policy.dnc_max_age_days}",
+            f"snapshot_max_age_hours = {policy.dnc_snapshot_max_age_hours}",
             "[dnc.lists]",
             *(f'{name} = "everywhere"' for name in policy.dnc_lists),
             "[hours]",

@@ -124,10 +124,12 @@ def judge(policy: Policy, content: bytes) -> None:
     assert policy.required_sources
     assert said["ccc"] == {"ttl_days": policy.ccc_ttl_days}
     assert 0 < policy.ccc_ttl_days <= 31
-    assert {**said["dnc"], "lists": None} == {
+    assert {"snapshot_max_age_hours": 24, **said["dnc"], "lists": None} == {
         "max_age_days": policy.dnc_max_age_days,
+        "snapshot_max_age_hours": policy.dnc_snapshot_max_age_hours,
         "lists": None,
     }
+    assert 0 < policy.dnc_snapshot_max_age_hours <= 168
     assert policy.dnc_max_age_days in range(1, 32)
     assert lists == dict.fromkeys(policy.dnc_lists, "everywhere")
     assert not lists or "dnc" in policy.required_sources
@@ -185,7 +187,7 @@ def test_how_an_editor_stores_the_file_does_not_count(tmp_path: Path, content: b
     [
         (b"# one\n# two\n# \xff\n" + TEXT, "policy {}, line 3: cannot be read: 'utf-8' codec"),
         ("# caf\u00e9\n".encode("utf-16"), "policy {}, line 1: cannot be read: 'utf-8' codec"),
-        (TEXT + b"ttl_days = [\n\n", "policy {}, line 24: not TOML: "),
+        (TEXT + b"ttl_days = [\n\n", "policy {}, line 26: not TOML: "),
         (b"x = 0x" + b"f" * 5_000, "policy {}, line 1: x: unknown key"),
         (TEXT.replace(b"= 7", b"= " + b"9" * 5_000), "policy {}, line 9: not TOML: "),
         (TEXT.replace(b"= 7", b"= 0x" + b"f" * 5_000), "policy {}, line 9: ccc.ttl_days: "),

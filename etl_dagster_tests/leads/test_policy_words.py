@@ -28,6 +28,12 @@ FL = "09:00-20:00"
         ('"ccc", ', "", True, "ccc need not clear a phone any more"),
         ("= 7", "= 8.5", True, "an answer of CCC is valid for 8.5 days, before 7"),
         ("= 7", "= 6", False, "an answer of CCC is valid for 6 days, before 7"),
+        (
+            "= 31",
+            "= 31\nsnapshot_max_age_hours = 30.5",
+            True,
+            "a snapshot of the Do-Not-Call store is evidence for 30.5 hours, before 24",
+        ),
         ("= 31", "= 30", False, "a Do-Not-Call list may be as old as 30 days, before 31"),
         (
             'state_fl = "everywhere"\n',
@@ -87,6 +93,7 @@ def test_every_key_is_described() -> None:
         "ccc.ttl_days": "7",
         "dnc.max_age_days": "31",
         "dnc.lists": "state_fl",
+        "dnc.snapshot_max_age_hours": "24",
         "hours.default": "09:00-20:30",
         "hours.states.FL": "09:00-20:00",
     }

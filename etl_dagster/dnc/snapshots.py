@@ -1,0 +1,197 @@
+"""What a snapshot of a store is: the record that the pointer, manifests and replicas keep of it.
+
+Belongs here: its shape, its text, reading it off a store. Does not: where snapshots are kept
+(places.py), making and fetching them (snapshot_export.py, snapshot_fetch.py), how old a replica may
+be (replica.py).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+from etl_dagster.dnc.catalog import Catalog
+from etl_dagster.dnc.errors import DncFormatError
+from etl_dagster.dnc.lists import INTERNAL
+from etl_dagster.dnc.moments import from_micros
+
+FORMAT: Final = 1
+POINTER: Final = "current.json"
+"""The snapshot in force; the last thing that an export writes."""
+FOLDER: Final = "snapshots"
+MOST_BYTES: Final = 1_000_000
+"""What is longer is no record of a snapshot."""
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_STORE: Final = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListVersion:
+    """A list in a snapshot: its name, version, and that version's date (ISO 8601; None: empty)."""
+
+    list: str
+    version: int
+    as_of: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One snapshot.
+
+    Attributes:
+        digest: SHA-256 of the file, 64 hex digits.
+        size: of the file, bytes.
+        store: which store it is of, 16 hex digits: the same for all snapshots of one store.
+        revision: how many writes the store had seen.
+        seal: digest over every list of the store, 64 hex digits.
+        lists: every list.
+        exported_at: the store had nothing newer at this moment; aware.
+        host: where the lists are kept.
+    """
+
+    digest: str
+    size: int
+    store: str
+    revision: int
+    seal: str
+    lists: tuple[ListVersion, ...]
+    exported_at: datetime
+    host: str
+
+    @property
+    def path(self) -> str:
+        """Where the file is, below the place of snapshots."""
+        return f"{FOLDER}/{self.digest}.sqlite"
+
+    @property
+    def manifest_path(self) -> str:
+        """Where the record beside the file is."""
+        return f"{FOLDER}/{self.digest}.json"
+
+    @property
+    def list_versions(self) -> str:
+        """As verdicts name versions: `internal@3;national@12`."""
+        return ";".join(f"{one.list}@{one.version}" for one in self.lists)
+
+    @property
+    def content(self) -> tuple[str, int, str]:
+        """What the lists in it are, however the file is laid out."""
+        return self.store, self.revision, self.seal
+
+    def text(self) -> bytes:
+        """As JSON."""
+        said = {"format": FORMAT, **asdict(self), "exported_at": self.exported_at.isoformat()}
+        return (json.dumps(said, indent=2) + "\n").encode()
+
+    @classmethod
+    def parse(cls, text: bytes, *, name: str) -> Self:
+        """Read the record of a snapshot.
+
+        Args:
+            text: JSON.
+            name: what errors call it.
+
+        Raises:
+            DncFormatError: it does not say what a record must.
+        """
+        try:
+            return cls._of(json.loads(text))
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise DncFormatError(
+                f"{name} is no record of a snapshot of this format ({FORMAT}): export again, with"
+                " the same release of etl-dagster on all hosts"
+            ) from error
+
+    @classmethod
+    def _of(cls, said: Any) -> Self:
+        lists = tuple(
+            ListVersion(
+                list=str(one["list"]),
+                version=int(one["version"]),
+                as_of=None if one["as_of"] is None else str(one["as_of"]),
+            )
+            for one in said["lists"]
+        )
+        found = cls(
+            digest=str(said["digest"]),
+            size=int(said["size"]),
+            store=str(said["store"]),
+            revision=int(said["revision"]),
+            seal=str(said["seal"]),
+            lists=lists,
+            exported_at=datetime.fromisoformat(said["exported_at"]),
+            host=str(said["host"]),
+        )
+        if (
+            said["format"] != FORMAT
+            or found.size <= 0
+            or found.exported_at.tzinfo is None
+            or not _STORE.fullmatch(found.store)
+            or not all(_DIGEST.fullmatch(one) for one in (found.digest, found.seal))
+        ):
+            raise ValueError("a value that no snapshot has")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What is in a store: which one it is, how far it has come, every version of every list.
+
+    Attributes:
+        store, revision, seal, lists: as in `Snapshot`.
+        history: of each list, of each version, whatever compaction leaves as it is.
+    """
+
+    store: str
+    revision: int
+    seal: str
+    lists: tuple[ListVersion, ...]
+    history: Mapping[str, Sequence[tuple[object, ...]]]
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Self:
+        """Read it off a catalog."""
+        born = catalog.lists[INTERNAL].created_at
+        revision, seal = catalog.seal
+        lists, history = [], {}
+        for name, info in sorted(catalog.lists.items()):
+            versions = catalog.versions(info)
+            as_of = from_micros(versions[-1].as_of).isoformat() if versions else None
+            lists.append(ListVersion(list=name, version=info.version, as_of=as_of))
+            # not `manifest_digest`, the last: compaction replaces manifests
+            history[name] = [one.columns[:-1] for one in versions]
+        return cls(
+            store=hashlib.sha256(f"{INTERNAL} {born}".encode()).hexdigest()[:16],
+            revision=revision,
+            seal=seal.hex(),
+            lists=tuple(lists),
+            history=history,
+        )
+
+    @property
+    def content(self) -> tuple[str, int, str]:
+        """As in `Snapshot`."""
+        return self.store, self.revision, self.seal
+
+    def follows(self, earlier: "Contents") -> bool:
+        """Tell whether every version of an earlier state of the store is in this one, unaltered."""
+        return self.store == earlier.store and all(
+            list(self.history.get(name, ()))[: len(versions)] == list(versions)
+            for name, versions in earlier.history.items()
+        )
+
+    def snapshot(self, *, digest: str, size: int, exported_at: datetime, host: str) -> Snapshot:
+        """The record of a snapshot with this content."""
+        return Snapshot(
+            digest=digest,
+            size=size,
+            store=self.store,
+            revision=self.revision,
+            seal=self.seal,
+            lists=self.lists,
+            exported_at=exported_at.astimezone(UTC),
+            host=host,
+        )
