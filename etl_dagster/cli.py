@@ -220,6 +220,8 @@ def ui(port: int, options: tuple[str, ...]) -> None:
     click.echo(f"graph: http://127.0.0.1:{port}/asset-groups  (in some seconds; Ctrl-C stops it)")
     environment = {**os.environ, "DAGSTER_HOME": str(home), "ETL_HOME": str(settings.home)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # it would make every import slower
+    # a busy host takes longer than Dagster's minute to start a run, which would fail it
+    environment.setdefault("DAGSTER_GRPC_TIMEOUT_SECONDS", "180")
     os.chdir(home)  # where `dagster.yaml` is that shall count
     workspace = str(PROJECT / "workspace.yaml")
     served = ["--workspace", workspace, "--host", "127.0.0.1", "--port", str(port), *options]

@@ -64,8 +64,10 @@ def server(tmp_path: Path) -> Iterator[UiServer]:
 
 
 def all_over(api: DagsterApi) -> bool:
-    """Whether no run of the week is under way."""
-    return all(run.status in OVER for run in api.runs() if run.job == DAY_JOB)
+    """Whether each day has a run that is over for good, and none is under way."""
+    runs = [run for run in api.runs() if run.job == DAY_JOB]
+    lost = [run for run in runs if run.tags.get("dagster/will_retry") == "true"]
+    return len(runs) - len(lost) >= len(DAYS) and all(run.status in OVER for run in runs)
 
 
 def test_a_week_queued_at_once_ends_as_if_each_day_had_been_alone(
@@ -82,22 +84,24 @@ def test_a_week_queued_at_once_ends_as_if_each_day_had_been_alone(
 
 
 def of_the_week(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    return instance.get_runs(filters=dg.RunsFilter(job_name=DAY_JOB))
+    """The runs that succeeded."""
+    done = [dg.DagsterRunStatus.SUCCESS]
+    return instance.get_runs(filters=dg.RunsFilter(job_name=DAY_JOB, statuses=done))
 
 
 def assert_every_run_succeeded_at_once(instance: dg.DagsterInstance) -> None:
-    """None failed, so that none was tried again, nor taken up by a sensor."""
-    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])
-    said = [
-        event.message
-        for run in instance.get_runs(filters=failed)
-        for event in instance.all_logs(run.run_id)
-        if event.level >= logging.ERROR
-    ]
-    assert said == []
-    runs = of_the_week(instance)
-    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
-    assert len(runs) == len(DAYS)
+    """None failed once it had begun, so that no step was done twice.
+
+    On a host that is too busy to start a process in time, Dagster fails the launch and launches
+    again: such a run has no step.
+    """
+    assert len(of_the_week(instance)) == len(DAYS)
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])):
+        events = instance.all_logs(run.run_id)
+        said = [event.message for event in events if event.level >= logging.ERROR]
+        begun = [event for event in events if event.is_dagster_event
+                 and event.get_dagster_event().is_step_start]  # fmt: skip
+        assert begun == [], said
 
 
 def assert_no_store_was_locked(server: UiServer, instance: dg.DagsterInstance) -> None:
