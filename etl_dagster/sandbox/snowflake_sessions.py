@@ -33,7 +33,8 @@ _POLL_SECONDS = 0.1
 
 # What may be run again, whoever else has run it meanwhile.
 _MADE_ONCE = re.compile(
-    r"\s*CREATE\s+(OR\s+REPLACE\s+\S+|\S+(\s+\S+)?\s+IF\s+NOT\s+EXISTS)\s", re.IGNORECASE
+    r"(\s|--[^\n]*\n)*CREATE\s+(OR\s+REPLACE\s+\S+|\S+(\s+\S+)?\s+IF\s+NOT\s+EXISTS)\s",
+    re.IGNORECASE,
 )
 
 

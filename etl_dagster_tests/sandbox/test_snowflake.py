@@ -182,6 +182,23 @@ def test_many_processes_may_set_up_the_same_things_at_once(own: Warehouse) -> No
         assert session.scalar("SELECT COUNT(*) FROM SHARED.V") == 8
 
 
+def test_sessions_make_temporary_tables_of_one_name_at_once(warehouse: Warehouse) -> None:
+    """Each its own; fakesnow notes the columns of both under one key."""
+    made = "-- A chunk's.\nCREATE OR REPLACE TEMPORARY TABLE MINE (a NUMBER(10, 0), b VARCHAR)"
+    together = threading.Barrier(4)
+
+    def work(number: int) -> int:
+        with warehouse.session() as session:
+            for _ in range(25):
+                together.wait(timeout=60)
+                session.execute(made)
+                session.execute("INSERT INTO MINE VALUES (%s, 'x')", [number])
+            return int(session.scalar("SELECT SUM(a) FROM MINE"))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(4))) == [0, 1, 2, 3]
+
+
 def test_limits_are_set(warehouse: Warehouse) -> None:
     with warehouse.session() as session:
         query = "SELECT CURRENT_SETTING('threads')::INT, CURRENT_SETTING('memory_limit')"
