@@ -70,7 +70,7 @@ class Settings(BaseModel):
         2,
         alias="ETL_LANES",
         ge=1,
-        le=32,
+        le=4,  # Snowflake lets twenty statements wait for a table; of several runs each has so many
         description="Chunks of a run that are scrubbed and published at the same time",
     )
     campaigns_dir: Path = Field(

@@ -4,21 +4,26 @@ Belongs here: which kind of lock a name takes. Does not: leases themselves
 (`resilience/leases.py`), locks in the warehouse (`warehouse/locks.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import dagster as dg
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import Field, PrivateAttr
 
 from etl_dagster.resilience.redis_client import connect
+from etl_dagster.warehouse.errors import WarehouseStoppedError
 from etl_dagster.warehouse.locks import guarded
 from etl_dagster.warehouse.session import Session
 
 if TYPE_CHECKING:
     from etl_dagster.resilience.leases import Leases
+
+
+ASK_AGAIN_SECONDS: Final = 0.5
+"""How often who waits for a lock looks whether the run is ending."""
 
 
 class HostLocks(dg.ConfigurableResource[Any]):
@@ -35,12 +40,30 @@ class HostLocks(dg.ConfigurableResource[Any]):
     _leases: "Leases | None" = PrivateAttr(None)
 
     @contextmanager
-    def hold(self, what: object) -> Iterator[None]:
-        """Hold what this host alone writes while the body runs, after who holds it now."""
+    def hold(self, what: object, *, ending: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Hold what this host alone writes while the body runs, after who holds it now.
+
+        Args:
+            what: such as an inbox.
+            ending: whether waiting is of no use any more.
+
+        Raises:
+            WarehouseStoppedError: it is not; the body has not run.
+        """
         folder = Path(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{str(what).replace(' ', '-')}.lock"):
+        lock = FileLock(folder / f"{str(what).replace(' ', '-')}.lock")
+        while True:
+            try:
+                lock.acquire(timeout=ASK_AGAIN_SECONDS)
+                break
+            except Timeout:
+                if ending():
+                    raise _given_up(what) from None
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextmanager
     def hold_everywhere(self, what: object, session: Session) -> Iterator[None]:
@@ -51,16 +74,19 @@ class HostLocks(dg.ConfigurableResource[Any]):
             session: what writes it; it commits nothing once the lock is lost.
 
         Raises:
+            WarehouseStoppedError: the session was told to stop before the lock was had.
             LeaseError: Redis cannot be asked, or the lock was lost; nothing more is committed.
             RedisUnusableError: ETL_REDIS_URL is set and cannot be used.
         """
         # processes of one host queue up at the file, so that only one of them asks Redis
-        with self.hold(what):
+        with self.hold(what, ending=lambda: session.stopped):
             if not self.redis_url:
                 yield
                 return
             with (
-                self._shared().hold(f"{self.scope}:{what}") as lease,
+                self._shared().hold(
+                    f"{self.scope}:{what}", ending=lambda: session.stopped
+                ) as lease,
                 guarded(session, lease.confirm),
             ):
                 yield
@@ -72,3 +98,7 @@ class HostLocks(dg.ConfigurableResource[Any]):
 
             self._leases = Leases(client)
         return self._leases
+
+
+def _given_up(what: object) -> WarehouseStoppedError:
+    return WarehouseStoppedError(f"{what}: not locked, the run is ending")

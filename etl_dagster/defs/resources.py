@@ -244,7 +244,7 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         world = self.local.world()
         if world and self.sample:
             world.load_lists(Path(self.path))
-        store = DncStore.open_under(Path(self.path), policy)
+        store = self._fetched(DncStore.open_under(Path(self.path), policy))
         if world is None:
             from etl_dagster.sandbox.local import refuse_sample  # noqa: PLC0415  its modules later
 
@@ -289,7 +289,18 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         if not self.snapshot_url:
             return self.open_for_writing()
         self.refresh()
-        return DncStore.open(self.path)
+        return self._fetched(DncStore.open(self.path))
+
+    def _fetched(self, store: DncStore) -> DncStore:
+        """The store, if it may be used here: what was not fetched would never run out."""
+        if self.snapshot_url and not store.is_replica:
+            store.close()
+            raise DncUsageError(
+                f"DNC_SNAPSHOT_URL is set, but {self.path} is no snapshot that was fetched from"
+                " there: move it away, and the next step fetches one; or, if this host keeps the"
+                " lists, unset DNC_SNAPSHOT_URL"
+            )
+        return store
 
     def export(self) -> Exported:
         """Export the store for other hosts.

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc import checks, explanation, header, repetition, replica, reports
+from etl_dagster.dnc import checks, explanation, header, repetition, replica, reports, schema
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lookup import Lookup, Moment, look_up
 from etl_dagster.dnc.moments import micros
@@ -38,7 +38,8 @@ class DncReader:
         snapshot_max_age: timedelta = replica.MAX_AGE,
     ) -> None:
         self.path = path
-        self.is_replica = header.is_replica(path)
+        with schema.translated(path):
+            self.is_replica = header.is_replica(path)
         self._max_age_days = max_age_days
         self._must_have = frozenset(must_have)
         self._clock = clock

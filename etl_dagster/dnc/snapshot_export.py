@@ -21,7 +21,7 @@ from typing import Final
 from filelock import FileLock
 
 from etl_dagster.dnc import header, schema
-from etl_dagster.dnc.errors import DncError, DncRefusedError, DncUsageError
+from etl_dagster.dnc.errors import DncError, DncFormatError, DncRefusedError, DncUsageError
 from etl_dagster.dnc.moments import utc_now
 from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshots import FOLDER, MOST_BYTES, POINTER, Contents, Snapshot
@@ -80,7 +80,14 @@ def export_snapshot(
         exported_at = clock()  # what is written from now on may be in it, or not
         with DncStore.open(path, clock=clock) as store:
             ours = store.contents()
-        before = in_force(place)
+        try:
+            before = in_force(place)
+        except DncFormatError as error:
+            if not allow_other:
+                raise DncFormatError(
+                    f"{error}; to export over it, whatever it was, use --allow-other"
+                ) from error
+            before = None
         if before and not allow_other:
             _check_place(before, ours, place)
         if before and before.content == ours.content and place.size(before.path) == before.size:

@@ -19,7 +19,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +37,7 @@ stand still, before a lease is lost."""
 _RENEWALS: Final = 6
 """In the time of a lease, so that some may fail."""
 _POLL_SECONDS: Final = 0.25
+_ASK_AGAIN_SECONDS: Final = 0.5
 
 
 class LeaseError(RuntimeError):
@@ -64,10 +65,15 @@ class Leases:
         self._seconds = seconds
 
     @contextmanager
-    def hold(self, name: str) -> Iterator["Lease"]:
+    def hold(self, name: str, *, ending: Callable[[], bool] = lambda: False) -> Iterator["Lease"]:
         """Hold the lease `name` while the body runs, after who holds it now.
 
+        Args:
+            name: what is held.
+            ending: whether waiting is of no use any more; asked while somebody else holds it.
+
         Raises:
+            LeaseError: it was not had before there was no use in waiting; the body has not run.
             LeaseUnavailableError: Redis cannot be asked; the body has not run.
         """
         lock = Lock(
@@ -79,7 +85,10 @@ class Leases:
         )
         try:
             # the value tells whoever looks into Redis who holds it
-            lock.acquire(token=f"{uuid.uuid4().hex} {socket.gethostname()} {os.getpid()}")
+            token = f"{uuid.uuid4().hex} {socket.gethostname()} {os.getpid()}"
+            while not lock.acquire(token=token, blocking_timeout=_ASK_AGAIN_SECONDS):
+                if ending():
+                    raise LeaseError(f"{name}: not locked, the run is ending")
         except RedisError as error:
             # not chained: what is shown of a failed run is the first cause, which says less
             raise LeaseUnavailableError(_unavailable(self._client, name, error)) from None

@@ -11,7 +11,7 @@ from typing import Any
 
 from etl_dagster.warehouse.local import is_loopback, retrying_while_it_listens
 
-POOL_SIZE = 4
+POOL_SIZE = 8
 LOGIN_TIMEOUT_SECONDS = 30
 HTTPS_PORT = 443
 STATEMENT_TIMEOUT_SECONDS = 3600

@@ -54,7 +54,8 @@ class Session:
         self._staged: list[str] = []
         self._columns: dict[str, frozenset[str]] = {}
         self._cancel: Callable[[], None] | None = None
-        self._stopped = False
+        #: Set once the run is ending: nothing more is run but what undoes.
+        self.stopped = False
         #: Set once the connection must not be used again.
         self.broken = False
         #: Called before every COMMIT; what they raise undoes it (``locks.guarded``).
@@ -199,7 +200,7 @@ class Session:
 
     def stop(self) -> None:
         """From another thread: cancel what runs; from now on only undo what is open."""
-        self._stopped = True
+        self.stopped = True
         if (cancel := self._cancel) is not None:
             cancel()
 
@@ -207,7 +208,7 @@ class Session:
         self, sql: str, params: Params, *, describe_only: bool = False, internal: bool = False
     ) -> "SnowflakeCursor":
         name = statements.name_of(sql)
-        if self._stopped and not sql.startswith(_UNDOING):
+        if self.stopped and not sql.startswith(_UNDOING):
             raise WarehouseStoppedError(f"{name}: not run, the run is ending")
         if not internal:
             self._check(sql, name)

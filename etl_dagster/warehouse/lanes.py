@@ -32,8 +32,8 @@ def in_lanes(
 ) -> Iterator[Iterator[tuple[Item, Result]]]:
     """Do the work on every item, several at a time; give each with its result, in order.
 
-    When one fails, none is begun any more; those under way end as they would, and what those
-    before the one that failed return is given. When the body raises, which an interruption of the
+    When one fails, none is begun any more; those under way end as they would, and what they return
+    is given before the failure is raised. When the body raises, which an interruption of the
     caller does, too, the statements of all lanes are cancelled and rolled back before it goes on.
 
     Args:
@@ -43,7 +43,7 @@ def in_lanes(
         lanes: how many at a time, at least 1.
 
     Yields:
-        The items with their results; what the first item, in order, raised, is raised by it.
+        The items with their results, and then what the first item, in order, raised.
     """
     queued = list(items)
     free: SimpleQueue[Session] = SimpleQueue()
@@ -64,11 +64,10 @@ def in_lanes(
 
     def results() -> Iterator[tuple[Item, Result]]:
         for item, future in zip(queued, futures, strict=True):
-            try:
-                result = future.result()
-            except NotBegunError:
-                raise _first_error(futures) from None
-            yield item, result
+            if future.exception() is None:
+                yield item, future.result()
+        if failed:
+            raise _first_error(futures)
 
     with ExitStack() as stack:
         width = min(lanes, len(queued)) or 1
@@ -79,10 +78,9 @@ def in_lanes(
         futures = [pool.submit(run, item) for item in queued]
         try:
             yield results()
-        except BaseException as error:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
-            if not _is_of_a_lane(error, futures):
-                _stop(sessions, futures)
+            _stop(sessions, futures)
             raise
 
 
@@ -96,16 +94,11 @@ def _first_error(futures: Iterable[Future[Result]]) -> BaseException:
     return next(error for error in errors if error and not isinstance(error, NotBegunError))
 
 
-def _is_of_a_lane(error: BaseException, futures: Iterable[Future[Result]]) -> bool:
-    return any(
-        future.done() and not future.cancelled() and future.exception() is error
-        for future in futures
-    )
-
-
 def _stop(sessions: Iterable[Session], futures: Iterable[Future[Result]]) -> None:
     """Cancel what the lanes run, again until they have ended: a first try may come too early."""
     running = [future for future in futures if not future.done()]
+    if not running:
+        return
     for _ in range(int(CANCEL_SECONDS / _STOP_AGAIN_SECONDS)):
         for session in sessions:
             session.stop()

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from fakeredis import FakeRedis, FakeServer
@@ -103,3 +104,12 @@ def test_a_redis_that_is_away_keeps_nothing_and_stops_nobody(
     journal(redis).keep(batches)
     journal(redis).forget(batches)
     assert journal(redis).kept() == []
+
+
+def test_an_entry_of_another_release_is_left_out(redis: FakeRedis) -> None:
+    ours = journal(redis)
+    ours.keep([batch_of("a", Verdict.CLEAR), batch_of("b", Verdict.CLEAR)])
+    (key,) = redis.keys()
+    body = msgspec.msgpack.encode(["b", b"12345678"])
+    redis.hset(key, "b", ours._seal(body) + body)
+    assert [batch.batch_id for batch in ours.kept()] == ["a"]

@@ -10,8 +10,14 @@ from fakeredis import FakeRedis, FakeServer
 from etl_dagster.defs.locks import HostLocks
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.resilience.leases import LeaseLostError, Leases, LeaseUnavailableError
+from etl_dagster.resilience.leases import (
+    LeaseError,
+    LeaseLostError,
+    Leases,
+    LeaseUnavailableError,
+)
 from etl_dagster.warehouse import ledger
+from etl_dagster.warehouse.errors import WarehouseStoppedError
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line, crowd
 from etl_dagster_tests.defs.test_reruns import assert_chains_are_whole
@@ -115,3 +121,32 @@ def test_a_run_writes_and_buys_nothing_while_redis_is_away(
     assert "Redis at 127.0.0.1:1 (ETL_REDIS_URL) cannot be asked" in result.error.splitlines()[-1]
     assert one_chunk.count("LEADS") == one_chunk.count("SCRUB_BATCHES") == 0
     assert one_chunk.bought() == set()
+
+
+@pytest.mark.parametrize("other", ["same host", "another host"])
+def test_who_waits_for_a_lock_gives_up_when_its_run_ends(
+    one_chunk: Line, host: Callable[[str], HostLocks], other: str
+) -> None:
+    outcome: list[BaseException] = []
+    waits = threading.Event()
+
+    def wait() -> None:
+        waits.set()
+        try:
+            with host("same host").hold_everywhere(CHUNK, second):
+                outcome.append(AssertionError("it had the lock"))
+        except (WarehouseStoppedError, LeaseError) as error:
+            outcome.append(error)
+
+    with (
+        one_chunk.session() as first,
+        one_chunk.session() as second,
+        host(other).hold_everywhere(CHUNK, first),
+    ):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waits.wait()
+        second.stop()
+        waiting.join(timeout=20)
+        assert not waiting.is_alive()
+    assert "the run is ending" in str(outcome[0])

@@ -60,6 +60,17 @@ def replica(one_chunk: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return one_chunk, primary, url
 
 
+def test_a_store_that_was_not_fetched_clears_nobody_where_one_should_be(replica: Replica) -> None:
+    """It would never run out, and hear of no opt-out."""
+    line, primary, _ = replica
+    shutil.copy(primary, line.environment["DNC_DB_PATH"])
+    line.people([person(2, CLEAN[2])])
+    result = line.run()
+    assert not result.success
+    assert "no snapshot that was fetched" in str(result.error)
+    assert line.callable_phones() == set()
+
+
 @pytest.mark.slow
 def test_what_a_replica_fetches_takes_leads_back_and_what_it_cannot_clears_nobody(
     replica: Replica, tmp_path: Path

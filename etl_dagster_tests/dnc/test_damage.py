@@ -1,8 +1,10 @@
 """What is not a sound store gives a clear error, never an answer."""
 
+import contextlib
 import random
 import shutil
 import sqlite3
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from etl_dagster.dnc import (
 )
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.records import NOBODY
+from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     PHONES,
     Clock,
@@ -277,3 +280,26 @@ def test_a_restored_backup_answers(closed: Path, tmp_path: Path) -> None:
         write_list(copy, PHONES)
         with pytest.raises(DncCorruptError):
             ask(store, PHONES)
+
+
+def test_a_checkpoint_that_was_cut_off_is_no_damage(store: DncStore, tmp_path: Path) -> None:
+    """SQLite copies page 1, with the new number of pages, before the file has grown to it."""
+    torn = tmp_path / "torn.sqlite"
+    with contextlib.closing(sqlite3.connect(store.path)) as reader:  # keeps the log from the file
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        store.opt_out([2_022_220_000 + 10_007 * n for n in range(20_000)])
+        store.opt_out([4075550123])
+        for end in ("", "-wal"):
+            source = store.path.with_name(store.path.name + end)
+            shutil.copy(source, torn.with_name(torn.name + end))
+    log = torn.with_name("torn.sqlite-wal").read_bytes()
+    (page_size,) = struct.unpack(">I", log[8:12])
+    frames = range(32, len(log) - page_size, 24 + page_size)
+    first = [at for at in frames if struct.unpack(">I", log[at : at + 4]) == (1,)][-1] + 24
+    with torn.open("r+b") as file:
+        file.write(log[first : first + page_size])
+    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        sqlite3.connect(f"{torn.as_uri()}?immutable=1", uri=True).execute("PRAGMA application_id")
+    with DncStore.open(torn) as found:
+        assert found.lookup(np.array([4075550123])).verdicts.tolist() == [Verdict.LISTED]

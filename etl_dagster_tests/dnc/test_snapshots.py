@@ -21,7 +21,14 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl_dagster.dnc import DncCorruptError, DncError, DncRefusedError, DncStore, DncUsageError
+from etl_dagster.dnc import (
+    DncCorruptError,
+    DncError,
+    DncFormatError,
+    DncRefusedError,
+    DncStore,
+    DncUsageError,
+)
 from etl_dagster.dnc.cli import dnc
 from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force, prune
@@ -436,6 +443,15 @@ def test_a_store_that_this_host_keeps_is_not_replaced(hosts: Hosts) -> None:
     with pytest.raises(DncUsageError, match="keeps itself"):
         fetch_snapshot(hosts.primary.path, hosts.place, clock=hosts.clock)
     assert verdict(hosts.primary, LISTED) == "LISTED"
+
+
+def test_a_pointer_that_nobody_can_read_is_exported_over_when_told_to(hosts: Hosts) -> None:
+    hosts.export()
+    (hosts.folder / POINTER).write_bytes(b"")
+    with pytest.raises(DncFormatError, match="use --allow-other"):
+        hosts.export()
+    assert hosts.export(allow_other=True).snapshot
+    assert hosts.fetch().changed
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])

@@ -1,11 +1,12 @@
 -- The three best phones and e-mails of the leads whose campaign gave none: valid phones first,
 -- then by rank. Only these leads' contacts are read. People are numbered meanwhile: grouping by a
--- number is quicker than by a lead's id.
+-- number is quicker than by a lead's id. By that id, which is unique: the numbers are read twice, and
+-- must be the same however often an engine makes them.
 CREATE OR REPLACE TEMPORARY TABLE LEAD_CONTACTS AS
 WITH wanted AS (
     SELECT
         lead_id, first_key, last_key, street_key, zip_key,
-        ROW_NUMBER() OVER (ORDER BY zip_key) AS person
+        ROW_NUMBER() OVER (ORDER BY lead_id) AS person
     FROM (
         SELECT
             lead_id,
