@@ -49,7 +49,7 @@ types: setup ## mypy, strict
 	@echo "== types"
 	@$(BIN)/mypy
 
-bench: setup ## every figure that the docs quote, at full size (some twenty minutes)
+bench: setup ## every figure that the docs quote, at full size (some half an hour)
 	@mkdir -p docs/figures
 	@echo "== start of a process"
 	@$(BIN)/python -m benchmarks.start --json docs/figures/start.json
@@ -62,7 +62,7 @@ bench: setup ## every figure that the docs quote, at full size (some twenty minu
 	@echo "== a day"
 	@$(BIN)/python -m benchmarks.day --leads 1e4 1e5 1e6 --numbers 2.5e8 --chunks 8 --json docs/figures/day.json
 	@echo "== against the pattern's own way"
-	@$(BIN)/python -m benchmarks.versus --leads 2e3 1e4 5e4 --numbers 2e7 --json docs/figures/baseline.json
+	@$(BIN)/python -m benchmarks.versus --leads 2e3 2e4 1.5e5 --numbers 2e7 --json docs/figures/baseline.json
 	@$(BIN)/python -m benchmarks.tables
 	@$(BIN)/python -m benchmarks.scaling
 

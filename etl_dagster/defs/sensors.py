@@ -138,7 +138,8 @@ def _opt_outs_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
 
 def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefinition]:
     """The sensor of the table of opt-outs, where there is such a table."""
-    table = settings.opt_outs_table
+    # a replica records nothing: its scrubs hear the table, the host that keeps the lists records it
+    table = None if settings.dnc_snapshot_url else settings.opt_outs_table
     if table is None:
         return []
 
