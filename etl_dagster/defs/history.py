@@ -23,7 +23,7 @@ POLICY = "policy_hash"
 UNANSWERED = "phones_unanswered"
 """Metadata of `ccc_enriched`: phones without an answer that CCC might give when asked again."""
 NEWEST = 500
-"""Publications that are looked at; more chunks are not published between two looks."""
+"""Publications that are looked at; where there are more, some may be by other lists."""
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -155,23 +155,35 @@ def _covers(extracted: str, wanted: Collection[str]) -> bool:
     return bool(wanted) and set(wanted) <= set(extracted.split(", "))
 
 
+def newest_publication(instance: dg.DagsterInstance) -> int:
+    """Where in the event log the newest publication of a chunk is; 0 before the first."""
+    records = instance.fetch_materializations(dg.AssetKey(STAGE_ASSETS[-1]), limit=1).records
+    return records[0].storage_id if records else 0
+
+
 def published_by_other_lists(
-    instance: dg.DagsterInstance, versions: str, *, since: float, key: str
-) -> float:
-    """When a chunk was published by other lists than these, after a moment; 0 if none was.
+    instance: dg.DagsterInstance, versions: str, *, after: int, key: str
+) -> bool:
+    """Whether a chunk may have been published by other lists than these, after a place.
 
     A host that had not fetched the newest lists may publish whom they have, after what was
-    published had been held against them.
+    published had been held against them. Places in the event log are compared, not moments:
+    the clocks of hosts differ.
 
     Args:
         instance: has the publications.
         versions: the lists and versions that are the newest.
-        since: the moment, in seconds since the epoch.
+        after: the place in the event log; what is there or before is left out.
         key: the metadata in which a publication says by which lists it was.
+
+    Returns:
+        True also if there are more publications than are looked at.
     """
-    published = dg.AssetRecordsFilter(dg.AssetKey(STAGE_ASSETS[-1]), after_timestamp=since)
-    for record in instance.fetch_materializations(published, limit=NEWEST).records:
-        said = record.asset_materialization
-        if said and key in said.metadata and said.metadata[key].value != versions:
-            return record.timestamp
-    return 0.0
+    published = dg.AssetRecordsFilter(dg.AssetKey(STAGE_ASSETS[-1]), after_storage_id=after)
+    found = instance.fetch_materializations(published, limit=NEWEST)
+    return found.has_more or any(_other(record, versions, key) for record in found.records)
+
+
+def _other(record: dg.EventLogRecord, versions: str, key: str) -> bool:
+    said = _text(record, key)
+    return bool(said) and said != versions

@@ -15,6 +15,9 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
 PROCESS: Final = "etl_dagster/process"
 """Tag of a run that runs in the process of its launcher: host and process id."""
+CELERY_TASK: Final = "dagster-celery/task_id"
+"""Tag of a run that was sent to Celery's workers, and may run on any host: the launcher of many
+hosts asks them. The name is Dagster's own, whose module an instance on one host does without."""
 HOST: Final = socket.gethostname()
 GONE: Final = "the process that ran it is gone"
 
@@ -37,8 +40,11 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
 def process_is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the process that ran a run on this host is gone; False where that is not known.
 
-    A process id that was given to another process since is told by that one's younger age.
+    A process id that was given to another process since is told by that one's younger age. What
+    Celery's workers run is not known here: the process id that it tells is one of their hosts.
     """
+    if CELERY_TASK in run.tags:
+        return False
     host, _, pid = run.tags.get(PROCESS, "").rpartition(" ")
     if host and host != HOST:
         return False

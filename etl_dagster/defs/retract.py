@@ -10,7 +10,7 @@ import dagster as dg
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.defs import catalog
+from etl_dagster.defs import catalog, history
 from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.lookup_rows import SOURCE, ledger_batch
 from etl_dagster.defs.reporting import Progress
@@ -24,6 +24,9 @@ from etl_dagster.warehouse.session import Session
 
 NAME = "retractions"
 VERSIONS = "list_versions"
+SEEN = "publications_seen"
+"""Metadata: where in the event log the newest publication was that is surely held against the
+lists; what came later may have been published after its chunk was read."""
 
 
 def build_retractions(settings: Settings) -> dg.AssetsDefinition:
@@ -64,6 +67,8 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
             warehouse.for_step(context).session() as session,
         ):
             versions = versions_of(store)
+            # before the locks: a chunk is in the event log after it is published
+            seen = history.newest_publication(context.instance)
             for number in range(settings.chunks):
                 # what is being published was asked about before: it counts as published
                 with locks.hold_everywhere(publication_of(number), session):
@@ -88,6 +93,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 VERSIONS: versions,
+                SEEN: seen,
                 "chunks": len(chunks),
                 "phones_blocked": blocked,
                 "leads_retracted": retracted,

@@ -30,7 +30,7 @@ from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.defs.resources import CccResource, DncStoreResource, WarehouseResource
 from etl_dagster.defs.retract import NAME as RETRACTIONS
-from etl_dagster.defs.retract import VERSIONS
+from etl_dagster.defs.retract import SEEN, VERSIONS
 from etl_dagster.dnc import inbox
 from etl_dagster.own_key import own_key
 from etl_dagster.settings import Settings
@@ -183,15 +183,16 @@ def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
         versions = dnc_store.newest_versions()
         event = context.instance.get_latest_materialization_event(dg.AssetKey(RETRACTIONS))
         done = event.asset_materialization if event else None
-        late = 0.0
-        if event and done and done.metadata[VERSIONS].value == versions:
-            if several_hosts:
-                late = history.published_by_other_lists(
-                    context.instance, versions, since=event.timestamp, key=VERSIONS
-                )
-            if not late:
+        cause = [versions]
+        if done and done.metadata[VERSIONS].value == versions:
+            said = done.metadata.get(SEEN)
+            seen = int(str(said.value)) if said else 0
+            if not several_hosts or not history.published_by_other_lists(
+                context.instance, versions, after=seen, key=VERSIONS
+            ):
                 return dg.SkipReason(f"nothing new since {versions}")
-        return dg.RunRequest(run_key=_once(versions, str(late)))
+            cause.append(str(seen))
+        return dg.RunRequest(run_key=_once(*cause))
 
     return dnc_changes
 

@@ -5,18 +5,22 @@ What it says of runs that workers have, and lose, is shown by the tests of a clu
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import WorkerStatus
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from etl_dagster.defs import celery_launcher
 from etl_dagster.defs.celery_launcher import SILENT_SECONDS, WatchedCeleryRunLauncher
+from etl_dagster.defs.home import dagster_home
+from etl_dagster.defs.launch import Launcher
 from etl_dagster.defs.launcher import HOST, PROCESS
-from etl_dagster.settings import PROJECT
+from etl_dagster.settings import PROJECT, Settings
 from etl_dagster_tests.defs.test_launcher import started
 
 NOBODY = 2**22 + 1
@@ -89,6 +93,29 @@ def test_a_run_of_the_command_line_is_lost_when_its_process_is(
     assert launcher.check_run_worker_health(gone).status is WorkerStatus.FAILED
     elsewhere = started(instance, NOBODY, f"elsewhere {NOBODY}")
     assert launcher.check_run_worker_health(elsewhere).status is WorkerStatus.RUNNING
+
+
+def test_the_command_line_leaves_the_runs_of_other_hosts_workers_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.from_environment({"ETL_HOME": str(tmp_path)})
+    home = str(dagster_home(settings))
+    monkeypatch.setenv("DAGSTER_HOME", home)
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(home)) as shared:
+        dead, elsewhere = started(shared, NOBODY), started(shared, NOBODY)
+        # a retry also has the tags of the run that it repeats, its process among them
+        retry = started(shared, NOBODY, f"{HOST} {NOBODY}")
+        for run in (elsewhere, retry):
+            shared.add_run_tags(run.run_id, {DAGSTER_CELERY_TASK_ID_TAG: "a-task"})
+        with Launcher(settings):
+            pass
+        found = [shared.get_run_by_id(run.run_id) for run in (dead, elsewhere, retry)]
+    status = [run.status for run in found if run]
+    assert status == [
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.STARTED,
+    ]
 
 
 def test_a_run_that_somebody_ends_is_not_one_that_failed(

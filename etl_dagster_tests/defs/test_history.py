@@ -217,3 +217,47 @@ def test_a_range_over_days_has_the_same_chunks_of_each() -> None:
     assert history.chunks_of(run) == [
         Chunk(DAY, 1), Chunk(DAY, 2), Chunk(NEXT, 1), Chunk(NEXT, 2),
     ]  # fmt: skip
+
+
+def published(instance: dg.DagsterInstance, versions: str) -> None:
+    tell(
+        instance,
+        Chunk(DAY, 0),
+        stages=STAGE_ASSETS[-1:],
+        metadata={STAGE_ASSETS[-1]: {"versions": versions}},
+    )
+
+
+def by_others(instance: dg.DagsterInstance, *, after: int) -> bool:
+    return history.published_by_other_lists(instance, "new", after=after, key="versions")
+
+
+def test_what_others_publish_by_other_lists_counts_from_a_place_in_the_event_log(
+    instance: dg.DagsterInstance,
+) -> None:
+    assert history.newest_publication(instance) == 0
+    assert not by_others(instance, after=0)
+    published(instance, "old")
+    first = history.newest_publication(instance)
+    assert by_others(instance, after=0)
+    assert not by_others(instance, after=first)
+    published(instance, "new")
+    tell(instance, Chunk(DAY, 1), metadata={})  # says nothing of lists
+    assert not by_others(instance, after=first)
+    second = history.newest_publication(instance)
+    published(instance, "old")
+    published(instance, "new")
+    assert by_others(instance, after=second)
+    assert not by_others(instance, after=history.newest_publication(instance))
+
+
+def test_more_publications_than_are_looked_at_may_be_by_other_lists(
+    instance: dg.DagsterInstance,
+) -> None:
+    published(instance, "new")
+    first = history.newest_publication(instance)
+    for _ in range(history.NEWEST - 1):
+        published(instance, "new")
+    assert not by_others(instance, after=first)
+    published(instance, "new")
+    assert by_others(instance, after=first)

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from etl_dagster.defs.jobs import EXPORT_JOB, PRIMARY, QUEUE
 from etl_dagster.defs.snapshots import export_is_due
@@ -16,7 +18,16 @@ from etl_dagster.dnc.snapshot_export import export_snapshot, in_force
 from etl_dagster.leads.policy import Policy
 from etl_dagster.rescrub import rescrub
 from etl_dagster.settings import Settings, SettingsError
-from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, Line, person
+from etl_dagster_tests.defs.line import (
+    CLEAN,
+    DAY,
+    EARLIER,
+    LISTED,
+    Line,
+    Result,
+    eventually,
+    person,
+)
 from etl_dagster_tests.defs.test_dnc_assets import NOON, load, opt_outs, put, requested
 
 Replica = tuple[Line, Path, str]
@@ -123,6 +134,42 @@ def test_what_a_host_publishes_by_older_lists_is_taken_back(
     assert len(requested(line, "dnc_changes")) == 1
     assert line.run(job="retract_listed", tags={}).success
     assert line.callable_phones() == set()
+    assert requested(line, "dnc_changes") == []
+
+
+@pytest.mark.slow
+def test_what_a_host_publishes_by_older_lists_during_a_retraction_is_taken_back(
+    one_chunk: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, newest = one_chunk, one_chunk.settings.dnc_store
+    line.people([person(1, CLEAN[1], day=EARLIER), person(2, CLEAN[2])])
+    older = shutil.copy(newest, tmp_path / "older.sqlite")
+    monkeypatch.setenv("DNC_EXPORT_URL", str(tmp_path / "place"))
+    line.environment |= {"DNC_EXPORT_URL": str(tmp_path / "place"), "DNC_DB_PATH": str(newest)}
+    locks = line.settings.home / "locks"
+    results: list[Result] = []
+
+    def retract() -> None:
+        results.append(line.run(job="retract_listed", tags={}))
+
+    assert line.run(EARLIER).success
+    line.opt_out(CLEAN[2])
+    passed = locks / "publish-chunk-00.lock"
+    passed.unlink()
+    thread = threading.Thread(target=retract)
+    with FileLock(locks / f"{EARLIER}-chunk-00.lock"):  # the retraction knows what to read
+        thread.start()
+        eventually(passed.exists)
+        line.environment["DNC_DB_PATH"] = str(older)  # another host, before it fetches
+        assert line.run().success
+        assert results == []
+    thread.join()
+    assert results[0].success, results[0].error
+    assert line.callable_phones() == {CLEAN[1], CLEAN[2]}
+    line.environment["DNC_DB_PATH"] = str(newest)
+    assert len(requested(line, "dnc_changes")) == 1
+    assert line.run(job="retract_listed", tags={}).success
+    assert line.callable_phones() == {CLEAN[1]}
     assert requested(line, "dnc_changes") == []
 
 
