@@ -41,10 +41,14 @@ def process_is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether the process that ran a run on this host is gone; False where that is not known.
 
     A process id that was given to another process since is told by that one's younger age. What
-    Celery's workers run is not known here: the process id that it tells is one of their hosts.
+    Celery's workers and pods run is not known here: the process id that it tells is another host's.
     """
     if CELERY_TASK in run.tags:
         return False
+    launcher = instance.run_launcher
+    elsewhere = not isinstance(launcher, dg.DefaultRunLauncher)
+    if PROCESS not in run.tags and elsewhere and launcher.supports_check_run_worker_health:
+        return False  # that launcher sees to it, as Kubernetes' does to a pod's
     host, _, pid = run.tags.get(PROCESS, "").rpartition(" ")
     if host and host != HOST:
         return False
