@@ -2,13 +2,13 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import s3fs
 
 from etl_dagster.dnc import DncCorruptError, DncError, DncStore
 from etl_dagster.dnc.places import Place
@@ -16,7 +16,6 @@ from etl_dagster.dnc.snapshot_export import export_snapshot, in_force
 from etl_dagster.dnc.snapshot_fetch import fetch_snapshot
 from etl_dagster_tests.dnc.support import Clock, ask, verdict
 
-s3fs = pytest.importorskip("s3fs")
 CLEAR = 4075550199
 SERVER = """
 from moto.server import ThreadedMotoServer
@@ -44,7 +43,7 @@ def s3() -> Iterator[str]:
         )
         s3fs.S3FileSystem().mkdir("lists")
         yield "s3://lists/dnc"
-        server.send_signal(signal.SIGTERM)
+        server.kill()
     os.environ.clear()
     os.environ.update(before)
 
