@@ -8,15 +8,15 @@ docs/figures/day.json`) run it again and read what has changed: the text of the 
 conclusions from these numbers.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "scaling.md"
-FIGURES = ROOT / "docs" / "figures"
+from benchmarks import figures
+from benchmarks.pages import renew, table
+
+PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
 Figures = Mapping[str, Any]
 
 LEADS = 100_000_000
@@ -56,14 +56,9 @@ CHANGES_A_DAY = 200_000
 FULL_LIST_DAYS = 30
 
 
-def read(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
-    return found
-
-
 def sizes() -> list[Figures]:
     """The days that were measured, smallest first."""
-    found = read("day")
+    found = figures.read("day")
     return sorted(found.get("sizes", found).values(), key=lambda size: int(size["extracted"]))
 
 
@@ -89,11 +84,6 @@ def amount(size: float) -> str:
     return f"{number(size / 1e3)} kB"
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
-
-
 def a_million(name: str) -> float:
     """What the largest measured day took for a million leads, its fixed costs among it."""
     largest = sizes()[-1]
@@ -117,7 +107,7 @@ def ccc() -> str:
 
 
 def ccc_facts() -> str:
-    found = read("ccc")
+    found = figures.read("ccc")
     in_flight = REQUESTS_A_MINUTE / 60 * ANSWER_SECONDS
     received = float(found["sandbox_answer_bytes"]) / 1_000 * PHONES
     rows = [
@@ -162,14 +152,14 @@ def traffic() -> str:
         ["the same, uploaded as Parquet", amount(ledger)],
         ["five years of them, without evidence", amount(ledger * 365 * 5)],
         ["`ledger verify` of one day, one process",
-         lasting(float(read("ledger")["verify_seconds_a_million"]) * 2 * PHONES / 1e6)],
+         lasting(float(figures.read("ledger")["verify_seconds_a_million"]) * 2 * PHONES / 1e6)],
     ]  # fmt: skip
     return table(["between Snowflake and the workers, a day", ""], rows)
 
 
 def chunks() -> str:
     small, large = sizes()[-2:]
-    parts = int(read("day").get("chunks", 8))
+    parts = int(figures.read("day").get("chunks", 8))
     more_leads = (int(large["extracted"]) - int(small["extracted"])) / parts
     bytes_a_lead = max(0.0, (large["rss_mb"] - small["rss_mb"]) * 2**20 / more_leads)
     start = small["rss_mb"] - bytes_a_lead * int(small["extracted"]) / parts / 2**20
@@ -191,7 +181,7 @@ def chunks() -> str:
 
 
 def fan_out() -> str:
-    size = float(read("dnc")["file_mb"]) * 1e6
+    size = float(figures.read("dnc")["file_mb"]) * 1e6
     rows = [
         [f"{hosts:,}", amount(size * hosts), amount(size * hosts * 365)]
         for hosts in (1, 4, 16, 64, 256)
@@ -201,7 +191,7 @@ def fan_out() -> str:
 
 
 def crossover() -> str:
-    found, largest = read("dnc"), sizes()[-1]
+    found, largest = figures.read("dnc"), sizes()[-1]
     phones = float(largest["extracted"]) * PHONES_A_LEAD
     parts = {part: float(largest[f"dnc_filtered.{part}"]) / phones * PHONES
              for part in ("read", "look_up", "write")}  # fmt: skip
@@ -230,21 +220,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
-def marks(name: str) -> tuple[str, str]:
-    return f"<!-- figures: {name} -->\n", f"\n<!-- end of figures: {name} -->"
-
-
-def renewed(text: str) -> str:
-    """The page with its tables as the figures are now."""
-    for name, made in TABLES.items():
-        start, end = marks(name)
-        before, has_start, rest = text.partition(start)
-        _, has_end, after = rest.partition(end)
-        assert has_start, f"{PAGE} has no place for the table {name}"
-        assert has_end, f"{PAGE} does not say where the table {name} ends"
-        text = before + start + made() + end + after
-    return text
-
-
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    renew(PAGE, TABLES)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figures
+from benchmarks.pages import renew, table
+from benchmarks.scaling import REQUESTS_A_MINUTE
 from benchmarks.start import TARGETS
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 STAGES = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads", "scrub_report")
-REQUESTS_A_MINUTE = 1_000
-"""The vendor's documented limit of the litigator scrub."""
 Figures = Mapping[str, Any]
 
 
@@ -24,11 +24,6 @@ def number(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
 
 
 def by_size(sizes: Figures, leads: str, rows: Mapping[str, Callable[[Figures], str]]) -> str:
@@ -163,27 +158,5 @@ def start() -> str:
 TABLES = {"day": day, "baseline": baseline, "start": start}
 
 
-def marks(name: str) -> tuple[str, str]:
-    return f"<!-- figures: {name} -->\n", f"\n<!-- end of figures: {name} -->"
-
-
-def on_page(text: str, name: str) -> str:
-    """What the page has between the marks of a table."""
-    start, end = marks(name)
-    return text.partition(start)[2].partition(end)[0]
-
-
-def renewed(text: str) -> str:
-    """The page with its tables as the figures are now."""
-    for name, made in TABLES.items():
-        start, end = marks(name)
-        before, has_start, rest = text.partition(start)
-        _, has_end, after = rest.partition(end)
-        assert has_start, f"{PAGE} has no place for the table {name}"
-        assert has_end, f"{PAGE} does not say where the table {name} ends"
-        text = before + start + made() + end + after
-    return text
-
-
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    renew(PAGE, TABLES)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import scaling
+from benchmarks import pages, scaling
 from benchmarks.ledger import made_up
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.warehouse import ledger
@@ -16,7 +16,7 @@ from etl_dagster.warehouse import ledger
 
 @pytest.mark.parametrize("name", scaling.TABLES)
 def test_the_page_has_the_tables_that_the_figures_make(name: str) -> None:
-    start, end = scaling.marks(name)
+    start, end = pages.marks(name)
     page = scaling.PAGE.read_text(encoding="utf-8")
     assert start + scaling.TABLES[name]() + end in page, (
         "run `python -m benchmarks.scaling`, and read whether the text still fits its tables"

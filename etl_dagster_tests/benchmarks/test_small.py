@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import baseline, ccc, dnc, ledger, start, tables, versus
+from benchmarks import baseline, ccc, dnc, ledger, pages, start, tables, versus
 from benchmarks.day import day_of, servers
 from benchmarks.sampling import DAGSTER, OTHER, OWN, Sampler, home_of
 from etl_dagster.dnc import DncStore
@@ -172,15 +172,15 @@ def test_growth_is_told_between_the_two_largest_sizes() -> None:
 @pytest.mark.parametrize("name", tables.TABLES)
 def test_the_page_shows_the_figures_that_are_kept(name: str) -> None:
     page = tables.PAGE.read_text(encoding="utf-8")
-    assert tables.on_page(page, name) == tables.TABLES[name](), "run `python -m benchmarks.tables`"
+    assert pages.on_page(page, name) == tables.TABLES[name](), "run `python -m benchmarks.tables`"
 
 
 def test_renewing_the_page_changes_only_its_tables() -> None:
     page = tables.PAGE.read_text(encoding="utf-8")
-    assert tables.renewed(page) == page
-    spoilt = page.replace(tables.on_page(page, "start"), "| old |")
+    assert pages.renewed(page, tables.TABLES) == page
+    spoilt = page.replace(pages.on_page(page, "start"), "| old |")
     assert spoilt != page
-    assert tables.renewed(spoilt) == page
+    assert pages.renewed(spoilt, tables.TABLES) == page
 
 
 def test_the_sampler_tells_dagster_from_our_own(tmp_path: Path) -> None:

@@ -14,13 +14,8 @@ from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.execution import Session
 from etl_dagster.warehouse.lanes import in_lanes
 from etl_dagster.warehouse.session import Warehouse
+from etl_dagster_tests.sandbox.test_snowflake import LONG
 
-LONG = """
-SELECT SUM(a.x * b.x)
-FROM (SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM TABLE(GENERATOR(ROWCOUNT => 200000))) AS a,
-     (SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM TABLE(GENERATOR(ROWCOUNT => 200000))) AS b
-WHERE MOD(a.x * b.x, 7) = 3
-"""
 A_WHILE = 10.0
 
 
