@@ -6,7 +6,8 @@ usage: python -m benchmarks.start [--rounds 5] [--json FILE] [--strict]
 location loads, `definitions.py` with everything that it defines. `first_sql`: `etl-dagster
 retract`, which is a run through Dagster, up to the first statement that is handed to the Snowflake
 connector, the servers being up; `first_sql_plain`: the same of `etl-dagster sql`, which needs no
-Dagster. Beside them stand `import dagster`, `import snowflake.connector` and Python itself. Memory
+Dagster. Beside them stand `import dagster`, `import snowflake.connector`, both with a Dagster
+instance open (`both`: what any run of anybody's holds) and Python itself. Memory
 is the most that the process ever held till then, resident and with what it shares. Of several
 rounds the best counts, since whatever else the machine does can only add to a time; the processor's
 seconds (`_cpu_seconds`) hardly depend on it.
@@ -52,10 +53,19 @@ def first(*arguments, **named):
 SnowflakeCursor.execute = first
 {COMMAND}
 """
+BOTH = """
+import tempfile
+import dagster, snowflake.connector
+folder = tempfile.TemporaryDirectory()
+with folder as home, dagster.DagsterInstance.local_temp(home) as instance:
+    instance.get_runs(limit=1)
+    tell()
+"""
 PROGRAMS = {
     "python": ("",),
     "import_dagster": ("import dagster",),
     "import_connector": ("import snowflake.connector",),
+    "both": (BOTH,),
     "help": (COMMAND, "--help"),
     "definitions": ("import etl_dagster.definitions as d; d.build_defs().get_repository_def()",),
     "first_sql_plain": (FIRST_SQL, "sql", "SELECT 1"),

@@ -142,6 +142,7 @@ def start() -> str:
         "`etl-dagster retract`, a run, to its first statement": "first_sql",
         "`etl-dagster sql`, to its first statement": "first_sql_plain",
         "`import snowflake.connector` alone": "import_connector",
+        "both, with a Dagster instance open, and nothing of ours": "both",
     }
     rows = []
     for name, key in named.items():
