@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ CLIENT_PROCESS = "ETL_CLIENT_PROCESS_ID"
 _PASSING = ("conflict", "Conflict", "Failed to commit")
 _CONFLICT_SECONDS = 10.0
 _POLL_SECONDS = 0.1
+_KEPT_ANSWERS = 256
+_KEPT_BYTES = 64 << 10
 
 
 # What may be run again, whoever else has run it meanwhile.
@@ -119,6 +122,35 @@ async def _left(request: Request) -> None:
         pass
 
 
+def repeated_requests() -> None:
+    """A client that hears nothing sends its request again, and the statement then ran twice.
+
+    As at Snowflake, a request that has succeeded is answered once more and not run again.
+    """
+    answers: OrderedDict[tuple[str, str], asyncio.Future[Response]] = OrderedDict()
+
+    async def once(endpoint: Endpoint, request: Request) -> Response:
+        key = (request.headers.get("Authorization", ""), request.query_params.get("requestId", ""))
+        before = answers.get(key)
+        if before is not None:
+            await asyncio.wait({before})
+            if not before.exception() and _succeeded(before.result()):
+                return before.result()
+        work = answers[key] = asyncio.ensure_future(endpoint(request))
+        while len(answers) > _KEPT_ANSWERS:
+            answers.popitem(last=False)
+        answer = await work
+        if len(answer.body) > _KEPT_BYTES:  # rows, which may well be read twice
+            answers.pop(key, None)
+        return answer
+
+    routes.wrap(QUERY, once)
+
+
+def _succeeded(answer: Response) -> bool:
+    return json.loads(bytes(answer.body)).get("success") is True
+
+
 def statement_timeouts() -> None:
     """STATEMENT_TIMEOUT_IN_SECONDS was ignored."""
 
@@ -202,5 +234,11 @@ def _birth(pid: int) -> str | None:
 #: translated.
 REPAIRS: dict[str, Callable[[], None]] = {
     repair.__name__: repair
-    for repair in (conflicts_wait, cancelled_statements, statement_timeouts, ended_sessions)
+    for repair in (
+        conflicts_wait,
+        cancelled_statements,
+        statement_timeouts,
+        ended_sessions,
+        repeated_requests,
+    )
 }

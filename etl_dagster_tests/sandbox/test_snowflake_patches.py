@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -263,6 +264,27 @@ def ended_sessions(warehouse: Warehouse) -> None:
         assert session.execute("DELETE FROM T") == 1
 
 
+def repeated_requests(warehouse: Warehouse) -> None:
+    """Of a statement that failed nothing is kept; one that is under way is waited for."""
+    with warehouse.session() as session:
+        raw = session._connection
+
+        def send(statement: str, identity: uuid.UUID) -> bool:
+            return bool(raw.cmd_query(statement, 1, identity)["success"])
+
+        session.execute("CREATE TABLE T (a NUMBER(5, 0))")
+        first, second, slow = (uuid.UUID(int=n) for n in range(3))
+        assert [send("INSERT INTO T VALUES (1)", first) for _ in range(3)] == [True] * 3
+        assert session.scalar("SELECT COUNT(*) FROM T") == 1
+        assert not send("INSERT INTO LATER VALUES (1)", second)
+        session.execute("CREATE TABLE LATER (a NUMBER(5, 0))")
+        assert send("INSERT INTO LATER VALUES (1)", second)
+        many = "INSERT INTO LATER SELECT 2 FROM TABLE(GENERATOR(ROWCOUNT => 300000))"
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(send, [many] * 2, [slow] * 2)) == [True] * 2
+        assert session.scalar("SELECT COUNT(*) FROM LATER") == 300_001
+
+
 def forgotten_results(warehouse: Warehouse) -> None:
     with warehouse.session() as session:
         cursor = session._connection.cursor()
@@ -304,6 +326,7 @@ CHECKS: dict[str, Check] = {
         cancelled_statements,
         statement_timeouts,
         ended_sessions,
+        repeated_requests,
         forgotten_results,
         all_number_types,
     )
