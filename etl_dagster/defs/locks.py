@@ -89,7 +89,11 @@ class HostLocks(dg.ConfigurableResource[Any]):
                 ) as lease,
                 guarded(session, lease.confirm),
             ):
-                yield
+                try:
+                    yield
+                finally:
+                    # if the connection was lost, its last COMMIT may be on its way yet
+                    lease.left = session.broken
 
     def _shared(self) -> "Leases":
         if self._leases is None:

@@ -98,18 +98,25 @@ class Leases:
                 yield lease
         finally:
             # lost or out of reach, it is not ours to give back, and runs out by itself
-            with suppress(RedisError):
-                lock.release()
+            if not lease.left:
+                with suppress(RedisError):
+                    lock.release()
 
 
 class Lease:
-    """A lease that is held."""
+    """A lease that is held.
+
+    Attributes:
+        left: It is not given back at the end, but runs out: what was done under it may still be
+            under way.
+    """
 
     def __init__(self, client: "Redis", lock: Lock, name: str, *, seconds: float) -> None:
         self._client = client
         self._lock = lock
         self._name = name
         self._seconds = seconds
+        self.left = False
 
     def confirm(self) -> None:
         """See to it that the lease is held, and for its whole time from now on.

@@ -17,7 +17,7 @@ from etl_dagster.resilience.leases import (
     LeaseUnavailableError,
 )
 from etl_dagster.warehouse import ledger
-from etl_dagster.warehouse.errors import WarehouseStoppedError
+from etl_dagster.warehouse.errors import WarehouseStoppedError, WarehouseUnreachableError
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line, crowd
 from etl_dagster_tests.defs.test_reruns import assert_chains_are_whole
@@ -95,6 +95,23 @@ def test_who_has_lost_the_lock_commits_nothing(
     found = one_chunk.rows("SELECT phone FROM PHONE_VERDICTS ORDER BY phone")
     assert [row["PHONE"] for row in found] == [CLEAN[0], CLEAN[2]]
     assert_chains_are_whole(one_chunk)
+
+
+def test_a_lost_connections_lock_runs_out_since_its_commit_may_be_under_way(
+    one_chunk: Line, host: Callable[[str], HostLocks], redis: FakeRedis
+) -> None:
+    locks = host("one")
+    with one_chunk.session() as session, locks.hold_everywhere(CHUNK, session):
+        pass
+    assert not redis.exists(KEY)
+    with (
+        pytest.raises(WarehouseUnreachableError),
+        one_chunk.session() as session,
+        locks.hold_everywhere(CHUNK, session),
+        session.transaction(),
+    ):
+        session.broken = True  # as any statement leaves it whose answer did not come
+    assert redis.pttl(KEY) > 0
 
 
 def test_what_only_one_host_has_is_locked_without_redis(
