@@ -15,7 +15,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from etl_dagster import agenda
-from etl_dagster.definitions import build_defs, build_resources
+from etl_dagster.definitions import build_defs
 from etl_dagster.defs import history, readiness
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.failures import causes
@@ -31,6 +31,7 @@ from etl_dagster.defs.jobs import (
 from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
 from etl_dagster.defs.open_files import kept_open
 from etl_dagster.defs.partitions import range_tags
+from etl_dagster.defs.resources import build_resources
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.chunks import Chunk

@@ -7,7 +7,6 @@ import dagster as dg
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
-from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.lookup_rows import SOURCE
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
@@ -17,7 +16,12 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
+from etl_dagster.defs.resources import (
+    DncStoreResource,
+    PolicyResource,
+    WarehouseResource,
+    WriterLocks,
+)
 from etl_dagster.defs.retract import (
     VERSIONS,
     publication_of,
@@ -75,7 +79,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
         dnc_store: DncStoreResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
-        locks: HostLocks,
+        locks: WriterLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()

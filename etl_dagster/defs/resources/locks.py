@@ -26,7 +26,7 @@ ASK_AGAIN_SECONDS: Final = 0.5
 """How often who waits for a lock looks whether the run is ending."""
 
 
-class HostLocks(dg.ConfigurableResource[Any]):
+class WriterLocks(dg.ConfigurableResource[Any]):
     """One writer at a time; a killed one's lock is free at once, over hosts after a lease's time.
 
     What only this host has (an inbox, its Do-Not-Call store) is locked by a file. What all hosts
