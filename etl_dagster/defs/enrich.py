@@ -21,10 +21,10 @@ from etl_dagster.defs.reporting import (
     seconds,
 )
 from etl_dagster.defs.resources import CccResource, PolicyResource, WarehouseResource, WriterLocks
-from etl_dagster.findings import Finding, Level, judge_rate
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.oversight.findings import Finding, Level, judge_rate
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, scrubbing, statistics

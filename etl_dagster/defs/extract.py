@@ -19,9 +19,9 @@ from etl_dagster.defs.reporting import (
     seconds,
 )
 from etl_dagster.defs.resources import PolicyResource, WarehouseResource, WriterLocks
-from etl_dagster.findings import judge_size
 from etl_dagster.leads.campaigns import Campaign, choose
 from etl_dagster.leads.phones import mask_phones
+from etl_dagster.oversight.findings import judge_size
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import statistics
 from etl_dagster.warehouse.extraction import Extraction

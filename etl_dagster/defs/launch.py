@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from etl_dagster import agenda
+from etl_dagster.connect import connect
 from etl_dagster.definitions import build_defs
 from etl_dagster.defs import history, readiness
 from etl_dagster.defs.dnc import LISTS
@@ -35,10 +35,10 @@ from etl_dagster.defs.resources import build_resources
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.oversight import agenda
 from etl_dagster.progress import Sink
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retention
-from etl_dagster.warehouse.connect import connect
 
 if TYPE_CHECKING:
     from etl_dagster.leads.policy import Policy

@@ -18,8 +18,8 @@ from etl_dagster.defs.dnc import INTERNAL, list_metadata, load_files
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import DncStoreResource, WarehouseResource, WriterLocks
 from etl_dagster.dnc import DncError, inbox
-from etl_dagster.findings import Finding, Level, judge_readable
-from etl_dagster.own_key import own_key
+from etl_dagster.identity.own_key import own_key
+from etl_dagster.oversight.findings import Finding, Level, judge_readable
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError

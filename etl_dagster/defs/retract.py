@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.defs import catalog, history
-from etl_dagster.defs.lookup_rows import SOURCE, ledger_batch
 from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import (
     DncStoreResource,
@@ -20,6 +19,7 @@ from etl_dagster.defs.resources import (
     WriterLocks,
 )
 from etl_dagster.dnc import DncStore
+from etl_dagster.evidence.lookup_rows import SOURCE, ledger_batch
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, retraction

@@ -23,7 +23,6 @@ from etl_dagster.defs.checks import (
     CheckLog,
     check_specs,
 )
-from etl_dagster.defs.lookup_rows import SOURCE, decision_table, ledger_batch
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
@@ -40,7 +39,11 @@ from etl_dagster.defs.resources import (
     WriterLocks,
 )
 from etl_dagster.dnc import DncError, DncStore, Lookup
-from etl_dagster.findings import (
+from etl_dagster.evidence.lookup_rows import SOURCE, decision_table, ledger_batch
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
+from etl_dagster.oversight.findings import (
     Finding,
     Level,
     judge_coverage,
@@ -48,9 +51,6 @@ from etl_dagster.findings import (
     judge_staleness,
     judge_unknown,
 )
-from etl_dagster.leads.chunks import Chunk
-from etl_dagster.leads.policy import Policy
-from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, publication, scrubbing, statistics

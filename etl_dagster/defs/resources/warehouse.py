@@ -10,8 +10,8 @@ import dagster as dg
 from dagster import ResourceDependency
 from pydantic import Field, PrivateAttr
 
+from etl_dagster.connect import open_warehouse
 from etl_dagster.defs.resources.local import UNSET, LocalResource
-from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
 
 

@@ -1,4 +1,4 @@
-"""`python -m etl_dagster_tests.defs.run_cli ...` is `etl-dagster ...`, installed or not."""
+"""`python -m etl_dagster_tests.cli.run_cli ...` is `etl-dagster ...`, installed or not."""
 
 from etl_dagster.cli import main
 

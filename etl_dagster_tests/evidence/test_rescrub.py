@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from etl_dagster.defs.lookup_rows import ledger_batch
 from etl_dagster.dnc import DncStore
+from etl_dagster.evidence.lookup_rows import ledger_batch
+from etl_dagster.evidence.rescrub import KEPT, rescrub
+from etl_dagster.evidence.rescrub_found import Rescrub
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.rescrub import KEPT, rescrub
-from etl_dagster.rescrub_found import Rescrub
 from etl_dagster.warehouse import ledger
 from etl_dagster_tests.dnc.support import Clock, write_list
 from etl_dagster_tests.warehouse.conftest import CHUNK, DAY, NEXT, NOW, POLICY, Tables, origin

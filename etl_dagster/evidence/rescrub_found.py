@@ -1,6 +1,6 @@
 """What became of a day's Do-Not-Call verdicts that were decided again.
 
-Belongs here: the records of that. Does not: deciding (`rescrub.py`), showing (`cli_rescrub.py`).
+Belongs here: the records of that. Does not: deciding (`rescrub.py`), showing (`cli/rescrub.py`).
 """
 
 from collections import Counter

@@ -1,8 +1,8 @@
 """The commands `etl-dagster retention`: what may go because its time is up, and letting it go.
 
 Belongs here: options, exit status, what is shown. Does not: which rows may go
-(`warehouse/retention.py`), removing them (`warehouse/removal.py`), files (`old_files.py`). Nothing
-of Dagster is imported.
+(`warehouse/retention.py`), removing them (`warehouse/removal.py`), files (`evidence/old_files.py`).
+Nothing of Dagster is imported.
 """
 
 import json
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli_options import read_settings
+from etl_dagster.cli.options import read_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from etl_dagster.old_files import OldFiles
+    from etl_dagster.evidence.old_files import OldFiles
     from etl_dagster.settings import Settings
     from etl_dagster.warehouse.retention import Plan
     from etl_dagster.warehouse.session import Session
@@ -39,8 +39,8 @@ def retention() -> None:
 def plan(json_file: Path | None) -> None:
     """Show what `apply` would remove, by table and day; write nothing."""
     settings = read_settings()
-    from etl_dagster import show  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse.retention import RULES  # noqa: PLC0415
 
     with connect(settings, reads=RULES).session() as session:
@@ -62,8 +62,8 @@ def apply(*, yes: bool) -> None:
     settings = read_settings()
     from filelock import FileLock, Timeout  # noqa: PLC0415
 
-    from etl_dagster import show  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
+    from etl_dagster.connect import connect  # noqa: PLC0415
 
     console = show.make_console()
     show.announce(console, settings)
@@ -90,7 +90,7 @@ def apply(*, yes: bool) -> None:
 
 
 def _plan(session: "Session", settings: "Settings") -> "tuple[Plan, Sequence[OldFiles]]":
-    from etl_dagster.old_files import needed_since, old_files  # noqa: PLC0415
+    from etl_dagster.evidence.old_files import needed_since, old_files  # noqa: PLC0415
     from etl_dagster.warehouse import retention as keeping  # noqa: PLC0415
 
     planned = keeping.plan(
@@ -108,9 +108,9 @@ def _apply(
     console: "Console", session: "Session", settings: "Settings", planned: "Plan"
 ) -> list[str]:
     """Remove rows, then lists and files on which nothing rests; return the days that stay."""
-    from etl_dagster.old_files import needed_since, old_files, remove_files  # noqa: PLC0415
+    from etl_dagster.evidence.old_files import needed_since, old_files, remove_files  # noqa: PLC0415
+    from etl_dagster.identity.who import operator  # noqa: PLC0415
     from etl_dagster.warehouse import removal  # noqa: PLC0415
-    from etl_dagster.who import operator  # noqa: PLC0415
 
     applied = removal.apply(
         session,
@@ -144,7 +144,7 @@ def _compact(console: "Console", settings: "Settings", since: datetime) -> None:
 
 
 def _show(console: "Console", planned: "Plan", files: "Sequence[OldFiles]") -> None:
-    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
     from etl_dagster.warehouse.retention import LEADS, LEDGER  # noqa: PLC0415
 
     kept = planned.kept_days

@@ -11,12 +11,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from etl_dagster.dnc import inbox
+from etl_dagster.identity.who import operator
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import removal
 from etl_dagster.warehouse.retention import LEDGER, LONGEST_USE, Plan, first_decided
 from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Session
-from etl_dagster.who import operator
 
 
 @dataclass(frozen=True, kw_only=True)

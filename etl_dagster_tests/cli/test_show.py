@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from etl_dagster import show
+from etl_dagster.cli import show
 from etl_dagster.defs.launch import DayResult
 from etl_dagster.progress import ProgressEvent
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.funnel import Day, Funnel
-from etl_dagster_tests.warehouse.test_preview import preview
+from etl_dagster_tests.report.test_preview import preview
 
 DATE = date(2026, 11, 20)
 DAY = Day(

@@ -1,7 +1,7 @@
 """The command `etl-dagster rescrub`: a day's Do-Not-Call verdicts decided again.
 
-Belongs here: options, exit status, what is shown. Does not: deciding (`rescrub.py`). Nothing of
-Dagster is imported.
+Belongs here: options, exit status, what is shown. Does not: deciding
+(`evidence/rescrub.py`). Nothing of Dagster is imported.
 """
 
 import json
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli_ledger import masked
-from etl_dagster.cli_options import DAY
+from etl_dagster.cli.ledger import masked
+from etl_dagster.cli.options import DAY
 
 if TYPE_CHECKING:
     from etl_dagster.dnc import DncStore
-    from etl_dagster.rescrub_found import Rescrub
+    from etl_dagster.evidence.rescrub_found import Rescrub
     from etl_dagster.settings import Settings
     from etl_dagster.warehouse.policies import KeptPolicy
 
@@ -63,8 +63,8 @@ def rescrub(
         raise click.UsageError(
             f"there are chunks 0 to {settings.chunks - 1} (ETL_CHUNKS), not {strangers[0]}"
         )
-    from etl_dagster import rescrub as deciding  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
+    from etl_dagster.connect import connect  # noqa: PLC0415
+    from etl_dagster.evidence import rescrub as deciding  # noqa: PLC0415
     from etl_dagster.warehouse.policies import read_policies  # noqa: PLC0415
 
     started = time.perf_counter()
@@ -118,7 +118,7 @@ def _stores(
 
 
 def _show(found: "Rescrub", *, show_phones: bool, seconds: float) -> None:
-    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
 
     console = show.make_console()
     record = _record(found, show_phones=show_phones, most=SHOWN)

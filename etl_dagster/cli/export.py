@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli_options import DAY, all_of, check_days, today
+from etl_dagster.cli.options import DAY, all_of, check_days, today
 
 if TYPE_CHECKING:
+    from etl_dagster.cli.show import RunDisplay
     from etl_dagster.leads.policy import Policy
     from etl_dagster.settings import Settings
-    from etl_dagster.show import RunDisplay
     from etl_dagster.warehouse.export import Export, Selection
 
 ACCEPTABLE: Final = ("dnc_rate_is_usual", "litigator_rate_is_usual", "size_is_usual")
@@ -67,7 +67,7 @@ def export(  # noqa: PLR0913, PLR0917  one option each
     if lead_date:
         check_days(settings, lead_date, lead_date)
     call_date = call_day.date() if call_day else today()
-    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
     from etl_dagster.leads.campaigns import choose, load_campaigns  # noqa: PLC0415
     from etl_dagster.leads.policy import Policy  # noqa: PLC0415
     from etl_dagster.warehouse.export import Selection  # noqa: PLC0415
@@ -128,12 +128,12 @@ def _export(  # noqa: PLR0913  what the command was asked for
     Raises:
         click.ClickException: lists could not be loaded, leads not taken back, a day is not ready.
     """
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.defs.launch import Launcher  # noqa: PLC0415  Dagster: two seconds
     from etl_dagster.dnc import DncStore, inbox  # noqa: PLC0415
     from etl_dagster.dnc.witness import Witness  # noqa: PLC0415
     from etl_dagster.warehouse import export as exporting  # noqa: PLC0415
     from etl_dagster.warehouse.call_windows import check_day  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     with Launcher(settings, listeners=(display,)) as launcher:
         # leads are taken back by what is known, also where something could not be read
@@ -177,9 +177,9 @@ def exports(most: int, *, as_json: bool) -> None:
     from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
 
     settings = Settings.from_environment()
-    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse import export as exporting  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     with connect(settings, reads=["exports"]).session() as session:
         found = exporting.exports(session, most=most)

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.agenda import (
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.oversight.agenda import (
     ChunkRange,
     EnrichedChunk,
     as_ranges,
     chunks_to_ask_again,
     days_due,
 )
-from etl_dagster.leads.chunks import Chunk
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NEWEST = date(2026, 11, 23)

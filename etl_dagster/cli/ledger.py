@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli_options import DAY, read_settings
+from etl_dagster.cli.options import DAY, read_settings
 
 if TYPE_CHECKING:
     from etl_dagster.warehouse.examination import Flaw
@@ -53,8 +53,8 @@ def verify(  # noqa: PLR0913  one option each
     if public_key and not heads_file:
         raise click.UsageError("--public-key is for a file of --heads")
     settings = read_settings()
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse import heads, verification  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     kept = heads.read_file(heads_file, public_key=public_key) if heads_file else None
     with connect(settings, reads=verification.TABLES).session() as session:
@@ -81,8 +81,8 @@ def heads(out: Path) -> None:
     It is signed if ETL_LEDGER_KEY_PATH names a key.
     """
     settings = read_settings()
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse import heads as anchors  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     with connect(settings, reads=anchors.TABLES).session() as session:
         found = anchors.read_heads(session, ledger=settings.ledger_name)
@@ -95,7 +95,7 @@ def heads(out: Path) -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 def keygen(out: Path) -> None:
     """Make a pair of keys in the folder OUT, to sign heads with."""
-    from etl_dagster.signatures import make_keys  # noqa: PLC0415
+    from etl_dagster.identity.signatures import make_keys  # noqa: PLC0415
 
     private, public = make_keys(out)
     click.echo(f"private key: {private}  (set ETL_LEDGER_KEY_PATH to it, and keep it secret)")
@@ -103,7 +103,7 @@ def keygen(out: Path) -> None:
 
 
 def _show(found: "Verification", *, show_phones: bool) -> None:
-    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
 
     console = show.make_console()
     if found.flaws:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.business_days import business_days
+from etl_dagster.oversight.business_days import business_days
 
 DAYS = st.dates(date(2015, 1, 1), date(2035, 12, 31))
 

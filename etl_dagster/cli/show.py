@@ -21,7 +21,7 @@ from etl_dagster.warehouse.funnel import FUNNEL_COLUMNS, Day
 
 if TYPE_CHECKING:
     from etl_dagster.defs.launch import DayResult
-    from etl_dagster.warehouse.preview import Preview
+    from etl_dagster.report.preview import Preview
 
 WIDTH_WITHOUT_TERMINAL: Final = 120
 
@@ -177,7 +177,7 @@ def funnel_table(day: Day) -> Table:
 
 def print_preview(console: Console, preview: "Preview") -> None:
     """Print what a run would do, and what would make it fail."""
-    from etl_dagster.warehouse.preview import LABELS  # noqa: PLC0415  it knows the CCC client
+    from etl_dagster.report.preview import LABELS  # noqa: PLC0415  it knows the CCC client
 
     title = f"What a run of {preview.lead_date} would do{' with --force' if preview.force else ''}"
     table = Table(title=title, title_justify="left")

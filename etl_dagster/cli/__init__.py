@@ -17,19 +17,19 @@ from typing import Any, Final
 
 import click
 
-from etl_dagster.cli_options import DAY, all_of, check_days, read_settings, yesterday
+from etl_dagster.cli.options import DAY, all_of, check_days, read_settings, yesterday
 
 ELSEWHERE: Final = {
     "dnc": "etl_dagster.dnc.cli",
-    "ledger": "etl_dagster.cli_ledger",
-    "evidence": "etl_dagster.cli_evidence",
-    "export": "etl_dagster.cli_export",
-    "exports": "etl_dagster.cli_export",
-    "policy": "etl_dagster.cli_policy",
-    "preview": "etl_dagster.cli_preview",
-    "rescrub": "etl_dagster.cli_rescrub",
-    "retention": "etl_dagster.cli_retention",
-    "sandbox": "etl_dagster.sandbox.cli",
+    "ledger": "etl_dagster.cli.ledger",
+    "evidence": "etl_dagster.cli.evidence",
+    "export": "etl_dagster.cli.export",
+    "exports": "etl_dagster.cli.export",
+    "policy": "etl_dagster.cli.policy",
+    "preview": "etl_dagster.cli.preview",
+    "rescrub": "etl_dagster.cli.rescrub",
+    "retention": "etl_dagster.cli.retention",
+    "sandbox": "etl_dagster.cli.sandbox",
 }
 """Commands and groups of them by the module that has them, imported on first use."""
 
@@ -58,7 +58,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors whose message is all that a user needs; the modules are loaded if they were raised."""
     names = {
         "etl_dagster.settings": "SettingsError",
-        "etl_dagster.signatures": "KeyFileError",
+        "etl_dagster.identity.signatures": "KeyFileError",
         "etl_dagster.warehouse.heads": "HeadsError",
         "etl_dagster.evidence.forms": "EvidenceError",
         "etl_dagster.leads.campaigns": "CampaignError",
@@ -108,8 +108,8 @@ def run(  # noqa: PLR0913  one option each
     wanted = _days(day, first, last)
     settings = read_settings()
     check_days(settings, wanted[0], wanted[-1])
-    from etl_dagster import show  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.warehouse.funnel import read_day  # noqa: PLC0415
 
     console = show.make_console()
@@ -162,7 +162,7 @@ def _days(day: datetime | None, first: datetime | None, last: datetime | None) -
 def retract() -> None:
     """Take back published leads whose phones a list has now; the daemon does so by itself."""
     settings = read_settings()
-    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
     from etl_dagster.defs.launch import Launcher  # noqa: PLC0415
 
     with (
@@ -179,8 +179,8 @@ def retract() -> None:
 @click.option("--format", "layout", type=click.Choice(["table", "csv", "json"]), default="table")
 def sql(query: str, layout: str) -> None:
     """Read the configured warehouse with QUERY; nothing can be written."""
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.leads.campaigns import check_query  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     check_query(query)
     with connect(read_settings(), reads=()).session() as session:
@@ -193,7 +193,7 @@ def sql(query: str, layout: str) -> None:
         writer = csv.writer(sys.stdout)
         writer.writerows([table.column_names, *rows])
     else:
-        from etl_dagster import show  # noqa: PLC0415
+        from etl_dagster.cli import show  # noqa: PLC0415
 
         show.make_console().print(show.rows_table(table.column_names, rows))
 
@@ -204,10 +204,10 @@ def sql(query: str, layout: str) -> None:
 def ui(port: int, options: tuple[str, ...]) -> None:
     """Serve the Dagster UI and daemon; OPTIONS go to `dagster dev`."""
     settings = read_settings()
-    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
+    from etl_dagster.cli.sandbox import bring_up  # noqa: PLC0415
     from etl_dagster.defs.home import dagster_home  # noqa: PLC0415
     from etl_dagster.defs.launch import Launcher  # noqa: PLC0415
-    from etl_dagster.sandbox.cli import bring_up  # noqa: PLC0415
     from etl_dagster.settings import PROJECT  # noqa: PLC0415
 
     show.announce(show.make_console(), settings)

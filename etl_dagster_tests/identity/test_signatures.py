@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from etl_dagster.signatures import KeyFileError, Signature, is_signed, make_keys, sign
+from etl_dagster.identity.signatures import KeyFileError, Signature, is_signed, make_keys, sign
 
 
 def test_what_was_signed_verifies_and_nothing_else(tmp_path: Path) -> None:

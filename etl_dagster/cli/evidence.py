@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli_options import DAY
+from etl_dagster.cli.options import DAY
 
 if TYPE_CHECKING:
     from etl_dagster.dnc import DncStore
@@ -84,10 +84,10 @@ def evidence(  # noqa: PLR0913  one option each
 
 
 def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence":
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.dnc import DncStore  # noqa: PLC0415
     from etl_dagster.evidence.gathering import TABLES, Origin, gather  # noqa: PLC0415
     from etl_dagster.leads.policy import Policy  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
 
     def open_store(rules: "Rules | None") -> "DncStore":
         return DncStore.open(

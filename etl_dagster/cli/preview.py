@@ -1,6 +1,6 @@
 """The command `etl-dagster preview`.
 
-Belongs here: its options and exit status. Does not: the numbers (`warehouse/preview.py`), their
+Belongs here: its options and exit status. Does not: the numbers (`report/preview.py`), their
 layout (`show.py`). Nothing of Dagster is imported: it answers before a run would have begun.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from etl_dagster.cli_options import DAY, check_days, yesterday
+from etl_dagster.cli.options import DAY, check_days, yesterday
 
 
 @click.command()
@@ -32,11 +32,11 @@ def preview(
     settings = Settings.from_environment()
     lead_date = day.date() if day else yesterday()
     check_days(settings, lead_date, lead_date)
-    from etl_dagster import show  # noqa: PLC0415
+    from etl_dagster.cli import show  # noqa: PLC0415
+    from etl_dagster.connect import connect  # noqa: PLC0415
     from etl_dagster.leads.campaigns import load_campaigns  # noqa: PLC0415
     from etl_dagster.leads.policy import Policy  # noqa: PLC0415
-    from etl_dagster.warehouse.connect import connect  # noqa: PLC0415
-    from etl_dagster.warehouse.preview import TABLES, preview_day  # noqa: PLC0415
+    from etl_dagster.report.preview import TABLES, preview_day  # noqa: PLC0415
 
     console = show.make_console()
     show.announce(console, settings)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.findings import (
+from etl_dagster.oversight.findings import (
     LEAST_DAYS,
     Finding,
     Level,

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from etl_dagster.warehouse.preview import LABELS, CampaignPreview, Preview
+from etl_dagster.report.preview import LABELS, CampaignPreview, Preview
 from etl_dagster_tests.warehouse.conftest import DAY
 
 

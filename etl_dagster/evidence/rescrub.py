@@ -2,7 +2,7 @@
 
 Belongs here: what differs, and what cannot be decided again. Does not: what that is told as
 (`rescrub_found.py`), reading the ledger (`warehouse/dnc_verdicts.py`), the lists as they were
-(`dnc/repetition.py`), showing it (`cli_rescrub.py`).
+(`dnc/repetition.py`), showing it (`cli/rescrub.py`).
 
 Every row is decided as it was then: the versions that it names, opt-outs included, freshness at its
 `checked_at`, under the policy that it names. Verdict, reason and end of validity must be the same,
@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from etl_dagster.defs.lookup_rows import names, reasons
 from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError, Lookup, replica
+from etl_dagster.evidence.lookup_rows import names, reasons
+from etl_dagster.evidence.rescrub_found import Difference, Lost, Rescrub, joined
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.rescrub_found import Difference, Lost, Rescrub, joined
 from etl_dagster.warehouse.dnc_verdicts import (
     Decided,
     DncVerdicts,

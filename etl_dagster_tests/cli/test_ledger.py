@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from etl_dagster.cli_ledger import masked
+from etl_dagster.cli.ledger import masked
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.settings import PROJECT
+from etl_dagster_tests.cli.test_cli import invoke
 from etl_dagster_tests.defs.conftest import small_world
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, person
-from etl_dagster_tests.test_cli import invoke
 
 pytestmark = pytest.mark.slow
 
