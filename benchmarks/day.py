@@ -34,10 +34,10 @@ import psutil
 from benchmarks import figures
 from benchmarks.ccc import sandbox
 from benchmarks.dnc import World
+from etl_dagster.connect import connect
 from etl_dagster.dnc import DncStore
 from etl_dagster.sandbox import data, sidecar
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse.connect import connect
 
 ROOT = Path(__file__).parents[1]
 SPREAD = timedelta(days=8)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks import figures
 from benchmarks.day import ROOT, make_store, servers
-from etl_dagster.warehouse.connect import connect
+from etl_dagster.connect import connect
 
 TARGETS = {
     "help_seconds": 0.5,

@@ -1,7 +1,7 @@
 """The checks of the four stages: what each is called, what it blocks, what to do when it fails.
 
 Belongs here: their specs, and telling Dagster what they found. Does not: judging
-(`findings.py`), numbers (`warehouse/`), checks that run by themselves (`freshness.py`).
+(`oversight/findings.py`), numbers (`warehouse/`), checks that run by themselves (`freshness.py`).
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from typing import Final
 import dagster as dg
 
 from etl_dagster.defs.partitions import partition_key
-from etl_dagster.findings import Finding, Level, judge_columns, worst
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.oversight.findings import Finding, Level, judge_columns, worst
 from etl_dagster.warehouse.session import Column, Session
 from etl_dagster.warehouse.tables import columns, differences
 

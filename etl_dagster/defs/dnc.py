@@ -13,9 +13,8 @@ from typing import Any
 import dagster as dg
 
 from etl_dagster.defs import catalog
-from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.reporting import Progress
-from etl_dagster.defs.resources import DncStoreResource
+from etl_dagster.defs.resources import DncStoreResource, WriterLocks
 from etl_dagster.dnc import DncError, DncStore, ListStats, LoadResult, inbox
 from etl_dagster.dnc.inbox import InboxFile
 from etl_dagster.progress import ProgressLogger
@@ -44,7 +43,7 @@ def dnc_registry(
     context: dg.AssetExecutionContext,
     dnc_store: DncStoreResource,
     progress: dg.ResourceParam[Progress],
-    locks: HostLocks,
+    locks: WriterLocks,
 ) -> dg.MaterializeResult:
     """Load the list's waiting files."""
     step = progress.logger(context)

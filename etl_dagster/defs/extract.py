@@ -10,7 +10,6 @@ from pydantic import Field
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import SIZE, CheckLog, check_specs
-from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -19,10 +18,10 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import PolicyResource, WarehouseResource
-from etl_dagster.findings import judge_size
+from etl_dagster.defs.resources import PolicyResource, WarehouseResource, WriterLocks
 from etl_dagster.leads.campaigns import Campaign, choose
 from etl_dagster.leads.phones import mask_phones
+from etl_dagster.oversight.findings import judge_size
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import statistics
 from etl_dagster.warehouse.extraction import Extraction
@@ -101,7 +100,7 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
         warehouse: WarehouseResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
-        locks: HostLocks,
+        locks: WriterLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()

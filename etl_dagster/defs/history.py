@@ -1,6 +1,7 @@
 """What Dagster remembers: which chunks are done, left over, or being worked on.
 
-Belongs here: reading the event log and the runs. Does not: deciding what follows (`agenda.py`).
+Belongs here: reading the event log and the runs. Does not: deciding what follows
+(`oversight/agenda.py`).
 """
 
 from collections import Counter
@@ -10,10 +11,10 @@ from itertools import pairwise
 
 import dagster as dg
 
-from etl_dagster.agenda import EnrichedChunk
 from etl_dagster.defs.jobs import DAY_JOB, STAGE_ASSETS
 from etl_dagster.defs.partitions import PARTITION, RANGE_END, RANGE_START, chunk_of, partition_key
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.oversight.agenda import EnrichedChunk
 
 CAMPAIGNS = "campaigns"
 """Metadata of `leads`: the campaigns that were extracted."""

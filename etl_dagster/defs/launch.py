@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from etl_dagster import agenda
-from etl_dagster.definitions import build_defs, build_resources
+from etl_dagster.connect import connect
+from etl_dagster.definitions import build_defs
 from etl_dagster.defs import history, readiness
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.failures import causes
@@ -31,13 +31,14 @@ from etl_dagster.defs.jobs import (
 from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
 from etl_dagster.defs.open_files import kept_open
 from etl_dagster.defs.partitions import range_tags
+from etl_dagster.defs.resources import build_resources
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.oversight import agenda
 from etl_dagster.progress import Sink
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retention
-from etl_dagster.warehouse.connect import connect
 
 if TYPE_CHECKING:
     from etl_dagster.leads.policy import Policy

@@ -1,7 +1,7 @@
 """The check that every opt-out has its effect in time, counted from when the person asked.
 
 Belongs here: what still waits, wherever it waits, and what was recorded of late. Does not: taking
-opt-outs (`opt_outs.py`), business days, how many are too many (`findings.py`).
+opt-outs (`opt_outs.py`), business days, how many are too many (`oversight/findings.py`).
 
 An opt-out has its effect when its phone is on the internal list and in no published lead. It waits
 while it lies in the inbox, or is in the table and not on record (or its phone cannot be read, so
@@ -17,7 +17,6 @@ import dagster as dg
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.business_days import business_days
 from etl_dagster.defs.checks import check_result
 from etl_dagster.defs.dnc import INTERNAL
 from etl_dagster.defs.jobs import AGE_CHECK
@@ -26,7 +25,8 @@ from etl_dagster.defs.resources import DncStoreResource, PolicyResource, Warehou
 from etl_dagster.dnc import DncError, DncStore, inbox
 from etl_dagster.dnc.opt_out_age import Moments, recorded, standing
 from etl_dagster.dnc.opt_out_rows import OnRecord, new_requests
-from etl_dagster.findings import Finding, Level, judge_opt_outs
+from etl_dagster.oversight.business_days import business_days
+from etl_dagster.oversight.findings import Finding, Level, judge_opt_outs
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retraction
 from etl_dagster.warehouse.errors import WarehouseError

@@ -15,12 +15,11 @@ import dagster as dg
 from etl_dagster.defs import catalog
 from etl_dagster.defs.checks import Check, check_result
 from etl_dagster.defs.dnc import INTERNAL, list_metadata, load_files
-from etl_dagster.defs.locks import HostLocks
 from etl_dagster.defs.reporting import Progress
-from etl_dagster.defs.resources import DncStoreResource, WarehouseResource
+from etl_dagster.defs.resources import DncStoreResource, WarehouseResource, WriterLocks
 from etl_dagster.dnc import DncError, inbox
-from etl_dagster.findings import Finding, Level, judge_readable
-from etl_dagster.own_key import own_key
+from etl_dagster.identity.own_key import own_key
+from etl_dagster.oversight.findings import Finding, Level, judge_readable
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError
@@ -71,7 +70,7 @@ def build_internal_opt_outs(settings: Settings) -> dg.AssetsDefinition:
         warehouse: WarehouseResource,
         dnc_store: DncStoreResource,
         progress: dg.ResourceParam[Progress],
-        locks: HostLocks,
+        locks: WriterLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         taken = _take(
@@ -101,7 +100,7 @@ def build_internal_opt_outs(settings: Settings) -> dg.AssetsDefinition:
 def take_opt_outs(
     step: ProgressLogger,
     dnc_store: DncStoreResource,
-    locks: HostLocks,
+    locks: WriterLocks,
     *,
     warehouse: Warehouse,
     table: str | None,
@@ -141,7 +140,7 @@ class _Taken:
 def _take(
     step: ProgressLogger,
     dnc_store: DncStoreResource,
-    locks: HostLocks,
+    locks: WriterLocks,
     *,
     warehouse: Callable[[], Warehouse],
     table: str | None,
@@ -172,7 +171,7 @@ def _failure(faults: Sequence[Exception]) -> Exception:
 
 
 def take_table(
-    warehouse: Warehouse, table: str, dnc_store: DncStoreResource, locks: HostLocks
+    warehouse: Warehouse, table: str, dnc_store: DncStoreResource, locks: WriterLocks
 ) -> tuple[OptOuts, dict[str, Any]]:
     """Record the requests of the table that are not on record; return its rows and their numbers.
 
@@ -190,7 +189,7 @@ def take_table(
     }
 
 
-def take_files(step: ProgressLogger, dnc_store: DncStoreResource, locks: HostLocks) -> int:
+def take_files(step: ProgressLogger, dnc_store: DncStoreResource, locks: WriterLocks) -> int:
     """Record the opt-outs of the waiting files; return how many files there were.
 
     Raises:

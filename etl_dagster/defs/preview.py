@@ -1,6 +1,6 @@
 """The preview of a day's run: a job of its own, beside the assets, since it makes none.
 
-Belongs here: what the UI asks for and shows. Does not: the numbers (`warehouse/preview.py`). They
+Belongs here: what the UI asks for and shows. Does not: the numbers (`report/preview.py`). They
 are metadata of the step's output, which the run page shows in the log. They are no observation of
 `leads`: there the foreseen would stand among what happened, in the asset's history and plots.
 """
@@ -16,8 +16,8 @@ from etl_dagster.defs.partitions import daily_partitions
 from etl_dagster.defs.reporting import counts_preview
 from etl_dagster.defs.resources import PolicyResource, WarehouseResource
 from etl_dagster.leads.campaigns import Campaign
+from etl_dagster.report.preview import LABELS, Preview, preview_day
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse.preview import LABELS, Preview, preview_day
 
 PREVIEW_JOB: Final = "preview_day"
 

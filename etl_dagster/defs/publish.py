@@ -7,8 +7,6 @@ import dagster as dg
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
-from etl_dagster.defs.locks import HostLocks
-from etl_dagster.defs.lookup_rows import SOURCE
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -17,7 +15,12 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
+from etl_dagster.defs.resources import (
+    DncStoreResource,
+    PolicyResource,
+    WarehouseResource,
+    WriterLocks,
+)
 from etl_dagster.defs.retract import (
     VERSIONS,
     publication_of,
@@ -26,9 +29,10 @@ from etl_dagster.defs.retract import (
     versions_of,
 )
 from etl_dagster.dnc import DncStore
-from etl_dagster.findings import Finding, Level
+from etl_dagster.evidence.lookup_rows import SOURCE
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
+from etl_dagster.oversight.findings import Finding, Level
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import call_windows, publication
 from etl_dagster.warehouse.lanes import in_lanes
@@ -75,7 +79,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
         dnc_store: DncStoreResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
-        locks: HostLocks,
+        locks: WriterLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()

@@ -11,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.defs import catalog, history
-from etl_dagster.defs.locks import HostLocks
-from etl_dagster.defs.lookup_rows import SOURCE, ledger_batch
 from etl_dagster.defs.reporting import Progress
-from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
+from etl_dagster.defs.resources import (
+    DncStoreResource,
+    PolicyResource,
+    WarehouseResource,
+    WriterLocks,
+)
 from etl_dagster.dnc import DncStore
+from etl_dagster.evidence.lookup_rows import SOURCE, ledger_batch
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, retraction
@@ -57,7 +61,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
         dnc_store: DncStoreResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
-        locks: HostLocks,
+        locks: WriterLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()

@@ -1,6 +1,6 @@
 """The schedules: the daily run, and the watch over what should be fresh.
 
-Belongs here: thin triggers. Does not: which days are due (`agenda.py`).
+Belongs here: thin triggers. Does not: which days are due (`oversight/agenda.py`).
 """
 
 from collections.abc import Iterator
@@ -9,12 +9,12 @@ from datetime import UTC, timedelta
 import dagster as dg
 from dagster._utils.schedules import is_valid_cron_string
 
-from etl_dagster import agenda
 from etl_dagster.defs import history
 from etl_dagster.defs.jobs import DAY_JOB, FRESHNESS_JOB
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.defs.resources import PolicyResource, WarehouseResource
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.oversight import agenda
 from etl_dagster.settings import Settings, SettingsError
 from etl_dagster.warehouse.retention import removed_days
 

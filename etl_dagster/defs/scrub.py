@@ -23,8 +23,6 @@ from etl_dagster.defs.checks import (
     CheckLog,
     check_specs,
 )
-from etl_dagster.defs.locks import HostLocks
-from etl_dagster.defs.lookup_rows import SOURCE, decision_table, ledger_batch
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
@@ -34,9 +32,18 @@ from etl_dagster.defs.reporting import (
     counts_preview,
     seconds,
 )
-from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
+from etl_dagster.defs.resources import (
+    DncStoreResource,
+    PolicyResource,
+    WarehouseResource,
+    WriterLocks,
+)
 from etl_dagster.dnc import DncError, DncStore, Lookup
-from etl_dagster.findings import (
+from etl_dagster.evidence.lookup_rows import SOURCE, decision_table, ledger_batch
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
+from etl_dagster.oversight.findings import (
     Finding,
     Level,
     judge_coverage,
@@ -44,9 +51,6 @@ from etl_dagster.findings import (
     judge_staleness,
     judge_unknown,
 )
-from etl_dagster.leads.chunks import Chunk
-from etl_dagster.leads.policy import Policy
-from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, publication, scrubbing, statistics
@@ -97,7 +101,7 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         dnc_store: DncStoreResource,
         policy: PolicyResource,
         progress: dg.ResourceParam[Progress],
-        locks: HostLocks,
+        locks: WriterLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()

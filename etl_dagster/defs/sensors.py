@@ -1,7 +1,7 @@
 """The sensors: what arrives in an inbox, what a list changes, what CCC left unanswered, reports.
 
-Belongs here: thin triggers. Does not: which chunks are due (`agenda.py`), what waits in an inbox
-(`dnc/inbox.py`), alerts (`alerts.py`).
+Belongs here: thin triggers. Does not: which chunks are due (`oversight/agenda.py`), what waits
+in an inbox (`dnc/inbox.py`), alerts (`alerts.py`).
 """
 
 import time
@@ -12,7 +12,6 @@ from typing import Final
 
 import dagster as dg
 
-from etl_dagster import agenda
 from etl_dagster.defs import history
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.jobs import (
@@ -32,7 +31,8 @@ from etl_dagster.defs.resources import CccResource, DncStoreResource, WarehouseR
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.retract import SEEN, VERSIONS
 from etl_dagster.dnc import inbox
-from etl_dagster.own_key import own_key
+from etl_dagster.identity.own_key import own_key
+from etl_dagster.oversight import agenda
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import read_opt_outs

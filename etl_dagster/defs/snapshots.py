@@ -2,7 +2,7 @@
 
 Belongs here: when and as what it is exported, where this host keeps the lists (DNC_EXPORT_URL).
 Does not: exporting (`dnc/snapshot_export.py`), fetching, which each step does that opens the store
-(`resources.py`).
+(`resources/dnc_store.py`).
 """
 
 import time

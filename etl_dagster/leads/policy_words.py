@@ -1,6 +1,6 @@
 """Policies in words: what one says, and what another makes stricter or looser.
 
-Belongs here: the words. Does not: printing them (`cli_policy.py`).
+Belongs here: the words. Does not: printing them (`cli/policy.py`).
 """
 
 from collections.abc import Collection, Iterator

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from etl_dagster.identity.who import operator
 from etl_dagster.warehouse.call_windows import check_day
 from etl_dagster.warehouse.export_files import LAYOUTS, PHONES
 from etl_dagster.warehouse.export_place import (
@@ -39,7 +40,6 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import Statement, sql
 from etl_dagster.warehouse.tables import columns, differences
 from etl_dagster.warehouse.templates import literals, render
-from etl_dagster.who import operator
 
 SLICE: Final = 20_000
 """Rows that are in memory at once."""

@@ -1,7 +1,7 @@
 """Heads: where every chain of the ledger ended at a moment, kept where the warehouse cannot reach.
 
 Belongs here: reading them from the warehouse, their file, its hash and signature. Does not: looking
-for them in the ledger again (`verification.py`), keys (`signatures.py`).
+for them in the ledger again (`verification.py`), keys (`identity/signatures.py`).
 
 A chain alone cannot show that its end was cut off, or that all of it was written anew; heads that
 somebody else holds can.
@@ -17,8 +17,8 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from etl_dagster import signatures
-from etl_dagster.signatures import Signature
+from etl_dagster.identity import signatures
+from etl_dagster.identity.signatures import Signature
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 

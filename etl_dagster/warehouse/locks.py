@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from etl_dagster.identity.who import operator
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
-from etl_dagster.who import operator
 
 
 class LockError(WarehouseError):

@@ -1,6 +1,6 @@
 """Numbers of a day and of the days before it, which checks compare.
 
-Belongs here: counting. Does not: judging (`findings.py`), the funnel that people read
+Belongs here: counting. Does not: judging (`oversight/findings.py`), the funnel that people read
 (`funnel.py`).
 """
 
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from etl_dagster.findings import Rate
+from etl_dagster.oversight.findings import Rate
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.templates import render

@@ -23,7 +23,7 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox.ccc import litigators
 from etl_dagster.sandbox.sidecar import Sidecar
 from etl_dagster.settings import PROJECT
-from etl_dagster_tests.test_cli import NEVER_BEFORE_WORK
+from etl_dagster_tests.cli.test_cli import NEVER_BEFORE_WORK
 
 LEADS = 300
 NUMBERS = 33_000

@@ -19,12 +19,12 @@ from redis import Redis
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME
 from etl_dagster.settings import PROJECT
+from etl_dagster_tests.cli.test_cli import clean_environment
 from etl_dagster_tests.cluster import servers
 from etl_dagster_tests.cluster.network import LOOPBACK, Host, end, hosts, reachable
 from etl_dagster_tests.defs.line import Line
 from etl_dagster_tests.e2e.api import DagsterApi
 from etl_dagster_tests.e2e.server import free_port, wait_for
-from etl_dagster_tests.test_cli import clean_environment
 
 DEPLOY = PROJECT / "deploy" / "celery"
 BIN = Path(sys.executable).parent
@@ -86,7 +86,7 @@ class Cluster:
 
     def command(self, host: Host, *arguments: str) -> str:
         """Run `etl-dagster` on a host; return what it printed."""
-        program = [sys.executable, "-m", "etl_dagster_tests.defs.run_cli", *arguments]
+        program = [sys.executable, "-m", "etl_dagster_tests.cli.run_cli", *arguments]
         return host.run(program, self.environment(host))
 
     def worker(self, host: Host, queue: str, *, runs: int = 1) -> subprocess.Popen[bytes]:

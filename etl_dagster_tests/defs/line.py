@@ -16,6 +16,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
+from etl_dagster.connect import open_warehouse, warehouse_config
 from etl_dagster.definitions import build_defs
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import DncStore
@@ -23,7 +24,6 @@ from etl_dagster.leads.chunks import Chunk
 from etl_dagster.sandbox.ccc import CccSandbox, Fault, litigators
 from etl_dagster.sandbox.ccc_faults import TEST_NUMBERS
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse.connect import open_warehouse, warehouse_config
 from etl_dagster.warehouse.session import Session, Warehouse
 
 TODAY = datetime.now(UTC).date()

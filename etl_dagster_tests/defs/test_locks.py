@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakeredis import FakeRedis, FakeServer
 
-from etl_dagster.defs.locks import HostLocks
+from etl_dagster.defs.resources import WriterLocks
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.resilience.leases import (
@@ -35,11 +35,11 @@ def redis() -> FakeRedis:
 
 
 @pytest.fixture
-def host(tmp_path: Path, redis: FakeRedis) -> Callable[[str], HostLocks]:
+def host(tmp_path: Path, redis: FakeRedis) -> Callable[[str], WriterLocks]:
     """Makes the locks of a host: lock files of its own, the Redis of all."""
 
-    def make(name: str) -> HostLocks:
-        locks = HostLocks(folder=str(tmp_path / name), scope="here", redis_url=NOWHERE)
+    def make(name: str) -> WriterLocks:
+        locks = WriterLocks(folder=str(tmp_path / name), scope="here", redis_url=NOWHERE)
         locks._leases = Leases(redis)
         return locks
 
@@ -47,13 +47,13 @@ def host(tmp_path: Path, redis: FakeRedis) -> Callable[[str], HostLocks]:
 
 
 @pytest.fixture
-def without_redis(tmp_path: Path) -> HostLocks:
+def without_redis(tmp_path: Path) -> WriterLocks:
     """The locks of a host whose Redis does not answer."""
-    return HostLocks(folder=str(tmp_path / "locks"), scope="here", redis_url=NOWHERE)
+    return WriterLocks(folder=str(tmp_path / "locks"), scope="here", redis_url=NOWHERE)
 
 
 def test_two_hosts_append_to_one_chain_in_turn(
-    one_chunk: Line, host: Callable[[str], HostLocks]
+    one_chunk: Line, host: Callable[[str], WriterLocks]
 ) -> None:
     failures = []
 
@@ -79,7 +79,7 @@ def test_two_hosts_append_to_one_chain_in_turn(
 
 
 def test_who_has_lost_the_lock_commits_nothing(
-    one_chunk: Line, host: Callable[[str], HostLocks], redis: FakeRedis
+    one_chunk: Line, host: Callable[[str], WriterLocks], redis: FakeRedis
 ) -> None:
     locks = host("one")
     with one_chunk.session() as session:
@@ -115,11 +115,11 @@ def test_a_lost_connections_lock_runs_out_since_its_commit_may_be_under_way(
 
 
 def test_what_only_one_host_has_is_locked_without_redis(
-    one_chunk: Line, without_redis: HostLocks
+    one_chunk: Line, without_redis: WriterLocks
 ) -> None:
     with without_redis.hold("opt-out inbox"):
         pass
-    alone = HostLocks(folder=without_redis.folder, scope="here")
+    alone = WriterLocks(folder=without_redis.folder, scope="here")
     with one_chunk.session() as session:
         with alone.hold_everywhere(CHUNK, session):
             ledger.append(session, [batch_of([CLEAN[0]], Verdict.CLEAR)], origin=ORIGIN)
@@ -129,7 +129,7 @@ def test_what_only_one_host_has_is_locked_without_redis(
 
 
 def test_a_run_writes_and_buys_nothing_while_redis_is_away(
-    one_chunk: Line, without_redis: HostLocks
+    one_chunk: Line, without_redis: WriterLocks
 ) -> None:
     one_chunk.people(crowd(16))
     one_chunk.resources["locks"] = without_redis
@@ -142,7 +142,7 @@ def test_a_run_writes_and_buys_nothing_while_redis_is_away(
 
 @pytest.mark.parametrize("other", ["same host", "another host"])
 def test_who_waits_for_a_lock_gives_up_when_its_run_ends(
-    one_chunk: Line, host: Callable[[str], HostLocks], other: str
+    one_chunk: Line, host: Callable[[str], WriterLocks], other: str
 ) -> None:
     outcome: list[BaseException] = []
     waits = threading.Event()

@@ -11,11 +11,11 @@ import pyarrow as pa
 from etl_dagster.defs.jobs import AGE_CHECK
 from etl_dagster.defs.opt_out_age import measure
 from etl_dagster.dnc import DncStore
-from etl_dagster.findings import Finding, Level
+from etl_dagster.oversight.findings import Finding, Level
+from etl_dagster_tests.cli.test_cli import invoke
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line
 from etl_dagster_tests.defs.test_checks import evaluations, freshness
 from etl_dagster_tests.defs.test_dnc_assets import opt_outs, put
-from etl_dagster_tests.test_cli import invoke
 
 FRIDAY = datetime(2025, 11, 21, 9, tzinfo=UTC)
 """The Friday before a Thanksgiving week: the tenth business day after it is December 8."""

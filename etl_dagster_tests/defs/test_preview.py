@@ -9,8 +9,8 @@ import pytest
 
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.policy import Policy
+from etl_dagster.report.preview import Preview, preview_day
 from etl_dagster.warehouse.funnel import read_day
-from etl_dagster.warehouse.preview import Preview, preview_day
 from etl_dagster.warehouse.tables import TABLES
 from etl_dagster_tests.defs.line import (
     CAMPAIGN,

@@ -12,12 +12,12 @@ import pytest
 from click.testing import Result
 
 from etl_dagster.dnc import DncHistoryError, DncStore, inbox
-from etl_dagster.old_files import needed_since, old_files, remove_files
+from etl_dagster.evidence.old_files import needed_since, old_files, remove_files
 from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse import retention, retentions
+from etl_dagster_tests.cli.test_cli import clean_environment, invoke
 from etl_dagster_tests.defs.line import TODAY, Line
 from etl_dagster_tests.dnc.support import Clock, write_list
-from etl_dagster_tests.test_cli import clean_environment, invoke
 from etl_dagster_tests.warehouse.aged import PHONES, fill
 
 OLD = TODAY - timedelta(days=FIVE_YEARS + 40)
@@ -144,7 +144,7 @@ def test_what_was_killed_goes_on_and_each_row_is_on_record_once(one_chunk: Line)
     days = [OLD - timedelta(days=back) for back in range(8)]
     with line.session() as session:
         fill(session, *days, chunks=1)
-    command_line = [sys.executable, "-m", "etl_dagster_tests.defs.run_cli", "retention", "apply"]
+    command_line = [sys.executable, "-m", "etl_dagster_tests.cli.run_cli", "retention", "apply"]
     killed = subprocess.Popen(
         [*command_line, "--yes"], env={**clean_environment(), **line.environment},
         stdout=subprocess.PIPE, text=True,

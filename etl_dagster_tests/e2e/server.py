@@ -19,12 +19,12 @@ from typing import Any, Final, TypeVar
 import httpx
 import psutil
 
+from etl_dagster.cli.sandbox import SIDECARS
+from etl_dagster.connect import connect
 from etl_dagster.sandbox import sidecar
-from etl_dagster.sandbox.cli import SIDECARS
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse.connect import connect
 from etl_dagster.warehouse.session import Session
-from etl_dagster_tests.test_cli import clean_environment
+from etl_dagster_tests.cli.test_cli import clean_environment
 
 START_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 30.0
@@ -90,7 +90,7 @@ class UiServer:
         arguments = ["ui", "--port", str(self.port)]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "etl_dagster_tests.defs.run_cli", *arguments],
+                [sys.executable, "-m", "etl_dagster_tests.cli.run_cli", *arguments],
                 env={**clean_environment(), **self.environment}, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip

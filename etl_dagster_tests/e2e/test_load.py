@@ -19,9 +19,9 @@ from benchmarks.scaling import CHUNKS_A_RUN, EVENTS_A_RUN
 from etl_dagster.defs.jobs import DAY_JOB, STAGE_ASSETS
 from etl_dagster.defs.partitions import partition_key, range_tags
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster_tests.cli.test_cli import start
 from etl_dagster_tests.e2e.api import DagsterApi
 from etl_dagster_tests.e2e.server import UiServer, wait_for
-from etl_dagster_tests.test_cli import start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 CHUNKS = CHUNKS_A_RUN

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from etl_dagster.defs.lookup_rows import ledger_batch
 from etl_dagster.dnc import DncStore
 from etl_dagster.evidence import gathering, pack
 from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.gathering import Evidence, Origin
+from etl_dagster.evidence.lookup_rows import ledger_batch
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger

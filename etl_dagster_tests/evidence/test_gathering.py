@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from etl_dagster.connect import open_warehouse
 from etl_dagster.dnc import DncStore
 from etl_dagster.evidence import gathering, page
 from etl_dagster.evidence.forms import EvidenceError
@@ -14,7 +15,6 @@ from etl_dagster.evidence.verify import prove
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.sandbox import sidecar
 from etl_dagster.warehouse import retentions
-from etl_dagster.warehouse.connect import open_warehouse
 from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.statements import sql

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl_dagster import signatures
 from etl_dagster.evidence import verify
 from etl_dagster.evidence.gathering import Evidence
 from etl_dagster.evidence.verify import prove
+from etl_dagster.identity import signatures
 from etl_dagster.warehouse import heads as anchors
 from etl_dagster.warehouse.canonical import FIRST_DIGEST
 from etl_dagster_tests.evidence.conftest import ASKED, LATER, OTHER, World, content_of, make

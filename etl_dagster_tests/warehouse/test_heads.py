@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from etl_dagster.identity.signatures import make_keys
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.signatures import make_keys
 from etl_dagster.warehouse import heads
 from etl_dagster.warehouse.heads import HeadsError
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, Tables

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from etl_dagster.own_key import own_key
+from etl_dagster.identity.own_key import own_key
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import OptOuts, read_opt_outs
 from etl_dagster_tests.warehouse.conftest import Tables

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from etl_dagster.defs.lookup_rows import decision_table
 from etl_dagster.dnc import Lookup
+from etl_dagster.evidence.lookup_rows import decision_table
 from etl_dagster.leads import verdicts
 from etl_dagster.leads.verdicts import Evidence, Verdict
 from etl_dagster.warehouse import ledger, scrubbing

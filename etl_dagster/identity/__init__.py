@@ -1,0 +1,1 @@
+"""Who did something, and that it was they: users, signatures, keys."""
