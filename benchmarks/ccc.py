@@ -8,19 +8,18 @@ above the start, the seconds until full speed after a bad time. Answers are held
 Of several rounds the best counts, since whatever else the machine does can only add to a time.
 """
 
-import argparse
 import contextlib
 import json
 import math
-import resource
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +28,20 @@ import numpy as np
 import pybreaker
 from numpy.typing import NDArray
 
-from benchmarks.figures import about, keep
+from benchmarks import measuring
+from benchmarks.figures import about
+from benchmarks.measuring import ROOT, Targets, in_process, peak_rss_mb, seconds
 from etl_dagster.ccc import CccClient, CccConfig, CccScrubber, Checkpoint
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.ccc import SANDBOX_KEY, litigators
 
-ROOT = Path(__file__).parents[1]
 LATENCY_SECONDS = 0.05
 WORKERS = 16
 BATCH = 1_000
 Phones = NDArray[np.int64]
 
-TARGETS = {
+TARGETS: Targets = {
     "schedule_ratio": ("at most", 1.2),
     "times_faster_than_breaker_call": ("at least", 12.0),
     "many_mb_above_start": ("at most", 150.0),
@@ -100,12 +100,6 @@ def right(checkpoints: Iterable[Checkpoint]) -> int:
     return count
 
 
-def timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def measure_schedule(count: int, rounds: int) -> dict[str, float]:
     phones = made_up(count)
     batches = math.ceil(count / BATCH)
@@ -119,7 +113,7 @@ def measure_schedule(count: int, rounds: int) -> dict[str, float]:
             taken.extend(scrubber.scrub(phones))
             took.append(time.perf_counter() - started)
             assert right(taken) == count
-        slow = timed(lambda: through_breaker_call(settings(url, folder), phones))
+        slow = seconds(lambda: through_breaker_call(settings(url, folder), phones))
     best, usual = min(took[1:]), statistics.median(took[1:])
     return {
         "phones": count,
@@ -137,32 +131,16 @@ def measure_schedule(count: int, rounds: int) -> dict[str, float]:
 def through_breaker_call(config: CccConfig, phones: Phones) -> None:
     """The same requests by as many threads through pybreaker's `call`, and nothing else."""
     breaker, client = pybreaker.CircuitBreaker(), CccClient(config)
-    batches = iter([phones[i : i + BATCH] for i in range(0, phones.size, BATCH)])
-    lock = threading.Lock()
-
-    def work() -> None:
-        while True:
-            with lock:
-                batch = next(batches, None)
-            if batch is None:
-                return
-            breaker.call(client.ask, batch)
-
-    threads = [threading.Thread(target=work) for _ in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    batches = [phones[i : i + BATCH] for i in range(0, phones.size, BATCH)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(partial(breaker.call, client.ask), batches))
     client.close()
 
 
 def measure_many(count: int) -> dict[str, float]:
     """Memory and CPU, in a process of its own."""
     with sandbox() as (url, folder):
-        command = [sys.executable, "-m", "benchmarks.ccc", "--task", url, str(folder), str(count)]
-        done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
+        return in_process("ccc", url, folder, count)
 
 
 def task_many(url: str, folder: str, count: str) -> dict[str, float]:
@@ -170,7 +148,7 @@ def task_many(url: str, folder: str, count: str) -> dict[str, float]:
     with CccScrubber(settings(url, Path(folder))) as scrubber:
         right(scrubber.scrub(phones[:BATCH]))
         start_mb, cpu = peak_rss_mb(), time.process_time()
-        took = timed(lambda: right(scrubber.scrub(phones)))
+        took = seconds(lambda: right(scrubber.scrub(phones)))
         cpu = time.process_time() - cpu
         summary = scrubber.summary
     return {
@@ -183,10 +161,6 @@ def task_many(url: str, folder: str, count: str) -> dict[str, float]:
         "latency_ms_p50": summary.latency_ms_p50,
         "latency_ms_p99": summary.latency_ms_p99,
     }
-
-
-def peak_rss_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure_recovery() -> dict[str, float]:
@@ -266,35 +240,21 @@ def measure_sandbox(seconds: float = 3.0) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measuring.parser(__doc__, strict=True)
     parser.add_argument("--phones", type=float, default=1e5)
     parser.add_argument("--many", type=float, default=1e6)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    parser.add_argument("--strict", action="store_true", help="exit 1 if a target is missed")
-    parser.add_argument("--task", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
         print(json.dumps(task_many(*options.task)))
         return
     origin = about()
-    figures = measure_schedule(int(options.phones), options.rounds)
-    figures |= measure_many(int(options.many))
-    figures |= measure_recovery()
-    figures |= measure_sandbox()
-    missed = 0
-    for name, value in figures.items():
-        kind, target = TARGETS.get(name, ("", 0.0))
-        met = value <= target if kind == "at most" else value >= target
-        missed += not met
-        verdict = f"  {kind} {target:g}: {'met' if met else 'MISSED'}" if kind else ""
-        print(f"{name:34} {value:>14,.3f}{verdict}")
-    if options.json:
-        keep(options.json, origin, figures)
-    if options.strict and missed:
-        sys.exit(1)
+    found = measure_schedule(int(options.phones), options.rounds)
+    found |= measure_many(int(options.many))
+    found |= measure_recovery()
+    found |= measure_sandbox()
+    measuring.finish(options, origin, found, TARGETS)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

@@ -14,7 +14,6 @@ and in no code of ours below it (`benchmarks/sampling.py`): its import, its defi
 `dagster_overhead_share` is that by the whole wall time, from the process's start to its end.
 """
 
-import argparse
 import json
 import math
 import os
@@ -23,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -31,15 +30,13 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
-from benchmarks import figures
+from benchmarks import figures, measuring
 from benchmarks.ccc import sandbox
-from benchmarks.dnc import World
+from benchmarks.world import make_store
 from etl_dagster.connect import connect
-from etl_dagster.dnc import DncStore
 from etl_dagster.sandbox import data, sidecar
 from etl_dagster.settings import Settings
 
-ROOT = Path(__file__).parents[1]
 SPREAD = timedelta(days=8)
 """Days of a size lie so far apart that no person is on two of them."""
 
@@ -54,28 +51,6 @@ def environment(home: Path, ccc_url: str, chunks: int) -> dict[str, str]:
         "CCC_API_URL": ccc_url,
         "CCC_REQUESTS_PER_MINUTE": "1000000",
     }
-
-
-def make_store(
-    path: Path,
-    numbers: int,
-    *,
-    covers: Sequence[int] = range(200, 1_000),
-    more: Sequence[int] = (),
-) -> None:
-    """Make a list that covers these area codes, under the sample's name so that it is fresh.
-
-    It holds a made-up world of so many numbers, and `more` of them.
-    """
-    if path.exists():
-        return
-    text = path.with_suffix(".txt")
-    World(numbers).write(text)
-    with text.open("a") as file:
-        file.writelines(f"{phone // 10**7},{phone % 10**7:07d}\n" for phone in more)
-    with DncStore.create(path) as store:
-        store.add_list("national", [text], as_of=datetime.now(UTC), covers=list(covers))
-    text.unlink()
 
 
 def day_of(leads: float) -> date:
@@ -136,7 +111,7 @@ def run_day(env: Mapping[str, str], day: date, home: Path, server: int) -> dict[
     before = psutil.Process(server).cpu_times()
     with watched(server) as peak:
         start = time.perf_counter()
-        subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL, cwd=ROOT)
+        subprocess.run(command, check=True, env=env, stdout=subprocess.DEVNULL, cwd=measuring.ROOT)
         took = time.perf_counter() - start
     after = psutil.Process(server).cpu_times()
     records = json.loads(out.read_text())
@@ -197,17 +172,15 @@ def measure_day(
 def show(sizes: Mapping[str, Mapping[str, float]]) -> None:
     for leads, found in sizes.items():
         print(f"{leads} leads")
-        for name, value in found.items():
-            print(f"  {name:40} {value:>14,.3f}".rstrip("0").rstrip("."))
+        measuring.show(found, indent="  ")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measuring.parser(__doc__)
     parser.add_argument("--leads", type=float, nargs="+", default=[1e4])
     parser.add_argument("--numbers", type=float, default=2e6)
     parser.add_argument("--chunks", type=int, default=4)
     parser.add_argument("--home", type=Path, help="kept, and used again, if given")
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args()
     about = figures.about()
     with (

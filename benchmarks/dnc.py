@@ -8,18 +8,13 @@ one run on one machine. Two other layouts are measured beside the store on the s
 with batched `WHERE IN` (`--rows` numbers), and one Roaring bitmap per area code.
 """
 
-import argparse
 import contextlib
 import json
-import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,97 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from benchmarks.figures import about, keep
+from benchmarks import measuring
+from benchmarks.figures import about
+from benchmarks.measuring import in_process, peak_rss_mb, seconds
+from benchmarks.world import Phones, World, write_rows
 from etl_dagster.dnc import DncStore
 
-AREAS = 330
-EXCHANGES = 700
 PARAMETERS = 900
 SMALL = 1_000
 CHANGES = 200_000
-Phones = NDArray[np.int64]
-
-
-@dataclass
-class World:
-    """A made-up registry: the same seed, the same numbers, one area code at a time."""
-
-    numbers: int
-    seed: int = 7
-
-    def __post_init__(self) -> None:
-        rng = np.random.default_rng(self.seed)
-        self.areas = np.sort(rng.choice(np.arange(201, 990), AREAS, replace=False))
-
-    def area(self, area: int) -> NDArray[np.uint32]:
-        rng = np.random.default_rng((self.seed, area))
-        exchanges = np.sort(rng.choice(np.arange(200, 1000), EXCHANGES, replace=False))
-        size = self.numbers // AREAS
-        room = EXCHANGES * 10_000
-        if size > room // 50:
-            drawn = np.flatnonzero(rng.random(room, dtype=np.float32) < size / room)
-        else:
-            drawn = np.unique(rng.integers(0, room, size))
-        return (exchanges[drawn // 10_000] * 10_000 + drawn % 10_000).astype(np.uint32)
-
-    def queries(self, count: int) -> Phones:
-        rng = np.random.default_rng((self.seed, 0))
-        area = self.areas[rng.integers(0, AREAS, count)].astype(np.int64)
-        return area * 10_000_000 + rng.integers(2_000_000, 10_000_000, count)
-
-    def write(self, path: Path) -> int:
-        """Write the list as the registry does: `407,5551234`, area code by area code."""
-        total = 0
-        with path.open("wb") as file:
-            for area in self.areas.tolist():
-                local = self.area(area)
-                text = np.full((len(local), 12), ord(","), dtype=np.uint8)
-                text[:, :3] = np.frombuffer(str(area).encode(), dtype=np.uint8)
-                for column in range(7):
-                    text[:, 4 + column] = local // np.uint32(10 ** (6 - column)) % 10 + ord("0")
-                text[:, 11] = ord("\n")
-                file.write(text.tobytes())
-                total += len(local)
-        return total
-
-    def truth(self, phones: Phones) -> NDArray[np.bool_]:
-        listed = np.zeros(len(phones), dtype=np.bool_)
-        area = phones // 10_000_000
-        order = np.argsort(area, kind="stable")
-        starts = np.searchsorted(area[order], np.arange(1001))
-        for code in self.areas.tolist():
-            here = order[starts[code] : starts[code + 1]]
-            if len(here):
-                held, asked = self.area(code), phones[here] % 10_000_000
-                at = np.minimum(np.searchsorted(held, asked), len(held) - 1)
-                listed[here] = held[at] == asked
-        return listed
-
-
-def seconds(work: Callable[[], object], repeat: int = 1) -> float:
-    best = float("inf")
-    for _ in range(repeat):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
-def peak_rss_mb() -> float:
-    """Tell the most memory this process ever held: not its parent's, as `getrusage` would."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
-
-
-def in_process(task: str, *arguments: object) -> dict[str, float]:
-    """Run one task in a process of its own, for its memory and its cold start."""
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.dnc", "--task", task, *map(str, arguments)],
-        check=True,
-        stdout=subprocess.PIPE,
-    )
-    return {"process_seconds": time.perf_counter() - start, **json.loads(done.stdout)}
 
 
 def task_load(store: Path, text: Path) -> dict[str, float]:
@@ -170,7 +83,7 @@ def size_mb(store: Path) -> float:
 def measure_store(world: World, queries: int, place: Path) -> dict[str, float]:
     text, store = place / "national.txt", place / "dnc.sqlite"
     total = world.write(text)
-    load = in_process("load", store, text)
+    load = in_process("dnc", "load", store, text)
     text.unlink()
     out = {
         "numbers": total,
@@ -182,7 +95,7 @@ def measure_store(world: World, queries: int, place: Path) -> dict[str, float]:
     for name, count in (("many", queries), ("few", SMALL)):
         phones = world.queries(count)
         np.save(place / "phones.npy", phones)
-        figures = in_process("lookup", store, place / "phones.npy", place / "answers.npy")
+        figures = in_process("dnc", "lookup", store, place / "phones.npy", place / "answers.npy")
         listed = np.load(place / "answers.npy") == 2
         assert np.array_equal(listed, world.truth(phones)), "the store's answers are wrong"
         out[f"{name}_phones"] = count
@@ -254,29 +167,11 @@ def measure_roaring(world: World, queries: int, place: Path) -> dict[str, float]
         }
 
 
-def write_rows(connection: sqlite3.Connection, world: World, more: Iterable[int] = ()) -> None:
-    """Make the pattern's table, with its index: a row a number, as text."""
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute("PRAGMA journal_mode = OFF")
-    connection.execute("CREATE TABLE dnc_list (area_code TEXT, phone_number TEXT, full_phone TEXT)")
-    for area in world.areas.tolist():
-        connection.executemany(
-            "INSERT INTO dnc_list VALUES (?, ?, ?)",
-            ((str(area), f"{x:07d}", f"{area}{x:07d}") for x in world.area(area).tolist()),
-        )
-    connection.executemany(
-        "INSERT INTO dnc_list VALUES (?, ?, ?)",
-        ((text[:3], text[3:], text) for text in map(str, more)),
-    )
-    connection.execute("CREATE INDEX full_phone ON dnc_list (full_phone)")
-    connection.commit()
-
-
 def measure_rows(world: World, queries: int, place: Path) -> dict[str, float]:
     """The pattern's schema and its batched WHERE IN, against the store on the same numbers."""
     path, text, store = place / "rows.db", place / "rows.txt", place / "rows.sqlite"
     world.write(text)
-    in_process("load", store, text)
+    in_process("dnc", "load", store, text)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         write_rows(connection, world)
         phones = [str(phone) for phone in world.queries(queries).tolist()]
@@ -317,13 +212,11 @@ def measure_rows(world: World, queries: int, place: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measuring.parser(__doc__)
     parser.add_argument("--numbers", type=float, default=2e6)
     parser.add_argument("--queries", type=float, default=2e5)
     parser.add_argument("--rows", type=float, default=1e6, help="0 leaves WHERE IN out")
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument("--folder", help="where the files go while it runs")
-    parser.add_argument("--task", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
         name, *arguments = options.task
@@ -334,7 +227,7 @@ def main() -> None:
     origin, figures = about(), dict[str, float]()
     with folder(options.folder) as place:
         tenth = measure_store(World(int(options.numbers) // 10), queries, place)
-        (place / "dnc.sqlite").unlink()
+    with folder(options.folder) as place:
         figures |= measure_store(world, queries, place)
         for kind in ("many", "few"):
             figures[f"{kind}_times_slower_than_at_a_tenth"] = (
@@ -346,10 +239,7 @@ def main() -> None:
     if options.rows:
         with folder(options.folder) as place:
             figures |= measure_rows(World(int(options.rows)), queries, place)
-    for name, value in figures.items():
-        print(f"{name:45} {value:>16,.3f}".rstrip("0").rstrip("."))
-    if options.json:
-        keep(options.json, origin, figures)
+    measuring.finish(options, origin, figures)
 
 
 if __name__ == "__main__":

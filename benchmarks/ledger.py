@@ -8,10 +8,7 @@ store a chunk. What verifying takes is held against reading the same rows and do
 them. Of several rounds the best counts; memory is that of a process of its own.
 """
 
-import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -21,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.dnc import peak_rss_mb, seconds
-from benchmarks.figures import about, keep
+from benchmarks import measuring
+from benchmarks.figures import about
+from benchmarks.measuring import Targets, in_process, peak_rss_mb, seconds
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox import sidecar
@@ -37,7 +35,7 @@ CHUNKS = 4
 BATCH = 1_000
 BATCHES_AN_APPEND = 40
 DAY = date(2026, 11, 20)
-TARGETS = {"verify_seconds_a_million": ("at most", 30.0)}
+TARGETS: Targets = {"verify_seconds_a_million": ("at most", 30.0)}
 
 
 def made_up(phones: np.ndarray, rng: np.random.Generator, versions: str) -> LedgerBatch:
@@ -119,12 +117,8 @@ def measure(host: str, port: int, verdicts: int, rounds: int) -> Iterator[tuple[
         yield "verify_seconds", verifying
         yield "verify_seconds_a_million", verifying * 1e6 / rows
         yield "verify_times_reading", verifying / reading
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.ledger", "--task", host, str(port)],
-        check=True,
-        stdout=subprocess.PIPE,
-    )
-    for name, value in json.loads(done.stdout).items():
+    task = in_process("ledger", host, port)
+    for name, value in task.items():
         yield f"verify_{name}", value
     with warehouse.session() as session:
         first = "SELECT MIN(phone) FROM PHONE_VERDICTS WHERE verdict = 'LISTED'"
@@ -134,37 +128,24 @@ def measure(host: str, port: int, verdicts: int, rounds: int) -> Iterator[tuple[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measuring.parser(__doc__, strict=True)
     parser.add_argument("--verdicts", type=float, default=1e5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
-    parser.add_argument("--task", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.task:
         host, port = options.task
         with warehouse_of(host, int(port)).session() as session:
             print(json.dumps(task_verify(session)))
         return
-    origin, figures = about(), dict[str, float]()
+    origin = about()
     with tempfile.TemporaryDirectory(prefix="ledger-bench-") as name:
         home = Path(name)
         try:
             server = start_snowflake(home)
-            for key, value in measure(
-                server.host, server.port, int(options.verdicts), options.rounds
-            ):
-                figures[key] = value
-                print(f"{key:30} {value:>14,.3f}".rstrip("0").rstrip("."), flush=True)
+            found = dict(measure(server.host, server.port, int(options.verdicts), options.rounds))
         finally:
             sidecar.stop(NAME, home)
-    if options.json:
-        keep(options.json, origin, figures)
-    missed = [name for name, (_, bound) in TARGETS.items() if figures[name] > bound]
-    for name in missed:
-        print(f"MISSED {name}: {figures[name]:.1f}, {' '.join(map(str, TARGETS[name]))}")
-    if missed and options.strict:
-        raise SystemExit(1)
+    measuring.finish(options, origin, found, TARGETS)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ rounds the best counts, since whatever else the machine does can only add to a t
 seconds (`_cpu_seconds`) hardly depend on it.
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -21,15 +20,18 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks import figures
-from benchmarks.day import ROOT, make_store, servers
+from benchmarks import measuring
+from benchmarks.day import servers
+from benchmarks.figures import about
+from benchmarks.measuring import ROOT, Targets
+from benchmarks.world import make_store
 from etl_dagster.connect import connect
 
-TARGETS = {
-    "help_seconds": 0.5,
-    "definitions_seconds": 3.0,
-    "first_sql_seconds": 2.5,
-    "first_sql_mb": 150.0,
+TARGETS: Targets = {
+    "help_seconds": ("at most", 0.5),
+    "definitions_seconds": ("at most", 3.0),
+    "first_sql_seconds": ("at most", 2.5),
+    "first_sql_mb": ("at most", 150.0),
 }
 NUMBERS = 100_000
 # Each is the whole program of a process: an import of this module would be measured, too.
@@ -102,23 +104,13 @@ def measure_all(folder: Path, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measuring.parser(__doc__, strict=True)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    parser.add_argument("--strict", action="store_true", help="fail where a bound is missed")
     options = parser.parse_args()
-    about = figures.about()
+    origin = about()
     with tempfile.TemporaryDirectory(prefix="start-bench-") as folder:
         found = measure_all(Path(folder), options.rounds)
-    for name, value in found.items():
-        print(f"{name:40} {value:>10.3f}")
-    if options.json:
-        figures.keep(options.json, about, found)
-    missed = [name for name, bound in TARGETS.items() if found[name] > bound]
-    for name in missed:
-        print(f"MISSED {name}: {found[name]:.2f}, at most {TARGETS[name]}")
-    if missed and options.strict:
-        raise SystemExit(1)
+    measuring.finish(options, origin, found, TARGETS)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ def start() -> str:
     for name, key in named.items():
         row = [name]
         for unit in ("seconds", "cpu_seconds", "mb"):
-            bound = TARGETS.get(f"{key}_{unit}")
+            _, bound = TARGETS.get(f"{key}_{unit}", ("", None))
             row.append(number(found[f"{key}_{unit}"]))
             if unit != "cpu_seconds":
                 row.append("" if bound is None else f"{bound:g}")

@@ -14,7 +14,6 @@ of the baseline's time is its inserts, which depend on the warehouse more than a
 `ratio_of_more_without_writing` leaves them out, on its side only.
 """
 
-import argparse
 import json
 import sqlite3
 import subprocess
@@ -29,9 +28,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from benchmarks import baseline, figures
-from benchmarks.day import ROOT, day_of, make_store, measure_day, servers, show
-from benchmarks.dnc import World, write_rows
+from benchmarks import baseline, figures, measuring
+from benchmarks.day import day_of, measure_day, servers, show
+from benchmarks.world import World, make_store, write_rows
 from etl_dagster.leads.phones import valid_phones
 from etl_dagster.sandbox import data
 from etl_dagster.settings import Settings
@@ -74,7 +73,7 @@ def make_lists(store: Path, rows: Path, numbers: int, sizes: Iterable[int]) -> N
 def run_baseline(env: Mapping[str, str], day: date, rows: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.baseline", "--day", f"{day}", "--dnc", str(rows)]
     start = time.perf_counter()
-    done = subprocess.run(command, check=True, env=env, stdout=subprocess.PIPE, cwd=ROOT)
+    done = subprocess.run(command, check=True, env=env, stdout=subprocess.PIPE, cwd=measuring.ROOT)
     took = time.perf_counter() - start
     return {"day_seconds": took, **json.loads(done.stdout)}
 
@@ -177,11 +176,10 @@ def measure(folder: Path, sizes: Sequence[int], numbers: int, chunks: int) -> di
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measuring.parser(__doc__)
     parser.add_argument("--leads", type=float, nargs="+", default=[2e3, 5e3, 1e4])
     parser.add_argument("--numbers", type=float, default=2e6)
     parser.add_argument("--chunks", type=int, default=4)
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args()
     about, sizes = figures.about(), sorted(map(int, options.leads))
     assert len(sizes) > 1, "growth takes two sizes"

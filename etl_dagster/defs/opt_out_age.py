@@ -23,8 +23,8 @@ from etl_dagster.defs.jobs import AGE_CHECK
 from etl_dagster.defs.opt_outs import NAME
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.dnc import DncError, DncStore, inbox
-from etl_dagster.dnc.opt_out_age import Moments, recorded, standing
 from etl_dagster.dnc.opt_out_rows import OnRecord, new_requests
+from etl_dagster.dnc.requests import Moments, recorded, standing
 from etl_dagster.oversight.business_days import business_days
 from etl_dagster.oversight.findings import Finding, Level, judge_opt_outs
 from etl_dagster.settings import Settings

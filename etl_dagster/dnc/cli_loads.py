@@ -3,6 +3,8 @@
 Belongs here: load, changes, import-legacy, opt-out, opt-in, compact. Does not: questions, printing.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,6 @@ import click
 from etl_dagster.dnc import terminal
 from etl_dagster.dnc.cli_options import (
     allow_options,
-    allowed,
     as_of_option,
     covers_option,
     files_argument,
@@ -25,6 +26,19 @@ from etl_dagster.dnc.cli_options import (
 from etl_dagster.dnc.lists import INTERNAL
 from etl_dagster.dnc.retention import DAYS
 from etl_dagster.dnc.store import DncStore
+from etl_dagster.dnc.writer import LoadResult
+
+
+def _reported(command: Callable[..., LoadResult]) -> Callable[..., None]:
+    """Give a command the options of all loads, and print what it did."""
+
+    @json_option
+    @store_option
+    @wraps(command)
+    def report(*, as_json: bool, **options: Any) -> None:
+        terminal.print_result(command(**options), as_json=as_json)
+
+    return report
 
 
 @click.command()
@@ -39,26 +53,14 @@ from etl_dagster.dnc.store import DncStore
 @click.option("--states", help="Which states it speaks for, for the record.")
 @click.option("--optional", is_flag=True, help="Its age makes no phone unknown.")
 @allow_options("fewer-areas", "malformed", "older", "same", "shrink")
-@json_option
-@store_option
-def load(store: Path, files: tuple[Path, ...], name: str, **options: Any) -> None:
+@_reported
+def load(
+    store: Path, files: tuple[Path, ...], name: str, *, optional: bool, **options: Any
+) -> LoadResult:
     """Load a full list from FILES (text, CSV, XML; plain or zipped)."""
+    required = False if optional else None
     with writable(store) as dnc_store, terminal.progress("Loading") as progress:
-        result = dnc_store.add_list(
-            name,
-            files,
-            as_of=options["as_of"],
-            kind=options["kind"],
-            covers=options["covers"],
-            column=options["column"],
-            max_age_days=options["max_age_days"],
-            source=options["source"],
-            states=options["states"],
-            required=False if options["optional"] else None,
-            allow=allowed(options),
-            progress=progress,
-        )
-    terminal.print_result(result, as_json=options["as_json"])
+        return dnc_store.add_list(name, files, required=required, progress=progress, **options)
 
 
 @click.command()
@@ -67,23 +69,14 @@ def load(store: Path, files: tuple[Path, ...], name: str, **options: Any) -> Non
 @as_of_option
 @covers_option
 @allow_options("gap", "malformed", "older", "same", "shrink", "uncovered")
-@json_option
-@store_option
-def changes(store: Path, files: tuple[Path, ...], name: str, **options: Any) -> None:
+@_reported
+def changes(store: Path, files: tuple[Path, ...], name: str, **options: Any) -> LoadResult:
     """Apply change lists (phone,timestamp,A|D) from FILES."""
     with (
         DncStore.open(store, read_only=False) as dnc_store,
         terminal.progress("Applying") as progress,
     ):
-        result = dnc_store.apply_changes(
-            name,
-            files,
-            as_of=options["as_of"],
-            covers=options["covers"],
-            allow=allowed(options),
-            progress=progress,
-        )
-    terminal.print_result(result, as_json=options["as_json"])
+        return dnc_store.apply_changes(name, files, progress=progress, **options)
 
 
 @click.command("import-legacy")
@@ -93,21 +86,11 @@ def changes(store: Path, files: tuple[Path, ...], name: str, **options: Any) -> 
 @kind_option
 @covers_option
 @allow_options("fewer-areas", "malformed", "older", "same", "shrink")
-@json_option
-@store_option
-def import_legacy(store: Path, file: Path, name: str, **options: Any) -> None:
+@_reported
+def import_legacy(store: Path, file: Path, name: str, **options: Any) -> LoadResult:
     """Import an existing SQLite database with a table dnc_list."""
     with writable(store) as dnc_store, terminal.progress("Importing") as progress:
-        result = dnc_store.import_legacy(
-            name,
-            file,
-            as_of=options["as_of"],
-            kind=options["kind"],
-            covers=options["covers"],
-            allow=allowed(options),
-            progress=progress,
-        )
-    terminal.print_result(result, as_json=options["as_json"])
+        return dnc_store.import_legacy(name, file, progress=progress, **options)
 
 
 @click.command("opt-out")
@@ -123,31 +106,31 @@ def import_legacy(store: Path, file: Path, name: str, **options: Any) -> None:
 @click.option("--note", default="", help="Anything else; for a removal, the reason.")
 @click.option("--remove", is_flag=True, help="Lift the opt-out; needs --note and --by.")
 @allow_options("malformed", "same")
-@json_option
-@store_option
-def opt_out(store: Path, phones: tuple[str, ...], name: str, **options: Any) -> None:
+@_reported
+def opt_out(  # noqa: PLR0913  one option each
+    store: Path,
+    phones: tuple[str, ...],
+    name: str,
+    *,
+    file: Path | None,
+    column: str | None,
+    remove: bool,
+    allow: list[str],
+    **record: Any,
+) -> LoadResult:
     """Record that PHONES asked to be left alone (or, with --remove, no longer do)."""
-    record = {key: options[key] for key in ("received", "source", "by", "note")}
-    if bool(phones) == bool(options["file"]):
+    if bool(phones) == bool(file):
         raise click.UsageError("give phones, or --file")
-    if options["remove"] and options["file"]:
+    if remove and file:
         raise click.UsageError("--remove takes phones, not a file")
     with writable(store) as dnc_store:
-        if options["remove"]:
-            result = dnc_store.remove_opt_out(
-                phones, reason=options["note"], by=options["by"], name=name
+        if remove:
+            return dnc_store.remove_opt_out(
+                phones, reason=record["note"], by=record["by"], name=name
             )
-        elif options["file"]:
-            result = dnc_store.opt_out_file(
-                options["file"],
-                column=options["column"],
-                name=name,
-                allow=allowed(options),
-                **record,
-            )
-        else:
-            result = dnc_store.opt_out(phones, name=name, **record)
-    terminal.print_result(result, as_json=options["as_json"])
+        if file:
+            return dnc_store.opt_out_file(file, column=column, name=name, allow=allow, **record)
+        return dnc_store.opt_out(phones, name=name, **record)
 
 
 @click.command("opt-in")
@@ -155,15 +138,11 @@ def opt_out(store: Path, phones: tuple[str, ...], name: str, **options: Any) -> 
 @click.option("--reason", required=True, help="Why they may be called again.")
 @click.option("--by", required=True, help="Who decided it.")
 @click.option("--list", "name", default=INTERNAL, show_default=True)
-@json_option
-@store_option
-def opt_in(store: Path, phones: tuple[str, ...], name: str, **options: Any) -> None:
+@_reported
+def opt_in(store: Path, phones: tuple[str, ...], name: str, reason: str, by: str) -> LoadResult:
     """Lift the opt-outs of PHONES, on record: look-ups as of before still say LISTED."""
     with DncStore.open(store, read_only=False) as dnc_store:
-        result = dnc_store.remove_opt_out(
-            phones, reason=options["reason"], by=options["by"], name=name
-        )
-    terminal.print_result(result, as_json=options["as_json"])
+        return dnc_store.remove_opt_out(phones, reason=reason, by=by, name=name)
 
 
 @click.command()

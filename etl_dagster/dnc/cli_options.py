@@ -6,8 +6,9 @@ Belongs here: their types and defaults. Does not: commands.
 import os
 from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import click
 
@@ -116,20 +117,20 @@ def policy_in_force(file: Path, max_age_days: int | None) -> Policy:
 
 
 def allow_options(*names: str) -> Callable[[Command], Command]:
-    """Add a flag for each refusal that a command can be told to override."""
+    """Add a flag for each refusal that a command can be told to override; it is given `allow`."""
 
     def add(command: Command) -> Command:
+        @wraps(command)
+        def gathered(**options: Any) -> Any:
+            flags = {name: options.pop("allow_" + name.replace("-", "_")) for name in names}
+            return command(allow=[name for name, given in flags.items() if given], **options)
+
         for name in names:
             option = click.option(f"--allow-{name}", is_flag=True, help=f"Load {ALLOWANCES[name]}.")
-            command = option(command)
-        return command
+            gathered = option(gathered)
+        return cast("Command", gathered)
 
     return add
-
-
-def allowed(flags: dict[str, Any]) -> list[str]:
-    """List the refusals that the flags override."""
-    return [name for name in ALLOWANCES if flags.get("allow_" + name.replace("-", "_"))]
 
 
 def writable(path: Path) -> DncStore:

@@ -211,16 +211,13 @@ def _judge(path: Path, policy: Policy) -> DncStore:
 
 def _rows(texts: list[str], answer: Lookup) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     names = [verdict.name.lower() for verdict in Verdict]
-    lists = {mask: _names(answer, mask) for mask in np.unique(answer.lists).tolist()}
+    masks, first = np.unique(answer.lists, return_index=True)
+    lists = dict(zip(masks.tolist(), map(answer.names, first.tolist()), strict=True))
     for text, code, reason, mask in zip(
         texts, answer.verdicts.tolist(), answer.reasons.tolist(), answer.lists.tolist(), strict=True
     ):
         why = answer.reason_names[reason]
         yield text, "invalid" if why == "invalid" else names[code], lists[mask], why
-
-
-def _names(answer: Lookup, mask: int) -> tuple[str, ...]:
-    return tuple(name for bit, name in enumerate(answer.list_names) if mask >> bit & 1)
 
 
 def _csv(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> str:

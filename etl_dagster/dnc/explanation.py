@@ -8,18 +8,15 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import numpy as np
 
 from etl_dagster.dnc import pages, requests
 from etl_dagster.dnc.catalog import Catalog
-from etl_dagster.dnc.lookup import Lookup, Moment, fresh_until, missing
+from etl_dagster.dnc.lookup import NEVER, Lookup, Moment, fresh_until, missing
 from etl_dagster.dnc.moments import from_micros
 from etl_dagster.dnc.records import Version, tip
 from etl_dagster.dnc.segments import Segments
-
-_NEVER: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ def explain(  # noqa: PLR0913 - all are needed
             else None
         )
         files = [versions[n] for n in sorted({int(entry["full"]), int(entry["version"])} - {0})]
-        limited = bool(covered[area]) and until[area] != _NEVER
+        limited = bool(covered[area]) and until[area] != NEVER
         evidence.append(
             ListEvidence(
                 list=name,

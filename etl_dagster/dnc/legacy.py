@@ -6,53 +6,28 @@ INTEGER. Does not: everything after that, which is a full list like any other.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc import loading, sources
 from etl_dagster.dnc.errors import DncFormatError
 from etl_dagster.dnc.formats import LOWEST, NAMED_MOST
-from etl_dagster.dnc.lists import ListSpec
 from etl_dagster.dnc.phones_text import NOT_A_PHONE, read_phones
 from etl_dagster.dnc.sources import Progress
-from etl_dagster.dnc.spool import Spool
-from etl_dagster.dnc.writer import LoadResult, Read
+from etl_dagster.dnc.writer import Read
 
 _ROWS: Final = 50_000
 _PLAIN: Final = "[0-9]" * 10
 
 
-def import_legacy(  # noqa: PLR0913 - the public call's arguments, handed on
-    connection: sqlite3.Connection,
-    spec: ListSpec,
-    path: Path,
-    *,
-    as_of: datetime,
-    clock: Callable[[], datetime],
-    folder: Path,
-    covers: Collection[int] = (),
-    allow: Collection[str] = (),
-    progress: Progress | None = None,
-) -> LoadResult:
-    """Import a `dnc_list` database as a full list; see `DncStore.import_legacy`."""
-    read = Read(sources.identify([path]))
-    read.inputs = sources.inputs_digest(read.files, sorted(covers), "legacy")
-    if known := loading.loaded_before(connection, spec.name, read, clock, allow):
-        return known
-    with Spool(folder) as spool, sources.unchanged([path]):
-        for numbers in _rows(path, read, progress):
-            spool.add(numbers)
-        return loading.put_full(
-            connection, spec, spool, read, as_of=as_of, clock=clock, covers=covers, allow=allow
-        )
-
-
-def _rows(path: Path, read: Read, progress: Progress | None) -> Iterator[NDArray[np.int64]]:
+def numbers(
+    paths: Sequence[Path], read: Read, progress: Progress | None
+) -> Iterator[NDArray[np.int64]]:
+    """Read the numbers of one database; see `loading.add_list`."""
+    (path,) = paths
     uri = f"{path.resolve().as_uri()}?mode=ro"
     try:
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as legacy:

@@ -7,7 +7,7 @@ Input is read before the write lock is taken; one transaction then puts the vers
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -25,85 +25,78 @@ from etl_dagster.dnc.spool import Spool, by_area
 from etl_dagster.dnc.writer import LoadResult, Read, Write, write
 from etl_dagster.dnc.xml_lists import read_xml
 
+Numbers = Callable[[Sequence[Path], Read, Progress | None], Iterator[NDArray[np.int64]]]
+"""Reads files, noting of them in `Read` what is not a number."""
+
 
 def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     connection: sqlite3.Connection,
     spec: ListSpec,
-    paths: Collection[Path],
+    paths: Sequence[Path],
     *,
+    numbers: Numbers,
+    reading: object,
     as_of: datetime,
     clock: Callable[[], datetime],
     folder: Path,
     covers: Collection[int] = (),
-    column: str | None = None,
     allow: Collection[str] = (),
     progress: Progress | None = None,
 ) -> LoadResult:
-    """Load full list files; see `DncStore.add_list`."""
+    """Load a full list; see `DncStore.add_list`.
+
+    `numbers` reads the files (`text_numbers` or `legacy.numbers`); what else than they and `covers`
+    decides what is read, `reading` says.
+    """
     micros(as_of)  # a date without a time zone is refused before anything is read
-    read = Read(sources.identify(list(paths)))
-    read.inputs = sources.inputs_digest(read.files, sorted(covers), column)
-    if known := loaded_before(connection, spec.name, read, clock, allow):
+    read = Read(sources.identify(paths))
+    read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
+    if known := _loaded_before(connection, spec.name, read, clock, allow):
         return known
-    with Spool(folder) as spool, sources.unchanged(list(paths)):
-        for batch in _batches(list(paths), _read_full(column), read, progress):
-            spool.add(batch.numbers)
-        return put_full(
-            connection, spec, spool, read, as_of=as_of, clock=clock, covers=covers, allow=allow
-        )
+    with Spool(folder) as spool, sources.unchanged(paths):
+        for some in numbers(paths, read, progress):
+            spool.add(some)
+        if not spool.areas():
+            raise DncFormatError(f"no phone in {read.names}: an empty list would clear everybody")
+        spool.cover(set(covers))
+        with write(connection, clock, allow) as work:
+            return work.known(spec.name, read) or _put(work, spec, spool, read, as_of)
 
 
-def put_full(  # noqa: PLR0913 - as above
-    connection: sqlite3.Connection,
-    spec: ListSpec,
-    spool: Spool,
-    read: Read,
-    *,
-    as_of: datetime,
-    clock: Callable[[], datetime],
-    covers: Collection[int] = (),
-    allow: Collection[str] = (),
-) -> LoadResult:
+def _put(work: Write, spec: ListSpec, spool: Spool, read: Read, as_of: datetime) -> LoadResult:
     """Put what was read as a full list in place, or refuse it."""
-    if not spool.areas():
-        raise DncFormatError(f"no phone in {read.names}: an empty list would clear everybody")
-    spool.cover(set(covers))
-    with write(connection, clock, allow) as work:
-        if known := _same(work, spec.name, read):
-            return known
-        info = find_or_add(work, spec)
-        if info.kind == "internal":
-            raise DncUsageError(
-                f"list {info.name} is internal: opt-outs are added to it (`dnc opt-out`), a full "
-                "list never replaces it"
-            )
-        date = work.dated(as_of)
-        areas = spool.areas()
-        work.refuse(
-            [
-                *refusals.malformed(read),
-                *refusals.older(info, areas, date),
-                *refusals.fewer(info, areas),
-            ]
+    info = find_or_add(work, spec)
+    if info.kind == "internal":
+        raise DncUsageError(
+            f"list {info.name} is internal: opt-outs are added to it (`dnc opt-out`), a full "
+            "list never replaces it"
         )
-        changes = [
-            entries.replaced(
-                work.segments,
-                work.entry(info, area),
-                spool.bits(area),
-                version=info.version + 1,
-                as_of=date,
-            )
-            for area in areas
+    date, areas = work.dated(as_of), spool.areas()
+    work.refuse(
+        [
+            *refusals.malformed(read),
+            *refusals.older(info, areas, date),
+            *refusals.fewer(info, areas),
         ]
-        work.refuse(refusals.shrunk(info, changes))
-        return work.commit_version(info, "full", date, read, changes)
+    )
+    changes = [
+        entries.replaced(
+            work.segments,
+            work.entry(info, area),
+            spool.bits(area),
+            version=info.version + 1,
+            as_of=date,
+        )
+        for area in areas
+    ]
+    work.refuse(refusals.shrunk(info, changes))
+    return work.commit_version(info, "full", date, read, changes)
 
 
 def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
     connection: sqlite3.Connection,
     name: str,
-    paths: Collection[Path],
+    paths: Sequence[Path],
     *,
     as_of: datetime | None,
     clock: Callable[[], datetime],
@@ -112,19 +105,19 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
     progress: Progress | None = None,
 ) -> LoadResult:
     """Apply change list files; see `DncStore.apply_changes`."""
-    read = Read(sources.identify(list(paths)))
+    read = Read(sources.identify(paths))
     read.inputs = sources.inputs_digest(read.files, "changes")
-    if known := loaded_before(connection, name, read, clock, allow):
+    if known := _loaded_before(connection, name, read, clock, allow):
         return known
-    with sources.unchanged(list(paths)):
-        batches = list(_batches(list(paths), _read_changes, read, progress))
+    with sources.unchanged(paths):
+        batches = list(_batches(paths, _read_changes, read, progress))
     phones = np.concatenate([batch.numbers for batch in batches])
     times = np.concatenate([batch.times for batch in batches if batch.times is not None])
     adds = np.concatenate([batch.adds for batch in batches if batch.adds is not None])
     if not len(phones):
         raise DncFormatError(f"no change in {read.names}")
     with write(connection, clock, allow) as work:
-        if known := _same(work, name, read):
+        if known := work.known(name, read):
             return known
         info = work.catalog.get(name)
         if info.kind == "internal":
@@ -160,7 +153,7 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
 
 
 def _batches(
-    paths: list[Path],
+    paths: Sequence[Path],
     reader: Callable[[Member], Iterator[Batch]],
     read: Read,
     progress: Progress | None,
@@ -185,8 +178,10 @@ def _batches(
                     progress(min(done, total), total, numbers)
 
 
-def _read_full(column: str | None) -> Callable[[Member], Iterator[Batch]]:
-    def read(member: Member) -> Iterator[Batch]:
+def text_numbers(column: str | None) -> Numbers:
+    """Read flat text, CSV with the phones in that column, or XML."""
+
+    def member_batches(member: Member) -> Iterator[Batch]:
         kind = formats.sniff(member)
         if kind is Format.CHANGES:
             raise DncFormatError(
@@ -199,7 +194,12 @@ def _read_full(column: str | None) -> Callable[[Member], Iterator[Batch]]:
             return formats.read_csv(member, column)
         return formats.read_flat(member)
 
-    return read
+    def numbers(
+        paths: Sequence[Path], read: Read, progress: Progress | None
+    ) -> Iterator[NDArray[np.int64]]:
+        return (batch.numbers for batch in _batches(paths, member_batches, read, progress))
+
+    return numbers
 
 
 def _read_changes(member: Member) -> Iterator[Batch]:
@@ -222,7 +222,7 @@ def _last_word(
     return phones[last], adds[last]
 
 
-def loaded_before(
+def _loaded_before(
     connection: sqlite3.Connection,
     name: str,
     read: Read,
@@ -231,14 +231,4 @@ def loaded_before(
 ) -> LoadResult | None:
     """Recognise input that was loaded before, without waiting for other writers."""
     with schema.reading(connection):
-        return _same(Write(connection, micros(clock()), allow), name, read)
-
-
-def _same(work: Write, name: str, read: Read) -> LoadResult | None:
-    info = work.catalog.lists.get(name)
-    if info is None or "same" in work.allow:
-        return None
-    for version in work.catalog.versions(info):
-        if version.inputs == read.inputs:
-            return work.result(info, version, read, changed=False)
-    return None
+        return Write(connection, micros(clock()), allow).known(name, read)

@@ -28,7 +28,7 @@ REASONS: Final = ("", "invalid", "no_list", "not_covered", "stale", "snapshot_st
 """Why a phone is UNKNOWN; the first is for those that are not."""
 _INVALID, _NO_LIST, _NOT_COVERED, _STALE, _SNAPSHOT_STALE, _OPTED_OUT = range(1, 7)
 _DAY: Final = 86_400_000_000
-_NEVER: Final = np.iinfo(np.int64).max
+NEVER: Final = np.iinfo(np.int64).max
 """End of validity where nothing limits it."""
 _NAT: Final = np.iinfo(np.int64).min
 """How numpy stores "not a time"."""
@@ -196,7 +196,7 @@ def _areas(
 ) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Work out per area code why a phone in it cannot be CLEAR, and until when it can."""
     reason = np.zeros(AREAS, dtype=np.int8)
-    until = np.full(AREAS, _NEVER, dtype=np.int64)
+    until = np.full(AREAS, NEVER, dtype=np.int64)
     moments = list(lists.values())
     for name, moment in lists.items():
         required = moment.info.required or name in must_have
@@ -214,7 +214,7 @@ def _areas(
     ) or missing(lists, must_have):
         reason[:] = _NO_LIST
     until[reason != 0] = _NAT
-    until[until == _NEVER] = _NAT
+    until[until == NEVER] = _NAT
     return reason, until
 
 
@@ -246,5 +246,5 @@ def fresh_until(
         covered = np.ones(AREAS, dtype=np.bool_)
     ages = [age for age in (moment.info.max_age_days, max_age_days) if age is not None]
     if not ages:
-        return covered, np.full(AREAS, _NEVER, dtype=np.int64)
+        return covered, np.full(AREAS, NEVER, dtype=np.int64)
     return covered, as_of + min(ages) * _DAY

@@ -76,10 +76,8 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
     read = read or Read(lines=len(asked))
     with write(connection, clock, allow) as work:
         info = find_or_add(work, ListSpec(name=name, kind="internal"))
-        if read.inputs and "same" not in work.allow:
-            for version in work.catalog.versions(info):
-                if version.inputs == read.inputs:
-                    return work.result(info, version, read, changed=False)
+        if known := work.known(name, read):
+            return known
         work.refuse(refusals.malformed(read))
         if not asked:
             raise DncUsageError("no phone given: nothing was recorded")

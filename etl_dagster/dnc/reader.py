@@ -8,8 +8,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +16,21 @@ from numpy.typing import NDArray
 from etl_dagster.dnc import checks, explanation, header, repetition, replica, reports, schema
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lookup import Lookup, Moment, look_up
-from etl_dagster.dnc.moments import micros
+from etl_dagster.dnc.moments import micros, utc_now
 from etl_dagster.dnc.phones_text import read_phones
 from etl_dagster.dnc.readers import Readers
 from etl_dagster.dnc.segments import Segments
 from etl_dagster.dnc.snapshots import Contents
 from etl_dagster.leads.verdicts import Verdict
+
+
+class Limits(TypedDict, total=False):
+    """How look-ups judge: what `DncStore.open` says of each."""
+
+    max_age_days: int | None
+    must_have: Collection[str]
+    clock: Callable[[], datetime]
+    snapshot_max_age: timedelta
 
 
 class DncReader:
@@ -32,9 +40,9 @@ class DncReader:
         self,
         path: Path,
         *,
-        max_age_days: int | None,
-        must_have: Collection[str],
-        clock: Callable[[], datetime],
+        max_age_days: int | None = None,
+        must_have: Collection[str] = (),
+        clock: Callable[[], datetime] = utc_now,
         snapshot_max_age: timedelta = replica.MAX_AGE,
     ) -> None:
         self.path = path
@@ -49,12 +57,7 @@ class DncReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

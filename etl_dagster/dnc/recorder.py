@@ -6,9 +6,8 @@ request (opt_outs.py), loading lists (store.py).
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Unpack
 
@@ -18,30 +17,15 @@ from numpy.typing import NDArray
 from etl_dagster.dnc import opt_out_rows, opt_outs, replica, requests, schema
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lists import INTERNAL
-from etl_dagster.dnc.reader import DncReader
+from etl_dagster.dnc.reader import DncReader, Limits
 from etl_dagster.dnc.writer import LoadResult
 
 
 class DncRecorder(DncReader):
     """What can be recorded; see `DncStore`, which adds opening and loading."""
 
-    def __init__(  # noqa: PLR0913 - as `DncStore.open`
-        self,
-        path: Path,
-        *,
-        read_only: bool,
-        max_age_days: int | None,
-        must_have: Collection[str],
-        clock: Callable[[], datetime],
-        snapshot_max_age: timedelta = replica.MAX_AGE,
-    ) -> None:
-        super().__init__(
-            path,
-            max_age_days=max_age_days,
-            must_have=must_have,
-            clock=clock,
-            snapshot_max_age=snapshot_max_age,
-        )
+    def __init__(self, path: Path, *, read_only: bool, **limits: Unpack[Limits]) -> None:
+        super().__init__(path, **limits)
         self.read_only = read_only
         self._write_lock = threading.Lock()
 

@@ -12,14 +12,16 @@ its seal, so that no crash can lend a store the date of another.
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc.errors import DncError, DncFormatError
+from etl_dagster.dnc.errors import DncError
 from etl_dagster.dnc.snapshots import Snapshot
 
 MAX_AGE: Final = timedelta(hours=24)
@@ -34,24 +36,26 @@ _NOTE: Final = ".snapshot.json"
 _HEARD: Final = ".heard"
 
 
+@dataclass(frozen=True)
+class _Note:
+    source: str
+    snapshots: tuple[Snapshot, ...]
+
+
 def note(path: Path, snapshots: Sequence[Snapshot], *, source: str) -> None:
     """Note which snapshots the store at a path may be, and where they came from."""
-    said = [json.loads(one.text()) for one in snapshots]
-    text = json.dumps({"source": source, "snapshots": said}, indent=2)
+    said = asdict(_Note(source, tuple(snapshots)))
+    text = json.dumps(said, indent=2, default=datetime.isoformat)
     replace_file(path.with_name(path.name + _NOTE), f"{text}\n".encode())
 
 
 def noted(path: Path) -> tuple[list[Snapshot], str]:
     """What was noted, and the source; nothing where nothing can be read, which clears nobody."""
     try:
-        said = json.loads(path.with_name(path.name + _NOTE).read_bytes())
-        found = [
-            Snapshot.parse(json.dumps(one).encode(), name=f"the note beside {path.name}")
-            for one in said["snapshots"]
-        ]
-        return found, str(said["source"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, DncFormatError):
+        said = msgspec.json.decode(path.with_name(path.name + _NOTE).read_bytes(), type=_Note)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [], ""
+    return list(said.snapshots), said.source
 
 
 def evidence_until(

@@ -8,19 +8,16 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import pages
 from etl_dagster.dnc.catalog import Catalog
-from etl_dagster.dnc.lookup import Moment, fresh_until
+from etl_dagster.dnc.lookup import NEVER, Moment, fresh_until
 from etl_dagster.dnc.moments import from_micros
 from etl_dagster.dnc.records import tip
 from etl_dagster.dnc.segments import Segments
-
-_NEVER: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -128,7 +125,7 @@ def stats(
         held = state["tip"] > 0
         _, until = fresh_until(moment, max_age_days)
         dates = state["as_of"][held]
-        first = int(until[held].min()) if held.any() else _NEVER
+        first = int(until[held].min()) if held.any() else NEVER
         out.append(
             ListStats(
                 list=info.name,
@@ -145,7 +142,7 @@ def stats(
                 newest_as_of=from_micros(int(dates.max())) if len(dates) else None,
                 recorded_at=from_micros(versions[-1].recorded_at) if versions else None,
                 max_age_days=info.max_age_days,
-                fresh_until=None if first == _NEVER else from_micros(first),
+                fresh_until=None if first == NEVER else from_micros(first),
                 bytes=sum(version.bytes for version in versions),
                 requests=versions[-1].requests if versions else 0,
             )

@@ -1,14 +1,16 @@
 """Requests to be left alone, one dated row each: the internal list's own record.
 
-Belongs here: rows of `request`. Does not: bitmaps of the same numbers, which answer quickly for
-today (opt_outs.py keeps both in one transaction). Rows answer for any moment: a request counts from
-when it was received, whenever it was written down.
+Belongs here: rows of `request`, and what they alone tell: who is opted out, since when. Does not:
+bitmaps of the same numbers, which answer quickly for today (opt_outs.py keeps both in one
+transaction). Rows answer for any moment: a request counts from when it was received, whenever it
+was written down.
 """
 
 import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc.errors import DncCorruptError
+from etl_dagster.dnc.moments import micros
 
+Moments = NDArray[np.datetime64]
 OPT_OUT: Final = "opt-out"
 REMOVAL: Final = "removal"
 _COLUMNS: Final = "list, version, phone, action, effective, source, by, note, recorded_at"
@@ -36,14 +40,12 @@ class Request(NamedTuple):
     recorded_at: int
 
 
-def insert(connection: sqlite3.Connection, rows: Iterable[Request]) -> int:
-    """Write requests and return how many."""
-    before = connection.total_changes
+def insert(connection: sqlite3.Connection, rows: Iterable[Request]) -> None:
+    """Write requests."""
     connection.executemany(
         f"INSERT INTO request ({_COLUMNS}, crc) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
         ((*row, checksum(row)) for row in rows),
     )
-    return connection.total_changes - before
 
 
 def of_list(
@@ -99,6 +101,33 @@ def in_force(rows: Iterable[Request], as_of: int) -> NDArray[np.int64]:
     return np.array(sorted(phones), dtype=np.int64)
 
 
+def standing(requests: Iterable[Request]) -> tuple[NDArray[np.int64], Moments]:
+    """Whose requests stand, and since when.
+
+    Args:
+        requests: those of one list in the order written.
+
+    Returns:
+        Phones, ascending, int64; and per phone when it first asked, since it was opted in last if
+        it ever was: datetime64[us] in UTC.
+    """
+    since: dict[int, int] = {}
+    for row in requests:
+        if row.action == OPT_OUT:
+            since[row.phone] = min(row.effective, since.get(row.phone, row.effective))
+        else:
+            since.pop(row.phone, None)
+    phones = np.array(sorted(since), np.int64)
+    return phones, _as_times([since[phone] for phone in phones.tolist()])
+
+
+def recorded(requests: Iterable[Request], *, since: datetime) -> tuple[Moments, Moments]:
+    """When each opt-out that was recorded since a moment was asked for, and when recorded."""
+    earliest = micros(since)
+    rows = [row for row in requests if row.action == OPT_OUT and row.recorded_at >= earliest]
+    return _as_times([row.effective for row in rows]), _as_times([row.recorded_at for row in rows])
+
+
 def _checked(rows: Iterable[tuple[Any, ...]]) -> Iterator[Request]:
     for row in rows:
         if checksum(row[:-1]) != row[-1]:
@@ -120,3 +149,7 @@ def checksum(row: tuple[Any, ...]) -> int:
     except (TypeError, ValueError):  # of another type than the schema's: damaged, if it was read
         text = json.dumps(row, default=repr)
     return zlib.crc32(text.encode())
+
+
+def _as_times(values: list[int]) -> Moments:
+    return np.array(values, np.int64).view("datetime64[us]")

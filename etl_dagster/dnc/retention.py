@@ -41,13 +41,13 @@ def run(connection: sqlite3.Connection, now: datetime, retention_days: int) -> C
     if retention_days < 1:
         raise DncUsageError("the retention is at least one day")
     horizon = micros(now - timedelta(days=retention_days))
-    before = _size(connection)
+    before = schema.size(connection)
     with schema.writing(connection):
         dropped = compact(connection, Catalog(connection), horizon)
     if dropped:
         connection.execute("VACUUM")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return Compaction(dropped, max(before - _size(connection), 0))
+    return Compaction(dropped, max(before - schema.size(connection), 0))
 
 
 def compact(connection: sqlite3.Connection, catalog: Catalog, horizon: int) -> int:
@@ -100,10 +100,3 @@ def _drop_states(catalog: Catalog, info: ListInfo, horizon: int) -> None:
             settled[entries["area"]] = True
     if manifests:
         catalog.replace_manifests(info, manifests, floor=floor, horizon=max(info.horizon, horizon))
-
-
-def _size(connection: sqlite3.Connection) -> int:
-    pages, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
-    )
-    return int(pages * size)

@@ -157,7 +157,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse another schema version, and a file shorter than SQLite knows it to be."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = pragma(connection, "user_version")
     if version != SCHEMA_VERSION:
         hint = (
             "open it once for writing to migrate it"
@@ -167,24 +167,31 @@ def _check_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise DncSchemaError(
             f"{path} has schema version {version}, this release reads {SCHEMA_VERSION}: {hint}"
         )
-    pages, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
-    )
     wal = path.with_name(path.name + "-wal")
     logged = not header.is_replica(path) and wal.exists() and wal.stat().st_size
-    if not logged and path.stat().st_size < pages * size:
+    if not logged and path.stat().st_size < size(connection):
         raise DncCorruptError(
-            f"{path} was cut off: {path.stat().st_size:,} of {pages * size:,} bytes; restore it "
-            "from a backup"
+            f"{path} was cut off: {path.stat().st_size:,} of {size(connection):,} bytes; restore "
+            "it from a backup"
         )
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> int:
     """Bring an older store forward, one transaction per step; return its schema version."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = pragma(connection, "user_version")
     for step in migrations[max(version - 1, 0) :] if version else ():
         version += 1
         connection.executescript(
             f"BEGIN IMMEDIATE; {step}; PRAGMA user_version = {version}; COMMIT"
         )
-    return int(version)
+    return version
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    """What SQLite says of the file: a number in its header, such as `user_version`."""
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def size(connection: sqlite3.Connection) -> int:
+    """How many bytes the store has, as SQLite knows it."""
+    return pragma(connection, "page_count") * pragma(connection, "page_size")

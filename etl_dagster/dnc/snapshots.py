@@ -7,11 +7,12 @@ be (replica.py).
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Annotated, Final, Literal, Self
+
+import msgspec
 
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncFormatError
@@ -24,8 +25,7 @@ POINTER: Final = "current.json"
 FOLDER: Final = "snapshots"
 MOST_BYTES: Final = 1_000_000
 """What is longer is no record of a snapshot."""
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-_STORE: Final = re.compile(r"[0-9a-f]{16}")
+_Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,7 @@ class Snapshot:
     """One snapshot.
 
     Attributes:
+        format: of the record.
         digest: SHA-256 of the file, 64 hex digits.
         size: of the file, bytes.
         store: which store it is of, 16 hex digits: the same for all snapshots of one store.
@@ -52,13 +53,14 @@ class Snapshot:
         host: where the lists are kept.
     """
 
-    digest: str
-    size: int
-    store: str
+    format: Literal[1]
+    digest: _Digest
+    size: Annotated[int, msgspec.Meta(gt=0)]
+    store: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
     revision: int
-    seal: str
+    seal: _Digest
     lists: tuple[ListVersion, ...]
-    exported_at: datetime
+    exported_at: Annotated[datetime, msgspec.Meta(tz=True)]
     host: str
 
     @property
@@ -83,8 +85,7 @@ class Snapshot:
 
     def text(self) -> bytes:
         """As JSON."""
-        said = {"format": FORMAT, **asdict(self), "exported_at": self.exported_at.isoformat()}
-        return (json.dumps(said, indent=2) + "\n").encode()
+        return (json.dumps(asdict(self), indent=2, default=datetime.isoformat) + "\n").encode()
 
     @classmethod
     def parse(cls, text: bytes, *, name: str) -> Self:
@@ -98,42 +99,12 @@ class Snapshot:
             DncFormatError: it does not say what a record must.
         """
         try:
-            return cls._of(json.loads(text))
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            return msgspec.json.decode(text, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DncFormatError(
                 f"{name} is no record of a snapshot of this format ({FORMAT}): export again, with"
                 " the same release of etl-dagster on all hosts"
             ) from error
-
-    @classmethod
-    def _of(cls, said: Any) -> Self:
-        lists = tuple(
-            ListVersion(
-                list=str(one["list"]),
-                version=int(one["version"]),
-                as_of=None if one["as_of"] is None else str(one["as_of"]),
-            )
-            for one in said["lists"]
-        )
-        found = cls(
-            digest=str(said["digest"]),
-            size=int(said["size"]),
-            store=str(said["store"]),
-            revision=int(said["revision"]),
-            seal=str(said["seal"]),
-            lists=lists,
-            exported_at=datetime.fromisoformat(said["exported_at"]),
-            host=str(said["host"]),
-        )
-        if (
-            said["format"] != FORMAT
-            or found.size <= 0
-            or found.exported_at.tzinfo is None
-            or not _STORE.fullmatch(found.store)
-            or not all(_DIGEST.fullmatch(one) for one in (found.digest, found.seal))
-        ):
-            raise ValueError("a value that no snapshot has")
-        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +157,7 @@ class Contents:
     def snapshot(self, *, digest: str, size: int, exported_at: datetime, host: str) -> Snapshot:
         """The record of a snapshot with this content."""
         return Snapshot(
+            format=FORMAT,
             digest=digest,
             size=size,
             store=self.store,

@@ -6,17 +6,18 @@ Belongs here: opening a store, and handing writes to the module that does them. 
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Self, Unpack
 
 import numpy as np
 
-from etl_dagster.dnc import checks, header, legacy, loading, replica, retention, schema
+from etl_dagster.dnc import checks, header, legacy, loading, retention, schema
 from etl_dagster.dnc.catalog import create_catalog
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lists import About, ListSpec, add_internal
 from etl_dagster.dnc.moments import micros, utc_now
+from etl_dagster.dnc.reader import Limits
 from etl_dagster.dnc.recorder import DncRecorder
 from etl_dagster.dnc.segments import Segments
 from etl_dagster.dnc.sources import Progress
@@ -36,25 +37,21 @@ class DncStore(DncRecorder):
     """
 
     @classmethod
-    def open(  # noqa: PLR0913 - limits, each a choice of the caller
+    def open(
         cls,
         path: PathLike,
         read_only: bool = True,  # noqa: FBT001, FBT002 - callable either way
-        *,
-        max_age_days: int | None = None,
-        must_have: Collection[str] = (),
-        clock: Clock = utc_now,
-        snapshot_max_age: timedelta = replica.MAX_AGE,
+        **limits: Unpack[Limits],
     ) -> Self:
         """Open a store and test it.
 
         Args:
             path: the file.
             read_only: False to load lists or record opt-outs.
-            max_age_days: lists older than this are stale, even if their own limit is higher.
-            must_have: names of lists without which look-ups clear nobody.
-            clock: tells the time; must return an aware datetime.
-            snapshot_max_age: of a replica: how old its snapshot may be and still clear phones.
+            limits: max_age_days (lists older than this are stale, even if their own limit is
+                higher), must_have (names of lists without which look-ups clear nobody), clock
+                (tells the time; must return an aware datetime), snapshot_max_age (of a replica:
+                how old its snapshot may be and still clear phones).
 
         Raises:
             DncMissingError, DncForeignError, DncSchemaError: it is not a store to work with.
@@ -63,16 +60,9 @@ class DncStore(DncRecorder):
         """
         place = Path(path)
         header.check_file(place)
-        if max_age_days is not None and max_age_days < 1:
+        if (most := limits.get("max_age_days")) is not None and most < 1:
             raise DncUsageError("max_age_days is at least 1")
-        store = cls(
-            place,
-            read_only=read_only,
-            max_age_days=max_age_days,
-            must_have=must_have,
-            clock=clock,
-            snapshot_max_age=snapshot_max_age,
-        )
+        store = cls(place, read_only=read_only, **limits)
         try:
             if not read_only:
                 with store._writer():
@@ -145,11 +135,12 @@ class DncStore(DncRecorder):
                 connection,
                 ListSpec(name=name, **about),
                 [Path(file) for file in files],
+                numbers=loading.text_numbers(column),
+                reading=column,
                 as_of=as_of,
                 clock=self._clock,
                 folder=self.path.parent,
                 covers=covers,
-                column=column,
                 allow=allow,
                 progress=progress,
             )
@@ -194,10 +185,12 @@ class DncStore(DncRecorder):
     ) -> LoadResult:
         """Import an SQLite table `dnc_list` as a full list; arguments as in `add_list`."""
         with self._writer() as connection:
-            return legacy.import_legacy(
+            return loading.add_list(
                 connection,
                 ListSpec(name=name, **about),
-                Path(file),
+                [Path(file)],
+                numbers=legacy.numbers,
+                reading="legacy",
                 as_of=as_of,
                 clock=self._clock,
                 folder=self.path.parent,

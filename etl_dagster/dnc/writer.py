@@ -143,6 +143,16 @@ class Write:
             )
         self._overridden += [flag for flag, _ in problems]
 
+    def known(self, name: str, read: Read) -> LoadResult | None:
+        """Recognise input that was loaded into a list before, unless it is to be loaded again."""
+        info = self.catalog.lists.get(name)
+        if info is None or not read.inputs or "same" in self.allow:
+            return None
+        for version in self.catalog.versions(info):
+            if version.inputs == read.inputs:
+                return self.result(info, version, read, changed=False)
+        return None
+
     def entry(self, info: ListInfo, area: int) -> "np.void":
         """Return the entry in place, or a blank one."""
         row: np.void = info.head[area]
@@ -197,11 +207,8 @@ class Write:
         )
 
     def _allocated(self) -> int:
-        pages, free, size = (
-            self.connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
+        free = schema.pragma(self.connection, "freelist_count")
+        return schema.size(self.connection) - free * schema.pragma(self.connection, "page_size")
 
 
 @contextmanager

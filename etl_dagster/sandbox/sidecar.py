@@ -1,7 +1,7 @@
 """Find, start and stop a local helper process: one per name and home folder.
 
 Belongs here: the client half, with nothing but the standard library behind it. Does not: what the
-process serves; being one (:func:`serve` and :func:`serve_from` live in
+process serves; being one (:func:`serve` lives in
 :mod:`~etl_dagster.sandbox.sidecar_server`); its files (:mod:`~etl_dagster.sandbox.sidecar_folder`).
 
 Errors: :class:`SidecarError`, with the log file and its last lines where there is one.
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from etl_dagster.sandbox import sidecar_folder
 from etl_dagster.sandbox.sidecar_folder import ALREADY_RUNNING, Sidecar, SidecarError
-from etl_dagster.sandbox.sidecar_server import IDENTITY_PATH, serve, serve_from
+from etl_dagster.sandbox.sidecar_server import IDENTITY_PATH, serve
 
 __all__ = [
     "ALREADY_RUNNING",
@@ -29,7 +29,6 @@ __all__ = [
     "ensure",
     "find",
     "serve",
-    "serve_from",
     "stop",
 ]
 

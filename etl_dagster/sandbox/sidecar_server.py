@@ -8,8 +8,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,42 +28,7 @@ _KEEP_ALIVE_SECONDS = 3600
 ASGIApp = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
-def serve(  # noqa: PLR0913 - each is a policy of its own, all keyword-only
-    app: ASGIApp,
-    *,
-    name: str,
-    home: Path,
-    port: int = 0,
-    idle_seconds: float = 0.0,
-    on_stop: Callable[[], None] = lambda: None,
-) -> None:
-    """Be the sidecar ``name``: serve ``app`` on loopback until stopped or idle, then clean up.
-
-    Args:
-        app: ASGI application.
-        name: The sidecar's and its folder's.
-        home: Folder that holds the sidecars' folders; made if missing.
-        port: Wanted port; 0, or one that is taken, means any free one.
-        idle_seconds: Stop after so long without a request; 0 means never.
-        on_stop: Called once after the last request.
-
-    Raises:
-        SystemExit: With :data:`~etl_dagster.sandbox.sidecar_folder.ALREADY_RUNNING` if another
-            process is this sidecar; with 0 when stopped by SIGTERM.
-        SidecarError: The folder is unusable.
-    """
-
-    @contextmanager
-    def build(_folder: Path) -> Iterator[ASGIApp]:
-        try:
-            yield app
-        finally:
-            on_stop()
-
-    serve_from(build, name=name, home=home, port=port, idle_seconds=idle_seconds)
-
-
-def serve_from(
+def serve(
     build: Callable[[Path], AbstractContextManager[ASGIApp]],
     *,
     name: str,
@@ -71,14 +36,20 @@ def serve_from(
     port: int = 0,
     idle_seconds: float = 0.0,
 ) -> None:
-    """Like :func:`serve`, for an application that only the folder's owner may build.
+    """Be the sidecar ``name``: serve an application on loopback until stopped or idle.
 
     Args:
-        build: Given the sidecar's folder once that is owned; left after the last request.
-        name: As for :func:`serve`.
-        home: As for :func:`serve`.
-        port: As for :func:`serve`.
-        idle_seconds: As for :func:`serve`.
+        build: Makes the application: given the sidecar's folder once that is owned, since only its
+            owner may build; left after the last request.
+        name: The sidecar's and its folder's.
+        home: Folder that holds the sidecars' folders; made if missing.
+        port: Wanted port; 0, or one that is taken, means any free one.
+        idle_seconds: Stop after so long without a request; 0 means never.
+
+    Raises:
+        SystemExit: With :data:`~etl_dagster.sandbox.sidecar_folder.ALREADY_RUNNING` if another
+            process is this sidecar; with 0 when stopped by SIGTERM.
+        SidecarError: The folder is unusable.
     """
     folder = sidecar_folder.make(home, name)
     # uvicorn raises a signal again after its graceful stop: as SystemExit, the contexts are left.

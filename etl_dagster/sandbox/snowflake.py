@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
 
-    @contextmanager
-    def build(folder: Path) -> Iterator[Callable[[Any, Any, Any], Awaitable[None]]]:
-        with _engine(folder, options.threads, options.memory, options.without) as app:
-            yield app
-
-    sidecar.serve_from(
-        build, name=NAME, home=options.home, port=options.port, idle_seconds=options.idle
+    engine = partial(
+        _engine, threads=options.threads, memory=options.memory, without=options.without
+    )
+    sidecar.serve(
+        engine, name=NAME, home=options.home, port=options.port, idle_seconds=options.idle
     )
 
 
 @contextmanager
 def _engine(
-    folder: Path, threads: int, memory: str, without: Collection[str]
+    folder: Path, *, threads: int, memory: str, without: Collection[str]
 ) -> Iterator[Callable[[Any, Any, Any], Awaitable[None]]]:
     """Open every database of the folder behind fakesnow's application; close them at the end."""
     # Only the process that serves needs these: together they take a second to import.

@@ -17,6 +17,7 @@ import pytest
 from benchmarks import baseline, ccc, dnc, ledger, pages, start, tables, versus
 from benchmarks.day import day_of, servers
 from benchmarks.sampling import DAGSTER, OTHER, OWN, Sampler, home_of
+from benchmarks.world import World
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.phones import valid_phones
 from etl_dagster.leads.verdicts import Verdict
@@ -41,7 +42,7 @@ def lists(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def asked() -> list[int]:
     """Phones on the list, phones that are not, and some of area codes that no list covers."""
-    world = dnc.World(NUMBERS)
+    world = World(NUMBERS)
     own = [area * 10_000_000 + int(n) for area in world.areas[:20] for n in world.area(area)[:20]]
     unclear = [area * 10_000_000 + 5_550_100 for area in versus.not_covered(world)]
     some = np.array([*own, *world.queries(2_000).tolist(), *unclear])
@@ -88,7 +89,7 @@ def test_the_ccc_benchmark_holds_answers_against_the_truth() -> None:
 
 @pytest.mark.slow
 def test_the_store_benchmark_holds_answers_against_the_truth(tmp_path: Path) -> None:
-    world = dnc.World(NUMBERS)
+    world = World(NUMBERS)
     found = dnc.measure_store(world, 3_000, tmp_path)
     assert found["many_phones"] == 3_000
     assert found["numbers"] == sum(len(world.area(area)) for area in world.areas)

@@ -98,7 +98,7 @@ def test_who_has_lost_the_lock_commits_nothing(
 
 
 def test_a_lost_connections_lock_runs_out_since_its_commit_may_be_under_way(
-    one_chunk: Line, host: Callable[[str], HostLocks], redis: FakeRedis
+    one_chunk: Line, host: Callable[[str], WriterLocks], redis: FakeRedis
 ) -> None:
     locks = host("one")
     with one_chunk.session() as session, locks.hold_everywhere(CHUNK, session):

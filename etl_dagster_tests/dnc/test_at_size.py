@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.dnc import World, measure_changes, measure_store
+from benchmarks.dnc import measure_changes, measure_store
+from benchmarks.world import World
 
 
 @pytest.mark.slow

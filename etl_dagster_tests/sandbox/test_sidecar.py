@@ -20,7 +20,7 @@ from etl_dagster.sandbox import sidecar
 
 NAME = "echo"
 SERVER = """
-import json, os, pathlib, sys, time
+import contextlib, json, os, pathlib, sys, time
 from etl_dagster.sandbox.sidecar import serve
 
 home = pathlib.Path(sys.argv[1])
@@ -33,7 +33,14 @@ async def app(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": json.dumps(dict(os.environ)).encode()})
 
-serve(app, name="echo", home=home, on_stop=(home / "stopped").touch, **options)
+@contextlib.contextmanager
+def build(folder):
+    try:
+        yield app
+    finally:
+        (home / "stopped").touch()
+
+serve(build, name="echo", home=home, **options)
 """
 SLEEPER = [sys.executable, "-c", "import sys, time; time.sleep(float(sys.argv[1]))"]
 # Asks for the sidecar as many processes at once might, and prints whom it got.

@@ -25,6 +25,7 @@ import snowflake.connector.errors
 
 from etl_dagster.sandbox import (
     sidecar,
+    snowflake_expressions,
     snowflake_patches,
     snowflake_protocol,
     snowflake_sessions,
@@ -334,7 +335,7 @@ CHECKS: dict[str, Check] = {
 
 
 def test_every_repair_has_a_check() -> None:
-    parts = (snowflake_patches, snowflake_protocol, snowflake_sessions)
+    parts = (snowflake_patches, snowflake_expressions, snowflake_protocol, snowflake_sessions)
     assert set(CHECKS) == {name for part in parts for name in part.REPAIRS}
 
 
