@@ -81,9 +81,14 @@ def build_defs(
         **(resource_overrides or {}),
     }
     policy = served["policy"].load()
+    if "ccc_full" in policy.apis and not (settings.is_local or settings.ccc_full_api_url):
+        raise SettingsError(
+            "CCC_FULL_API_URL is not set, and the policy requires ccc_full: set it to"
+            " https://www.dncscrub.com, or take ccc_full out of required_sources"
+        )
     stages = dg.Definitions(
         assets=[
-            *catalog.source_specs(settings, campaigns),
+            *catalog.source_specs(settings, campaigns, policy),
             *extract.campaign_specs(settings, campaigns),
             extract.build_leads(settings, campaigns),
             enrich.build_ccc_enriched(settings, policy),
@@ -131,28 +136,14 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             host=settings.snowflake_host or "",
             chunks=settings.chunks,
         ),
-        "ccc": resources.CccResource(
-            local=local,
-            http=resources.HttpClientResource(
-                url=settings.ccc_api_url or "", **_secrets(settings, api_key="CCC_API_KEY")
-            ),
-            retry=resources.RetryResource(
-                max_retries=settings.ccc_max_retries,
-                base_delay=settings.ccc_retry_base_delay,
-                max_delay=settings.ccc_retry_max_delay,
-            ),
-            breaker=resources.BreakerResource(
-                failures=settings.ccc_breaker_failures,
-                reset_seconds=settings.ccc_breaker_reset_seconds,
-                successes=2,
-            ),
-            batch_size=settings.ccc_batch_size,
-            min_workers=settings.ccc_min_workers,
-            max_workers=settings.ccc_max_workers,
-            workers_per_batch=settings.ccc_workers_per_batch,
-            requests_per_minute=settings.ccc_requests_per_minute,
-            state_dir=str(settings.home / "ccc_state"),
-            **_secrets(settings, redis_url="ETL_REDIS_URL"),
+        "ccc": _ccc(settings, local, "ccc", settings.ccc_api_url, settings.ccc_requests_per_minute),
+        "ccc_full": _ccc(
+            settings,
+            local,
+            "ccc_full",
+            # the sandbox of a local deployment is all of CCC
+            settings.ccc_full_api_url or (settings.ccc_api_url if settings.is_local else None),
+            settings.ccc_full_requests_per_minute,
         ),
         "dnc_store": resources.DncStoreResource(
             local=local,
@@ -174,6 +165,39 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         ),
         "reports": resources.ReportsResource(folder=str(settings.home / "reports")),
     }
+
+
+def _ccc(
+    settings: Settings,
+    local: resources.LocalResource,
+    source: str,
+    url: str | None,
+    requests_per_minute: int,
+) -> resources.CccResource:
+    return resources.CccResource(
+        source=source,
+        local=local,
+        http=resources.HttpClientResource(
+            url=url or "", **_secrets(settings, api_key="CCC_API_KEY")
+        ),
+        retry=resources.RetryResource(
+            max_retries=settings.ccc_max_retries,
+            base_delay=settings.ccc_retry_base_delay,
+            max_delay=settings.ccc_retry_max_delay,
+        ),
+        breaker=resources.BreakerResource(
+            failures=settings.ccc_breaker_failures,
+            reset_seconds=settings.ccc_breaker_reset_seconds,
+            successes=2,
+        ),
+        batch_size=settings.ccc_batch_size,
+        min_workers=settings.ccc_min_workers,
+        max_workers=settings.ccc_max_workers,
+        workers_per_batch=settings.ccc_workers_per_batch,
+        requests_per_minute=requests_per_minute,
+        state_dir=str(settings.home / "ccc_state"),
+        **_secrets(settings, redis_url="ETL_REDIS_URL"),
+    )
 
 
 def _secrets(settings: Settings, **names: str) -> dict[str, Any]:

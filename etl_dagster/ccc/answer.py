@@ -59,6 +59,7 @@ def reconcile(
     """
     nothing = np.empty(0, dtype=np.int8)
     try:
+        document.decode()  # fields that are not read are not decoded, and are evidence, too
         entries = _decoder(source.entry).decode(document)
     except msgspec.ValidationError:
         return "does not have the documented shape and types", nothing, []

@@ -15,7 +15,7 @@ import numpy as np
 from dagster import ResourceDependency, get_dagster_logger
 from pydantic import Field, PrivateAttr
 
-from etl_dagster.ccc import CccConfig, CccError, CccScrubber
+from etl_dagster.ccc import LITIGATOR_SCRUB, SOURCES, CccConfig, CccError, CccScrubber, Source
 from etl_dagster.dnc import DncError, DncStore, DncUsageError, replica
 from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force
@@ -134,8 +134,9 @@ class BreakerResource(dg.ConfigurableResource[Any]):
 
 
 class CccResource(dg.ConfigurableResource[Any]):
-    """The CCC litigator scrub, behind its client, retry policy and breaker."""
+    """A scrub of CCC, behind its client, retry policy and breaker."""
 
+    source: str = Field("ccc", description="Which: ccc (litigator scrub) or ccc_full")
     local: ResourceDependency[LocalResource]
     http: ResourceDependency[HttpClientResource]
     retry: ResourceDependency[RetryResource]
@@ -162,9 +163,9 @@ class CccResource(dg.ConfigurableResource[Any]):
                 return f"{error} (circuit breaker: {scrub.summary.breaker_state})"
         return None
 
-    def scrubber(self, **options: Any) -> CccScrubber:
-        """A scrubber for one step; a context manager."""
-        return self._scrubber(self._config(), **options)
+    def scrubber(self, policy: Policy, **options: Any) -> CccScrubber:
+        """A scrubber for one step, whose answers a policy judges; a context manager."""
+        return self._scrubber(self._config(SOURCES[self.source](policy)), **options)
 
     def journal(self, name: str) -> "AnswerJournal | None":
         """Where answers are kept until they are on record; None without Redis."""
@@ -184,10 +185,11 @@ class CccResource(dg.ConfigurableResource[Any]):
             )
         return CccScrubber(config, **options)
 
-    def _config(self) -> CccConfig:
+    def _config(self, source: Source = LITIGATOR_SCRUB) -> CccConfig:
         world = self.local.world()
         sandbox = world.ccc(self.http.url) if world else None
         return CccConfig(
+            source=source,
             url=sandbox.url if sandbox else self.http.url,
             api_key=self.http.api_key or (sandbox.key if sandbox else UNSET),
             connect_timeout=self.http.connect_seconds,

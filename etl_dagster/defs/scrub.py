@@ -219,8 +219,7 @@ def _scrub(
         evidence = scrubbing.read_evidence(
             session,
             list_versions=store.lookup(np.empty(0, np.int64)).list_versions,
-            policy_hash=policy.hash,
-            ccc_ttl=policy.ccc_ttl,
+            policy=policy,
             moment=moment,
         )
     started = time.perf_counter()
@@ -228,7 +227,7 @@ def _scrub(
         found = store.lookup(evidence.phones, versions=evidence.list_versions, moment=moment)
         decided = decide(
             {
-                "ccc": evidence.ccc,
+                **evidence.apis,
                 SOURCE: Evidence(verdicts=found.verdicts, valid_until=found.valid_until),
             },
             required=policy.required_sources,

@@ -192,7 +192,7 @@ def preview_day(  # noqa: PLR0913  what a run is given, and its moment
     pairs = fragment("phones_of", beside="chunk,", leads="stored", which="TRUE")
     session.execute(render("create_day_phones", phones=pairs, stays=stays), day)
     phones = scrubbing.gather_evidence_of(session, "SELECT DISTINCT phone FROM DAY_PHONES", {})
-    unanswered = _asked(session, policy, moment, force=False)
+    unanswered = _asked(session, policy, "ccc", moment, force=False)
     return Preview(
         lead_date=lead_date,
         force=force,
@@ -200,7 +200,7 @@ def preview_day(  # noqa: PLR0913  what a run is given, and its moment
         staying_leads=int(session.scalar(render("count_staying_leads", stays=stays), day)),
         phones=phones,
         phones_on_record=phones - sum(unanswered),
-        asked=_asked(session, policy, moment, force=True) if force else unanswered,
+        asked=_asked(session, policy, "ccc", moment, force=True) if force else unanswered,
         batch_size=settings.ccc_batch_size,
         requests_per_minute=settings.ccc_requests_per_minute,
         price_per_1000=settings.ccc_price_per_1000,
@@ -217,8 +217,11 @@ def _with_phoneless(session: Session, counts: Sequence[ExtractCount]) -> list[Ca
     return found
 
 
-def _asked(session: Session, policy: Policy, moment: datetime, *, force: bool) -> tuple[int, ...]:
+def _asked(
+    session: Session, policy: Policy, api: str, moment: datetime, *, force: bool
+) -> tuple[int, ...]:
     """The phones to ask in each chunk that has any, by the rule of `scrubbing.phones_to_ask`."""
-    statement = render("count_phones_to_ask", phones_to_ask=sql("select_phones_to_ask"))
-    rule = scrubbing.asking_rule(ccc_ttl=policy.ccc_ttl, moment=moment, force=force)
+    phones = render("select_phones_to_ask", source=api)
+    statement = render("count_phones_to_ask", phones_to_ask=phones)
+    rule = scrubbing.asking_rule(policy, api, moment=moment, force=force)
     return tuple(int(phones) for _, phones in session.rows(statement, rule))

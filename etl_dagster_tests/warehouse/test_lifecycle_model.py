@@ -227,7 +227,7 @@ class Lifecycle(RuleBasedStateMachine):
         policy, now = self.model.policy, datetime.now(UTC)
         scrubbing.gather_evidence(self.session, day)
         asked = scrubbing.phones_to_ask(
-            self.session, ccc_ttl=policy.ccc_ttl, moment=now, force=force
+            self.session, policy, "ccc", moment=now, force=force
         ).tolist()
         assert set(asked) == self.model.to_ask(day, force=force)
         for verdict in Verdict:
