@@ -81,7 +81,7 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         rules = policy.load()
         report, checks = ChunkReport(context), CheckLog(context)
         chunks = chunks_in(context)
-        services = {"ccc": ccc, "ccc_full": ccc_full}
+        services = {one.source: one for one in (ccc, ccc_full)}
         width = 100 / (len(chunks) * len(rules.apis))
         degraded: list[str] = []
         with warehouse.for_step(context).session() as session:

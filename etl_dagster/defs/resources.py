@@ -155,7 +155,8 @@ class CccResource(dg.ConfigurableResource[Any]):
         An open circuit is told without asking; one that has been open for its time is put to the
         test. Takes at most some seconds, whatever CCC does.
         """
-        hasty = replace(self._config(), max_retries=0, read_timeout=5.0, answer_timeout=10.0)
+        source = SOURCES[self.source](Policy.load())  # no policy changes what its canaries are
+        hasty = replace(self._config(source), max_retries=0, read_timeout=5.0, answer_timeout=10.0)
         with self._scrubber(hasty) as scrub:
             try:
                 scrub.canary()
@@ -335,6 +336,11 @@ class PolicyResource(dg.ConfigurableResource[Any]):
     path: str = Field(UNSET, description="Policy file; the built-in policy if empty")
     ccc_ttl_days: float = Field(0, description="Shorter validity of CCC answers; 0: the policy's")
     dnc_max_age_days: int = Field(0, description="Shorter age of lists; 0: the policy's")
+
+    def trouble(self, *services: CccResource) -> str | None:
+        """Why a service that the policy asks cannot be asked now, or None."""
+        asked = (one for one in services if one.source in self.load().apis)
+        return next(filter(None, (one.trouble() for one in asked)), None)
 
     def load(self) -> Policy:
         """The policy in force."""

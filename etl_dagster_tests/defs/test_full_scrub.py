@@ -1,13 +1,21 @@
 """A day with the full scrub required: the second service of CCC, from its answers to the tables."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from etl_dagster.dnc import DncStore
+from etl_dagster.evidence import gathering, pack
+from etl_dagster.evidence.gathering import Origin
+from etl_dagster.evidence.verify import prove
+from etl_dagster.leads.campaigns import load_campaigns
+from etl_dagster.leads.policy import Policy
 from etl_dagster.sandbox.ccc import Fault
+from etl_dagster.warehouse.preview import preview_day
 from etl_dagster.warehouse.verification import verify
-from etl_dagster_tests.defs.line import CLEAN, LISTED, LITIGATORS, Line, person
+from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, LITIGATORS, Line, person
 
 POLICY = """
 required_sources = ["ccc", "ccc_full", "dnc"]
@@ -53,13 +61,22 @@ def world(make_line: Callable[..., Line], tmp_path: Path) -> Line:
     return line
 
 
-def test_a_day_with_the_full_scrub(world: Line) -> None:
+def test_a_day_with_the_full_scrub(world: Line, tmp_path: Path) -> None:
     line = world
     others = [LISTED[0], LITIGATORS[0], CLEAN[50]]
     line.opt_out(CLEAN[50])  # which no relationship with them overrides, and no list of others
     line.people([person(number, phone) for number, phone in enumerate([*PHONES, *others])])
+    with line.session() as session:
+        policy = Policy.load(line.settings.policy_file)
+        campaigns = load_campaigns(line.settings.campaigns_dir)
+        asking = preview_day(session, DAY, campaigns, names=(), force=False, policy=policy,
+            settings=line.settings, moment=datetime.now(UTC)).asking  # fmt: skip
+    assert asking["ccc_full_phones_to_ask"] == asking["phones_to_ask"] == len(PHONES) + 3
+    assert asking["ccc_full_cost"] == 0.06
     result = line.run()
     assert result.success, result.error
+    assert line.ccc.full
+    assert asking["ccc_full_requests"] == line.ccc.full.stats()["requests"] == 3
     rows = line.rows(
         "SELECT l.phone_1 AS phone, f.phone_1_verdict AS verdict, f.phone_1_reason AS reason"
         " FROM LEADS AS l JOIN DNC_FILTERED AS f ON f.lead_id = l.lead_id"
@@ -82,9 +99,18 @@ def test_a_day_with_the_full_scrub(world: Line) -> None:
         found = verify(session)
         assert found.whole, found.flaws
         assert found.without_answer == 0
+        for phone in PHONES[:2]:  # a clear one and a listed one
+            evidence = gathering.gather(
+                session, phone, only=None, in_force={}, origin=Origin(
+                    ledger="", deployment="local", ui_url="", made_at=datetime.now(UTC)
+                ), open_store=lambda _: DncStore.open(line.settings.dnc_store),
+            )  # fmt: skip
+            pack.write(evidence, tmp_path / str(phone))
+            proof = prove(tmp_path / str(phone))
+            assert not proof.wrong + proof.missing
+            assert sum("is what was answered" in one for one in proof.proven) == 2
     assert line.count("CCC_ANSWERS") == line.count("SCRUB_BATCHES", "source <> 'dnc'")
     # again: nothing that was answered is bought twice, but what held for that day alone
-    assert line.ccc.full
     line.ccc.full.said[PHONES[-1]]["DoNotCallToday"] = ""
     assert line.run().success
     assert line.bought_twice() == set()
@@ -96,7 +122,6 @@ def test_a_full_scrub_that_fails_clears_nobody_and_is_asked_again(world: Line) -
     line, phone = world, CLEAN[51]
     assert line.ccc.full
     line.people([person(1, phone)])
-    line.ccc.full.faults.add(Fault(kind="omit", batches=(2,), times=1))
     line.ccc.full.faults.add(Fault(kind="status", status=500))
     result = line.run()
     assert not result.success
