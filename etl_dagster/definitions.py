@@ -80,9 +80,14 @@ def build_defs(
         **(resource_overrides or {}),
     }
     policy = served["policy"].load()
+    if "ccc_full" in policy.apis and not (settings.is_local or settings.ccc_full_api_url):
+        raise SettingsError(
+            "CCC_FULL_API_URL is not set, and the policy requires ccc_full: set it to"
+            " https://www.dncscrub.com, or take ccc_full out of required_sources"
+        )
     stages = dg.Definitions(
         assets=[
-            *catalog.source_specs(settings, campaigns),
+            *catalog.source_specs(settings, campaigns, policy),
             *extract.campaign_specs(settings, campaigns),
             extract.build_leads(settings, campaigns),
             enrich.build_ccc_enriched(settings, policy),

@@ -1,4 +1,4 @@
-"""The CCC litigator scrub: client, errors and the scrubber that drives it.
+"""The scrubs of CCC: what each asks and answers, client, errors, the scrubber that drives them.
 
 An answer counts only if it is intact and about exactly what was asked; whatever else happens,
 the phone is UNKNOWN with a reason, which is never callable.
@@ -21,10 +21,14 @@ from etl_dagster.ccc.errors import (
     CccStatusError,
     CccUnavailableError,
 )
+from etl_dagster.ccc.full import SOURCES
 from etl_dagster.ccc.records import Checkpoint, ScrubbedBatch, ScrubProgress, ScrubSummary
 from etl_dagster.ccc.scrubber import CccScrubber, requests_for
+from etl_dagster.ccc.source import LITIGATOR_SCRUB, Source
 
 __all__ = [
+    "LITIGATOR_SCRUB",
+    "SOURCES",
     "Answer",
     "CccAuthError",
     "CccCanaryError",
@@ -45,5 +49,6 @@ __all__ = [
     "ScrubProgress",
     "ScrubSummary",
     "ScrubbedBatch",
+    "Source",
     "requests_for",
 ]

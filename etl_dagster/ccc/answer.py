@@ -1,32 +1,29 @@
 """Whether an answer is intact: of the documented shape, about exactly what was asked.
 
-Belongs here: strict decoding (docs.dncscrub.com, litigator API reference) and reconciliation.
-Does not: how the answer came. It is accepted in any order, with phones as numbers or text and
-with unknown fields beside the documented ones; anything else is refused as a whole.
+Belongs here: strict decoding and reconciliation, by a source's description. Does not: how the
+answer came. It is accepted in any order, with phones as numbers or text and with unknown fields
+beside the documented ones; anything else is refused as a whole.
 """
 
 import json
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from functools import cache
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.ccc.source import LITIGATOR_SCRUB, Entry, Source
 
 _TEN_DIGITS: Final = re.compile("[0-9]{10}").fullmatch
 
 
-class _Entry(msgspec.Struct, gc=False):
-    """One element of the documented answer; other fields may be there and are ignored."""
-
-    Phone: Annotated[int, msgspec.Meta(ge=0, le=9_999_999_999)] | str
-    IsLitigator: bool
-
-
-_decode = msgspec.json.Decoder(list[_Entry]).decode
+@cache
+def _decoder(entry: type[Entry]) -> msgspec.json.Decoder[list[Any]]:
+    return msgspec.json.Decoder(list[entry])  # type: ignore[valid-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,47 +32,55 @@ class Answer:
 
     Attributes:
         verdicts: int8 codes of :class:`~etl_dagster.leads.verdicts.Verdict`, in the order asked.
+        reasons: Why, one per phone.
         evidence_hash: SHA-256 of the JSON document, in hexadecimal.
         document: The JSON document; empty where it must not be kept.
     """
 
     verdicts: NDArray[np.int8]
+    reasons: Sequence[str]
     evidence_hash: str
     document: bytes = field(default=b"", repr=False)
 
 
-def reconcile(document: bytes, phones: NDArray[np.int64]) -> tuple[str, NDArray[np.int8]]:
+def reconcile(
+    document: bytes, phones: NDArray[np.int64], source: Source = LITIGATOR_SCRUB
+) -> tuple[str, NDArray[np.int8], list[str]]:
     """Hold an answer against what was asked.
 
     Args:
         document: The body of an answer with status 200.
         phones: What was asked about; int64, distinct.
+        source: Who answered.
 
     Returns:
-        What is wrong with it (empty if nothing is), and the verdicts in the order of ``phones``.
+        What is wrong with it (empty if nothing is), and the verdicts and reasons in the order of
+        ``phones``.
     """
     nothing = np.empty(0, dtype=np.int8)
     try:
-        entries = _decode(document)
+        document.decode()  # fields that are not read are not decoded, and are evidence, too
+        entries = _decoder(source.entry).decode(document)
     except msgspec.ValidationError:
-        return "does not have the documented shape and types", nothing
+        return "does not have the documented shape and types", nothing, []
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return "is not JSON", nothing
-    if _repeats_a_key(document, len(entries)):
-        return "names a key twice in one entry", nothing
+        return "is not JSON", nothing, []
+    if _repeats_a_key(document, len(entries), source.entry.__struct_fields__):
+        return "names a key twice in one entry", nothing, []
     received = _numbers([entry.Phone for entry in entries])
     order, wanted = np.argsort(received), np.argsort(phones)
     if not np.array_equal(received[order], phones[wanted]):
-        return f"has {received.size} entries, and not one for each phone", nothing
-    listed = np.array([entry.IsLitigator for entry in entries], dtype=np.bool_)
-    verdicts = np.empty(phones.size, dtype=np.int8)
-    verdicts[wanted] = np.where(listed[order], np.int8(Verdict.LISTED), np.int8(Verdict.CLEAR))
-    return "", verdicts
+        return f"has {received.size} entries, and not one for each phone", nothing, []
+    verdicts, reasons = source.judge(entries)
+    asked = np.empty_like(order)
+    asked[wanted] = order  # where the answer about each phone is
+    said = np.array(verdicts, dtype=np.int8)
+    return "", said[asked], [reasons[at] for at in asked.tolist()]
 
 
-def _repeats_a_key(document: bytes, entries: int) -> bool:
+def _repeats_a_key(document: bytes, entries: int, keys: Collection[str]) -> bool:
     """Tell whether an object has a key twice: decoders take the last, as if it were alone."""
-    named = document.count(b'"Phone"') == document.count(b'"IsLitigator"') == entries
+    named = all(document.count(f'"{key}"'.encode()) == entries for key in keys)
     if named and b"\\" not in document:
         return False  # each key once, and none spelled with escapes
     try:

@@ -1,9 +1,10 @@
-"""One litigator scrub request, and whether its answer is intact.
+"""One request about phones, and whether its answer is intact.
 
-Belongs here: the documented protocol (docs.dncscrub.com, litigator API reference). Does not: what
-the body says (:mod:`~etl_dagster.ccc.answer`), retrying, bisecting, the breaker
-(:mod:`~etl_dagster.ccc.asker`). An answer is intact if it is HTTP 200 with JSON of the documented
-types about exactly the phones that were sent, each once; anything else is an error.
+Belongs here: what the protocols of all sources have in common. Does not: a source's own
+(:mod:`~etl_dagster.ccc.source`), what the body says (:mod:`~etl_dagster.ccc.answer`), retrying,
+bisecting, the breaker (:mod:`~etl_dagster.ccc.asker`). An answer is intact if it is HTTP 200 with
+JSON of the documented types about exactly the phones that were sent, each once; anything else is an
+error.
 
 Errors are raised apart from what caused them: causes quote what was received, which may be phones.
 """
@@ -33,10 +34,8 @@ from etl_dagster.ccc.errors import (
     status_error,
 )
 from etl_dagster.ccc.transport import GuardedTransport
-from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.resilience import parse_retry_after
 
-_BYTES_PER_PHONE: Final = 256
 _BYTES_EXTRA: Final = 65_536
 _GZIP_WINDOW: Final = 31
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
@@ -87,10 +86,11 @@ class CccClient:
             CccRequestError: There is no intact answer; the class says why.
         """
         phone_list = msgspec.json.encode(phones.tolist())[1:-1]
-        body = b'{"PhoneList":"' + phone_list + b'","OutputFormat":"JsonArray"}'
-        document = self._exchange(body, _BYTES_EXTRA + _BYTES_PER_PHONE * phones.size)
+        source = self._config.source
+        most = _BYTES_EXTRA + source.bytes_per_phone * phones.size
+        document = self._exchange(source.body % phone_list, most)
         evidence = hashlib.sha256(document).hexdigest()
-        problem, verdicts = reconcile(document, phones)
+        problem, verdicts, reasons = reconcile(document, phones, source)
         if problem:
             raise CccMalformedError(
                 f"CCC's answer about {phones.size} phones {problem}; nothing of it is used",
@@ -98,7 +98,7 @@ class CccClient:
                 evidence_hash=evidence,
                 document=self._to_keep(document),
             )
-        return Answer(verdicts=verdicts, evidence_hash=evidence, document=self._to_keep(document))
+        return Answer(verdicts, reasons, evidence, self._to_keep(document))
 
     def canary(self) -> Answer:
         """Ask about the vendor's test numbers.
@@ -108,9 +108,9 @@ class CccClient:
             CccAuthError: The key is refused.
             CccRequestError: There is no intact answer.
         """
-        known = (self._config.known_litigator, self._config.known_clean)
-        answer = self.ask(np.array(known, dtype=np.int64))
-        if answer.verdicts.tolist() != [Verdict.LISTED, Verdict.CLEAR]:
+        canary = self._config.source.canary
+        answer = self.ask(np.array([*canary], dtype=np.int64))
+        if answer.verdicts.tolist() != [*canary.values()]:
             raise CccCanaryError(
                 "CCC's answers about its own two test numbers are wrong: its data or the protocol "
                 "has changed; no verdict can be trusted until the vendor explains it"

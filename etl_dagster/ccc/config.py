@@ -4,21 +4,17 @@ Belongs here: each tunable with its default and range. Does not: reading the env
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import httpx
 
 from etl_dagster.ccc.errors import CccConfigError
+from etl_dagster.ccc.source import LITIGATOR_SCRUB, Source
 from etl_dagster.resilience import RetryPolicy
 
-SCRUB_PATH: Final = "/v1.5/Scrub/litigator"
 MOST_PHONES: Final = 10_000
 """Phones a call, at most. Source: docs.dncscrub.com, litigator API reference."""
-KNOWN_LITIGATOR: Final = 2675466417
-KNOWN_CLEAN: Final = 7075276405
-"""The vendor's published test numbers, from the same page."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -54,9 +50,7 @@ class CccConfig:
         bisect_requests: Extra requests, at most, to find the phones that make CCC refuse a batch.
         progress_seconds: Least time between two reports of progress.
         cancel_seconds: How long cancelling waits for threads that are in a call.
-        verdict_ttl_days: A verdict is good for so long.
-        known_litigator: The canary that must be listed.
-        known_clean: The canary that must be clear.
+        source: Which of its services.
 
     Raises:
         CccConfigError: A setting is out of its range.
@@ -87,9 +81,7 @@ class CccConfig:
     bisect_requests: int = 64
     progress_seconds: float = 1.0
     cancel_seconds: float = 1.5
-    verdict_ttl_days: float = 7.0
-    known_litigator: int = KNOWN_LITIGATOR
-    known_clean: int = KNOWN_CLEAN
+    source: Source = LITIGATOR_SCRUB
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -118,12 +110,7 @@ class CccConfig:
     def endpoint(self) -> str:
         """The full address that batches are posted to; it holds no secret."""
         url = httpx.URL(self.url)
-        return str(url.copy_with(path=SCRUB_PATH) if url.path in ("", "/") else url)
-
-    @property
-    def verdict_ttl(self) -> timedelta:
-        """How long a verdict is good for."""
-        return timedelta(days=self.verdict_ttl_days)
+        return str(url.copy_with(path=self.source.path) if url.path in ("", "/") else url)
 
     @property
     def retry_policy(self) -> RetryPolicy:
@@ -173,5 +160,4 @@ _POSITIVE: Final = (
     "checkpoint_seconds",
     "progress_seconds",
     "cancel_seconds",
-    "verdict_ttl_days",
 )

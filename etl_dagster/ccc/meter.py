@@ -70,7 +70,8 @@ class Meter:
                 for verdict in Verdict:
                     self._verdicts[verdict.name] += counts[verdict]
                 if counts[Verdict.UNKNOWN]:
-                    self._reasons[batch.reasons[0]] += counts[Verdict.UNKNOWN]
+                    which = np.flatnonzero(batch.verdicts == Verdict.UNKNOWN).tolist()
+                    self._reasons.update(batch.reasons[at] for at in which)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -8,17 +8,12 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.ccc.answer import Answer
 from etl_dagster.leads.verdicts import Verdict
-
-LITIGATOR: Final = "litigator"
-
-_REASONS: Final = np.array(["", "", LITIGATOR], dtype=object)  # by verdict code
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +24,7 @@ class ScrubbedBatch:
         batch_id: A uuid.
         phones: int64, distinct.
         verdicts: int8 codes of :class:`~etl_dagster.leads.verdicts.Verdict`, one per phone.
-        reasons: One per phone: ``litigator`` if listed, empty if clear, else why it is unknown.
+        reasons: One per phone: why it is listed or unknown; if clear, what else its source says.
         checked_at: UTC.
         evidence_hash: SHA-256 of the answer's JSON document; empty where none arrived.
         endpoint: Who was asked; no secret in it.
@@ -59,7 +54,7 @@ def decided(
         batch_id=_new_id(),
         phones=phones,
         verdicts=answer.verdicts,
-        reasons=_REASONS[answer.verdicts].tolist(),
+        reasons=list(answer.reasons),
         checked_at=checked_at,
         evidence_hash=answer.evidence_hash,
         endpoint=endpoint,

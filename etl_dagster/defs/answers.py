@@ -5,12 +5,12 @@ not: asking (`ccc/`), appending (`warehouse/ledger.py`), the stage (`enrich.py`)
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from etl_dagster.ccc import ScrubbedBatch
-from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger, scrubbing
 from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 
 def ledger_batches(
-    batches: Sequence[ScrubbedBatch], policy: Policy, *, keep: bool
+    batches: Sequence[ScrubbedBatch], ttl: timedelta, *, keep: bool
 ) -> list[LedgerBatch]:
-    """What CCC answered as ledger batches: answers are valid for the policy's time.
+    """What CCC answered as ledger batches.
 
     Args:
         batches: what CCC answered.
-        policy: says for how long.
+        ttl: so long an answer stays valid.
         keep: keep the answers' bodies, too.
     """
     made = []
     for batch in batches:
-        until = np.datetime64(scrubbing.naive(batch.checked_at + policy.ccc_ttl), "us")
+        until = np.datetime64(scrubbing.naive(batch.checked_at + ttl), "us")
         answered = batch.verdicts != Verdict.UNKNOWN
         made.append(
             LedgerBatch(
@@ -53,7 +53,7 @@ def ledger_batches(
 
 
 def take_over(
-    session: Session, journal: "AnswerJournal", origin: Provenance, policy: Policy, *, keep: bool
+    session: Session, journal: "AnswerJournal", origin: Provenance, ttl: timedelta, *, keep: bool
 ) -> int:
     """Append what a dead run of the chunk had bought and not recorded.
 
@@ -61,7 +61,7 @@ def take_over(
         session: a session without an open transaction, whose chunk is locked.
         journal: the chunk's.
         origin: who appends.
-        policy: see `ledger_batches`.
+        ttl: see `ledger_batches`.
         keep: the same.
 
     Returns:
@@ -74,6 +74,6 @@ def take_over(
     values = {**origin.chunk.values, "source": origin.source}
     recorded = {str(name) for (name,) in session.rows(sql("select_batch_ids"), values)}
     saved = [batch for batch in kept if batch.batch_id not in recorded]
-    phones = ledger.append(session, ledger_batches(saved, policy, keep=keep), origin=origin)
+    phones = ledger.append(session, ledger_batches(saved, ttl, keep=keep), origin=origin)
     journal.forget(kept)
     return phones

@@ -12,12 +12,17 @@ from typing import Any, Final
 
 import dagster as dg
 
+from etl_dagster.ccc import SOURCES as CCC_SOURCES
 from etl_dagster.leads.campaigns import Campaign
 from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import PROJECT, Settings
 
 SOURCES: Final = "sources"
-CCC_API: Final = dg.AssetKey([SOURCES, "ccc_litigator_scrub"])
+API_KEYS: Final = {
+    "ccc": dg.AssetKey([SOURCES, "ccc_litigator_scrub"]),
+    "ccc_full": dg.AssetKey([SOURCES, "ccc_full_scrub"]),
+}
+"""The services that are asked about phones, by the names of sources."""
 LIST_FILES: Final = dg.AssetKey([SOURCES, "dnc_list_files"])
 OPT_OUT_FILES: Final = dg.AssetKey([SOURCES, "opt_out_files"])
 STATEMENTS: Final = Path(__file__).parent.parent / "warehouse" / "sql"
@@ -26,8 +31,10 @@ DOCS: Final = PROJECT / "docs"
 warnings.filterwarnings("ignore", message=".*CodeReference", category=dg.BetaWarning)
 
 
-def source_specs(settings: Settings, campaigns: Sequence[Campaign]) -> list[dg.AssetSpec]:
-    """What is read and not made here: tables, list files, the CCC API."""
+def source_specs(
+    settings: Settings, campaigns: Sequence[Campaign], policy: Policy
+) -> list[dg.AssetSpec]:
+    """What is read and not made here: tables, list files, the services that are asked."""
     names = {name for campaign in campaigns for name in campaign.tables}
     names.add(settings.contacts_table.upper())
     tables = {table_key(name): f"Table `{name}`, which campaigns read." for name in sorted(names)}
@@ -45,14 +52,18 @@ def source_specs(settings: Settings, campaigns: Sequence[Campaign]) -> list[dg.A
             )
             for key, description in tables.items()
         ),
-        dg.AssetSpec(
-            CCC_API,
-            description=(
-                "The litigator scrub of Contact Center Compliance: phones go there, nothing else."
-            ),
-            group_name=SOURCES,
-            kinds={"api"},
-            tags=tags(SOURCES),
+        *(
+            dg.AssetSpec(
+                API_KEYS[api],
+                description=(
+                    f"The {CCC_SOURCES[api](policy).title} of Contact Center Compliance: phones"
+                    " go there, nothing else."
+                ),
+                group_name=SOURCES,
+                kinds={"api"},
+                tags=tags(SOURCES),
+            )
+            for api in policy.apis
         ),
         dg.AssetSpec(
             LIST_FILES,

@@ -1,28 +1,18 @@
 """The stage `scrub`: every phone against the Do-Not-Call store, then the decision."""
 
-import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
 
 import dagster as dg
-import numpy as np
-from numpy.typing import NDArray
 
 from etl_dagster.defs import catalog
 from etl_dagster.defs.checks import (
-    CONSERVED,
-    COVERAGE,
     DNC_CANARY,
     DNC_RATE,
-    FRESH_LISTS,
-    UNKNOWN_SHARE,
     CheckLog,
     check_specs,
 )
+from etl_dagster.defs.deciding import Scrubbed, findings, scrub_chunk
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
@@ -38,29 +28,21 @@ from etl_dagster.defs.resources import (
     WarehouseResource,
     WriterLocks,
 )
-from etl_dagster.dnc import DncError, DncStore, Lookup
-from etl_dagster.evidence.lookup_rows import SOURCE, decision_table, ledger_batch
+from etl_dagster.dnc import DncError, DncStore
+from etl_dagster.evidence.lookup_rows import SOURCE
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
-from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
 from etl_dagster.oversight.findings import (
     Finding,
     Level,
-    judge_coverage,
     judge_rate,
-    judge_staleness,
-    judge_unknown,
 )
-from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import ledger, policies, publication, scrubbing, statistics
+from etl_dagster.warehouse import policies, publication, statistics
 from etl_dagster.warehouse.lanes import in_lanes
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import Conservation
 from etl_dagster.warehouse.session import Session
-
-NUMBERS_OF_AN_AREA: Final = 10_000_000
-"""A phone divided by this is its area code."""
 
 
 def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinition:
@@ -125,12 +107,12 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                     deployment=settings.deployment.value,
                 )
                 with locks.hold_everywhere(chunk, session):
-                    scrubbed = _scrub(session, store, origin, rules, step)
+                    scrubbed = scrub_chunk(session, store, origin, rules, step)
                     return scrubbed, publication.check_conservation(session, chunk)
 
             with in_lanes(ours, chunks, scrub, lanes=settings.lanes) as done:
                 for number, (chunk, (scrubbed, conservation)) in enumerate(done):
-                    for check, finding in _findings(scrubbed, conservation, settings).items():
+                    for check, finding in findings(scrubbed, conservation, settings).items():
                         checks.found(check, finding, chunk=chunk)
                     report.landed(
                         chunk,
@@ -154,25 +136,6 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
     return dnc_filtered
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scrubbed:
-    """What became of a chunk: counts, nobody's data.
-
-    Attributes:
-        numbers: counts and rates by name.
-        list_versions: the lists and versions that were asked.
-        lists: list name to `{"phones": the chunk's phones on it}`.
-        causes: why phones are not CALLABLE to `{"phones": how many}`; one may have several.
-        not_covered: area code to the phones in it that no list covers.
-    """
-
-    numbers: Mapping[str, float]
-    list_versions: str
-    lists: Mapping[str, Mapping[str, int]]
-    causes: Mapping[str, Mapping[str, int]]
-    not_covered: Mapping[int, int]
-
-
 @contextmanager
 def _opened(dnc_store: DncStoreResource, policy: Policy, checks: CheckLog) -> Iterator[DncStore]:
     """The store, which tests itself when it is opened; what it finds is a check."""
@@ -184,101 +147,3 @@ def _opened(dnc_store: DncStoreResource, policy: Policy, checks: CheckLog) -> It
     checks.found(DNC_CANARY, Finding(level=Level.RIGHT, says=says))
     with store:
         yield store
-
-
-def _findings(
-    scrubbed: Scrubbed, conservation: Conservation, settings: Settings
-) -> dict[str, Finding]:
-    """What the checks of a chunk find."""
-    numbers = scrubbed.numbers
-    violations = conservation.violations
-    return {
-        CONSERVED: Finding(
-            level=Level.WRONG if violations else Level.RIGHT,
-            says=(
-                f"{conservation.leads:,} leads, {conservation.judged:,} of them judged,"
-                f" {violations:,} not exactly once"
-            ),
-            numbers=vars(conservation),
-        ),
-        FRESH_LISTS: judge_staleness(int(numbers["phones_stale"])),
-        COVERAGE: judge_coverage(scrubbed.not_covered),
-        UNKNOWN_SHARE: judge_unknown(
-            int(numbers["phones_unknown"]),
-            int(numbers["phones"]),
-            warn=settings.unknown_warn,
-            error=settings.unknown_error,
-        ),
-    }
-
-
-def _scrub(
-    session: Session, store: DncStore, origin: Provenance, policy: Policy, step: ProgressLogger
-) -> Scrubbed:
-    """Look the chunk's phones up, decide, replace the chunk; return its numbers."""
-    with step.timed("read"):
-        scrubbing.gather_evidence(session, origin.chunk)
-        # of two look-ups the later has the later lists: so the moment is taken beside them
-        moment = datetime.now(UTC)
-        evidence = scrubbing.read_evidence(
-            session,
-            list_versions=store.lookup(np.empty(0, np.int64)).list_versions,
-            policy_hash=policy.hash,
-            ccc_ttl=policy.ccc_ttl,
-            moment=moment,
-        )
-    started = time.perf_counter()
-    with step.timed("look_up"):
-        found = store.lookup(evidence.phones, versions=evidence.list_versions, moment=moment)
-        decided = decide(
-            {
-                "ccc": evidence.ccc,
-                SOURCE: Evidence(verdicts=found.verdicts, valid_until=found.valid_until),
-            },
-            required=policy.required_sources,
-            moment=moment,
-        )
-    look_up = time.perf_counter() - started
-    with step.timed("write"):
-        known = evidence.dnc_on_record & (evidence.dnc_verdicts == found.verdicts)
-        batch = ledger_batch(evidence.phones, found, ~known, moment)
-        ledger.append(session, [batch], origin=origin)
-        leads = scrubbing.write_dnc_filtered(
-            session,
-            origin.chunk,
-            decision_table(evidence.phones, found, decided),
-            moment=moment,
-            policy_hash=policy.hash,
-            run_id=origin.run_id,
-        )
-    not_covered = evidence.phones[_because(found, "not_covered")]
-    return Scrubbed(
-        numbers={
-            "dagster/row_count": sum(leads.values()),
-            "phones": len(evidence.phones),
-            "phones_per_second": round(len(evidence.phones) / look_up, 1),
-            **{
-                f"phones_{decision.name.lower()}": int((decided.decisions == decision).sum())
-                for decision in Decision
-            },
-            "phones_dnc_listed": int((found.verdicts == Verdict.LISTED).sum()),
-            "phones_stale": sum(
-                int(_because(found, reason).sum()) for reason in ("stale", "snapshot_stale")
-            ),
-            "phones_not_covered": len(not_covered),
-            **{f"leads_{verdict.lower()}": count for verdict, count in leads.items()},
-        },
-        list_versions=found.list_versions,
-        lists={
-            name: {"phones": int(np.count_nonzero(found.lists >> np.uint64(bit) & np.uint64(1)))}
-            for bit, name in enumerate(found.list_names)
-        },
-        causes={cause: {"phones": count} for cause, count in decided.counts().items()},
-        not_covered=Counter((not_covered // NUMBERS_OF_AN_AREA).tolist()),
-    )
-
-
-def _because(found: Lookup, reason: str) -> NDArray[np.bool_]:
-    """Which phones are UNKNOWN for a reason."""
-    because: NDArray[np.bool_] = found.reasons == found.reason_names.index(reason)
-    return because

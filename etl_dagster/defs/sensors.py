@@ -27,7 +27,12 @@ from etl_dagster.defs.jobs import (
 from etl_dagster.defs.opt_outs import FINGERPRINT
 from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
 from etl_dagster.defs.partitions import range_tags
-from etl_dagster.defs.resources import CccResource, DncStoreResource, WarehouseResource
+from etl_dagster.defs.resources import (
+    CccResource,
+    DncStoreResource,
+    PolicyResource,
+    WarehouseResource,
+)
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.retract import SEEN, VERSIONS
 from etl_dagster.dnc import inbox
@@ -209,7 +214,10 @@ def _left_over_sensor(job: Job, *, within_days: int, patience: timedelta) -> dg.
         ),
     )
     def unanswered_phones(
-        context: dg.SensorEvaluationContext, ccc: CccResource
+        context: dg.SensorEvaluationContext,
+        ccc: CccResource,
+        ccc_full: CccResource,
+        policy: PolicyResource,
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         now = datetime.now(UTC)
         newest = now.date() - timedelta(days=1)
@@ -232,7 +240,7 @@ def _left_over_sensor(job: Job, *, within_days: int, patience: timedelta) -> dg.
                 if waiting
                 else "CCC has left no phone unanswered"
             )
-        elif trouble := ccc.trouble():
+        elif trouble := policy.trouble(ccc, ccc_full):
             yield dg.SkipReason(f"{waiting:,} phones wait for CCC: {trouble}")
         else:
             tried = {one.chunk: one.at for one in chunks}

@@ -19,6 +19,7 @@ from etl_dagster.warehouse.scrubbing import naive
 LITIGATOR: Final = "ccc"
 ASKED: Final = {
     LITIGATOR: "the litigator scrub was asked",
+    "ccc_full": "the full scrub was asked",
     "dnc": "the Do-Not-Call lists were asked",
 }
 PUBLISHED: Final = "the phone was published"

@@ -45,8 +45,10 @@ def decision_table(phones: NDArray[np.int64], found: Lookup, decided: Decisions)
             "DNC_REASON": reasons(found),
             "LISTS": _lists(found),
             "VERDICT": names(Decision, decided.decisions),
-            "CCC_CAUSE": names(Cause, decided.causes["ccc"]),
-            "DNC_CAUSE": names(Cause, decided.causes[SOURCE]),
+            **{
+                f"{source.upper()}_CAUSE": names(Cause, codes)
+                for source, codes in decided.causes.items()
+            },
         }
     )
 

@@ -9,7 +9,11 @@ from typing import Any, Final
 
 from etl_dagster.evidence.html import Html, code, facts, join, mark, table, tag, when
 
-SOURCES: Final = {"ccc": "litigator scrub (CCC)", "dnc": "Do-Not-Call lists"}
+SOURCES: Final = {
+    "ccc": "litigator scrub (CCC)",
+    "ccc_full": "full scrub (CCC)",
+    "dnc": "Do-Not-Call lists",
+}
 """Sources as people call them."""
 Content = dict[str, Any]
 

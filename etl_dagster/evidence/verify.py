@@ -5,7 +5,7 @@ this folder and nothing else, and believes nothing that it does not compute itse
 
 - each verdict is a line of its batch, and that batch's digest covers the line;
 - each batch names the digest of the one before it, up to the end of its chain;
-- what the litigator scrub answered has the SHA-256 in the verdict, and says the same;
+- what a scrub of CCC answered has the SHA-256 in the verdict, and says the same;
 - each policy has the SHA-256 in the verdicts, and gives the decisions shown;
 - with heads that were kept elsewhere: the chain is the one that was there when they were taken.
 
@@ -23,6 +23,7 @@ import argparse
 import base64
 import hashlib
 import json
+import re
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +44,7 @@ MOMENT = "%Y-%m-%dT%H:%M:%S.%f%z"
 EPOCH = "1970-01-01T00:00:00.000000Z"
 MISSING = {1: "", 2: "\\N"}
 SUMS = "SHA256SUMS"
+LISTED_ON = re.compile(r"(National|State) \([A-Z]{2,3}\) [0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class WrongError(Exception):
@@ -246,10 +248,34 @@ def _answers(proof: Proof, content: dict[str, Any]) -> None:
         entries = entries_of(body, content["phone"])
         if entries != answer["entries"]:
             raise WrongError(f"verdict {identity}: {answer['file']} says something else")
-        said = [entry.get("IsLitigator") for entry in entries]
-        if row["verdict"] != "UNKNOWN" and said != [row["verdict"] == "LISTED"]:
+        rules = content["policies"].get(row["policy_hash"])
+        if row["source"] != "ccc" and rules is None:
+            proof.missing.append(
+                f"verdict {identity}: without its policy, what it means is unknown"
+            )
+            continue
+        said = [verdict_of(row["source"], entry, rules) for entry in entries]
+        if row["verdict"] != "UNKNOWN" and said != [row["verdict"]]:
             raise WrongError(f"verdict {identity} is not what {answer['file']} says")
-        proof.proven.append(f"verdict {identity} is what the litigator scrub answered")
+        proof.proven.append(f"verdict {identity} is what was answered")
+
+
+def verdict_of(source: str, entry: dict[str, Any], policy: dict[str, Any] | None) -> str | None:
+    """What an entry of an answer says; of the full scrub (ccc_full), by the rules of a policy."""
+    if source == "ccc":
+        listed = entry.get("IsLitigator")
+        return ("LISTED" if listed else "CLEAR") if isinstance(listed, bool) else None
+    rules = json.loads((policy or {})["text"])["ccc_full"]
+    code, line = entry["ResultCode"], entry["LineType"].lower()
+    kind = {"wireless": "wireless", "voip": "voip", "allother": "landline"}.get(line, "unknown")
+    named = all(
+        part in ("", "W") or (code in ("H", "O", "X") and LISTED_ON.fullmatch(part))
+        for part in entry["Reason"].split(";")
+    )
+    blocked = rules["block_line_types"]
+    if code not in rules["clear_codes"] or not named or (blocked and kind in [*blocked, "unknown"]):
+        return "LISTED"
+    return "CLEAR" if entry["DoNotCallToday"] in ("", "0", "N") else "UNKNOWN"
 
 
 def _policies(proof: Proof, content: dict[str, Any]) -> None:

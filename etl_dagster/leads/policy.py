@@ -12,8 +12,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, Self
 
+from etl_dagster.leads.full_scrub import FullRules
 from etl_dagster.leads.hours import Hours
-from etl_dagster.leads.policy_text import SNAPSHOT_MAX_AGE_HOURS, TextError, read_text
+from etl_dagster.leads.policy_text import (
+    ALWAYS,
+    APIS,
+    SNAPSHOT_MAX_AGE_HOURS,
+    TextError,
+    read_text,
+)
 
 BUILT_IN: Final = "the built-in policy"
 MOST_BYTES: Final = 65_536
@@ -34,7 +41,8 @@ class Policy:
 
     Attributes:
         required_sources: the sources that must each say CLEAR, sorted.
-        ccc_ttl_days: days that a CCC answer stays valid.
+        ccc_ttl_days: days that an answer of the CCC litigator scrub stays valid.
+        ccc_full: what the answers of the CCC full scrub mean.
         dnc_max_age_days: days that a DNC list stays valid after its date.
         dnc_lists: names of the lists without which the DNC store clears nobody, sorted; a list
             that is not named blocks as well, if the store has it.
@@ -48,6 +56,7 @@ class Policy:
     dnc_lists: tuple[str, ...] = ()
     dnc_snapshot_max_age_hours: float = SNAPSHOT_MAX_AGE_HOURS
     hours: Hours = field(default_factory=Hours)
+    ccc_full: FullRules = field(default_factory=FullRules)
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -108,8 +117,17 @@ class Policy:
 
     @property
     def ccc_ttl(self) -> timedelta:
-        """How long a CCC answer stays valid."""
-        return timedelta(days=self.ccc_ttl_days)
+        """How long an answer of the litigator scrub stays valid."""
+        return self.ttl("ccc")
+
+    @property
+    def apis(self) -> tuple[str, ...]:
+        """The services that a run asks, in the order in which it does."""
+        return tuple(name for name in APIS if name in {*ALWAYS, *self.required_sources})
+
+    def ttl(self, api: str) -> timedelta:
+        """How long an answer of a service stays valid."""
+        return timedelta(days=self.ccc_ttl_days if api == "ccc" else self.ccc_full.ttl_days)
 
     @property
     def dnc_snapshot_max_age(self) -> timedelta:
@@ -130,4 +148,6 @@ class Policy:
         # what they meant, and have the hash that verdicts have
         if said.dnc_snapshot_max_age_hours == SNAPSHOT_MAX_AGE_HOURS:
             del meaning["dnc_snapshot_max_age_hours"]
+        if "ccc_full" not in self.required_sources:
+            del meaning["ccc_full"]
         return json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=str)

@@ -6,8 +6,10 @@ Belongs here: reading and checking the text. Does not: files, and what a policy 
 import re
 import tomllib
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from typing import Final, TypedDict
 
+from etl_dagster.leads.full_scrub import CLEARABLE, LINES, FullRules
 from etl_dagster.leads.hours import (
     FEDERAL,
     STATES,
@@ -17,9 +19,14 @@ from etl_dagster.leads.hours import (
     parse_window,
     within,
 )
-from etl_dagster.leads.toml_lines import find_fault, find_line
+from etl_dagster.leads.policy_reader import Reader, shown
+from etl_dagster.leads.toml_lines import find_fault
 
-SOURCES: Final = ("ccc", "dnc")
+APIS: Final = ("ccc", "ccc_full")
+"""The sources that are services asked about phones; `etl_dagster.ccc` describes each."""
+ALWAYS: Final = ("ccc", "dnc")
+"""The sources that every run asks; the others only where the policy requires them."""
+SOURCES: Final = (*APIS, "dnc")
 """Every source of evidence; a policy may require some or all of them."""
 FEDERAL_MAX_AGE_DAYS: Final = 31
 """No list may be older than this at the time of a call (47 CFR 64.1200(c)(2)(i)(D))."""
@@ -32,9 +39,6 @@ EVERYWHERE: Final = "everywhere"
 
 _LIST_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 """As the Do-Not-Call store names its lists."""
-_SHOWN: Final = 60
-_MOST_PROBLEMS: Final = 50
-"""Told of one text."""
 
 
 class Said(TypedDict):
@@ -42,6 +46,7 @@ class Said(TypedDict):
 
     required_sources: tuple[str, ...]
     ccc_ttl_days: float
+    ccc_full: FullRules
     dnc_max_age_days: int
     dnc_lists: tuple[str, ...]
     dnc_snapshot_max_age_hours: float
@@ -77,137 +82,74 @@ def read_text(text: str) -> Said:
     return said
 
 
-class _Reader:
-    """Reads key after key; what is wrong is noted, and the reading goes on.
-
-    What a wrong key is read as does not matter: with a problem noted there is no policy.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self.problems: list[tuple[int | None, str]] = []
+class _Reader(Reader):
+    """Reads a policy."""
 
     def read(self, given: Mapping[str, object]) -> Said:
-        self._known(given, (), {"required_sources", "ccc", "dnc", "hours"})
-        ccc = self._table(given, ("ccc",), {"ttl_days"})
-        dnc = self._table(given, ("dnc",), {"max_age_days", "lists", "snapshot_max_age_hours"})
-        hours = self._table(given, ("hours",), {"default", "states"})
-        sources = self._sources(given.get("required_sources"))
+        self.known(given, (), {"required_sources", *SOURCES, "hours"})
+        ccc = self.table(given, ("ccc",), {"ttl_days"})
+        full = self.table(given, ("ccc_full",), {one.name for one in fields(FullRules)})
+        dnc = self.table(given, ("dnc",), {"max_age_days", "lists", "snapshot_max_age_hours"})
+        hours = self.table(given, ("hours",), {"default", "states"})
+        sources = self.names(
+            given.get("required_sources"), ("required_sources",), SOURCES, example='["ccc", "dnc"]'
+        )
         return Said(
             required_sources=sources,
-            ccc_ttl_days=self._days(ccc, ("ccc", "ttl_days")),
-            dnc_max_age_days=int(self._days(dnc, ("dnc", "max_age_days"), whole=True)),
-            dnc_lists=self._lists(self._table(dnc, ("dnc", "lists")), sources),
-            dnc_snapshot_max_age_hours=self._snapshot_hours(dnc),
+            ccc_ttl_days=self._days(ccc.get("ttl_days"), ("ccc", "ttl_days")),
+            ccc_full=self._full(full, sources),
+            dnc_max_age_days=int(
+                self._days(
+                    dnc.get("max_age_days"), ("dnc", "max_age_days"), "a whole number of days"
+                )
+            ),
+            dnc_lists=self._lists(self.table(dnc, ("dnc", "lists")), sources),
+            dnc_snapshot_max_age_hours=self.number(
+                dnc.get("snapshot_max_age_hours", SNAPSHOT_MAX_AGE_HOURS),
+                ("dnc", "snapshot_max_age_hours"),
+                "a number of hours",
+                most=MOST_SNAPSHOT_HOURS,
+                example="24",
+            ),
             hours=self._hours(hours),
         )
 
-    def _wrong(self, path: tuple[str, ...], says: str) -> None:
-        """Note a problem of a key, at its line or, where it is missing, its table's.
-
-        Of very many the first are enough.
-        """
-        if len(self.problems) == _MOST_PROBLEMS:
-            return
-        line = next(
-            (
-                found
-                for depth in range(len(path), 0, -1)
-                if (found := find_line(self._text, path[:depth]))
+    def _full(self, table: Mapping[str, object], sources: tuple[str, ...]) -> FullRules:
+        if table and "ccc_full" not in sources:
+            self.wrong(
+                ("ccc_full",),
+                "rules for a source that nobody asks, because required_sources leaves it out;"
+                " require ccc_full, or take the table out",
+            )
+        default = FullRules()
+        days = table.get("ttl_days", default.ttl_days)
+        codes = table.get("clear_codes", list(default.clear_codes))
+        lines = table.get("block_line_types", [])
+        return FullRules(
+            ttl_days=self._days(days, ("ccc_full", "ttl_days")),
+            clear_codes=self.names(codes, ("ccc_full", "clear_codes"), CLEARABLE, example='["C"]'),
+            block_line_types=self.names(
+                lines, ("ccc_full", "block_line_types"), tuple(LINES.values()), example="[]"
             ),
-            None,
         )
-        self.problems.append((line, f"{_printable('.'.join(path))}: {says}"))
 
-    def _known(
-        self, table: Mapping[str, object], path: tuple[str, ...], known: Collection[str]
-    ) -> None:
-        for key in table:
-            if key not in known:
-                expected = ", ".join(".".join((*path, name)) for name in sorted(known))
-                says = f"unknown key; there are {expected}. Correct it or take it out"
-                self._wrong((*path, key), says)
-
-    def _table(
-        self,
-        given: Mapping[str, object],
-        path: tuple[str, ...],
-        known: Collection[str] | None = None,
-    ) -> Mapping[str, object]:
-        """The table at a path; empty if there is none that can be read."""
-        name = ".".join(path)
-        value = given.get(path[-1])
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            self._wrong(path, f"expected a table [{name}], found {_shown(value)}")
-            return {}
-        if known is not None:
-            self._known(value, path, known)
-        return value
-
-    def _sources(self, value: object) -> tuple[str, ...]:
-        if (
-            isinstance(value, list)
-            and value
-            and all(isinstance(name, str) and name in SOURCES for name in value)
-        ):
-            return tuple(sorted(set(value)))
-        self._wrong(
-            ("required_sources",),
-            f"expected a list of at least one of {', '.join(SOURCES)}, found {_shown(value)};"
-            ' write required_sources = ["ccc", "dnc"]',
-        )
-        return SOURCES
-
-    def _days(
-        self, table: Mapping[str, object], path: tuple[str, ...], *, whole: bool = False
-    ) -> float:
-        value = table.get(path[-1])
-        if (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and 0 < value <= FEDERAL_MAX_AGE_DAYS
-            and not (whole and value != int(value))
-        ):
-            return float(value)
-        kind = "a whole number of days" if whole else "a number of days"
-        self._wrong(
-            path,
-            f"expected {kind} above 0 and at most {FEDERAL_MAX_AGE_DAYS}, found"
-            f" {_shown(value)}; write for example {path[-1]} = 7 under [{path[0]}]",
-        )
-        return 1
-
-    def _snapshot_hours(self, table: Mapping[str, object]) -> float:
-        value = table.get("snapshot_max_age_hours", SNAPSHOT_MAX_AGE_HOURS)
-        if (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and 0 < value <= MOST_SNAPSHOT_HOURS
-        ):
-            return float(value)
-        self._wrong(
-            ("dnc", "snapshot_max_age_hours"),
-            f"expected a number of hours above 0 and at most {MOST_SNAPSHOT_HOURS}, found"
-            f" {_shown(value)}; write for example snapshot_max_age_hours = 24 under [dnc]",
-        )
-        return SNAPSHOT_MAX_AGE_HOURS
+    def _days(self, value: object, path: tuple[str, ...], kind: str = "a number of days") -> float:
+        return self.number(value, path, kind, most=FEDERAL_MAX_AGE_DAYS, example="7")
 
     def _lists(self, table: Mapping[str, object], sources: tuple[str, ...]) -> tuple[str, ...]:
         for name, where in table.items():
             path = ("dnc", "lists", name)
             if not _LIST_NAME.fullmatch(name):
-                self._wrong(path, "no name of a list: lower-case letters, digits, - and _")
+                self.wrong(path, "no name of a list: lower-case letters, digits, - and _")
             elif where != EVERYWHERE:
-                self._wrong(
+                self.wrong(
                     path,
-                    f'expected "{EVERYWHERE}", found {_shown(where)}. A list cannot be limited to'
+                    f'expected "{EVERYWHERE}", found {shown(where)}. A list cannot be limited to'
                     " states: a verdict is of a phone, which people take with them when they move;"
                     f' write {name} = "{EVERYWHERE}"',
                 )
         if table and "dnc" not in sources:
-            self._wrong(
+            self.wrong(
                 ("dnc", "lists"),
                 "names lists that no phone waits for, because required_sources leaves out dnc;"
                 " require dnc, or take the lists out",
@@ -219,10 +161,10 @@ class _Reader:
             table.get("default"), ("hours", "default"), FEDERAL, "the federal hours"
         )
         states = {}
-        for code, value in self._table(table, ("hours", "states")).items():
+        for code, value in self.table(table, ("hours", "states")).items():
             path = ("hours", "states", code)
             if code not in STATES:
-                self._wrong(path, "no state; expected its postal code, such as FL")
+                self.wrong(path, "no state; expected its postal code, such as FL")
                 continue
             states[code] = self._window(value, path, default, "hours.default")
         return Hours(default=default, states=dict(sorted(states.items())))
@@ -237,26 +179,9 @@ class _Reader:
         example = f"a window within {outer_name} such as {path[-1]}"
         if window is not None and within(window, outer):
             return window
-        self._wrong(
+        self.wrong(
             path,
-            f'expected {example} = "{format_window(outer)}", found {_shown(value)};'
+            f'expected {example} = "{format_window(outer)}", found {shown(value)};'
             " hours can be made stricter, never looser",
         )
         return outer
-
-
-def _shown(value: object) -> str:
-    """A value as a message quotes it."""
-    if value is None:
-        return "nothing"
-    try:
-        text = f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
-    except (ValueError, RecursionError):  # of numbers with 5,000 digits, of very deep lists
-        return "something too long to show"
-    text = _printable(text.lower() if isinstance(value, bool) else text)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def _printable(text: str) -> str:
-    """A text on one line, with whatever a terminal would not show, or would obey, written out."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

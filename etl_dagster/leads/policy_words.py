@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from etl_dagster.leads.full_scrub import CODES
 from etl_dagster.leads.hours import Hours, Window, format_window
 from etl_dagster.leads.policy import Policy
 
@@ -54,6 +55,27 @@ def describe(policy: Policy) -> list[Key]:
             value=f"{policy.ccc_ttl_days:g}",
             means="so many days an answer of the litigator scrub stays valid",
         ),
+        *(
+            [
+                Key(
+                    name="ccc_full.ttl_days",
+                    value=f"{policy.ccc_full.ttl_days:g}",
+                    means="so many days an answer of the full scrub stays valid",
+                ),
+                Key(
+                    name="ccc_full.clear_codes",
+                    value=", ".join(policy.ccc_full.clear_codes),
+                    means="what it answers of a phone that may be called; all else blocks",
+                ),
+                Key(
+                    name="ccc_full.block_line_types",
+                    value=", ".join(policy.ccc_full.block_line_types) or "none",
+                    means="kinds of line that are not called",
+                ),
+            ]
+            if "ccc_full" in policy.required_sources
+            else []
+        ),
         Key(
             name="dnc.max_age_days",
             value=f"{policy.dnc_max_age_days}",
@@ -96,6 +118,7 @@ def compare(old: Policy, new: Policy) -> list[Change]:
     changes = [
         *_names(old.required_sources, new.required_sources, "clear a phone"),
         *_days(old.ccc_ttl_days, new.ccc_ttl_days, "an answer of CCC is valid for"),
+        *_full(old, new),
         *_days(old.dnc_max_age_days, new.dnc_max_age_days, "a Do-Not-Call list may be as old as"),
         *_hours_of_snapshots(old.dnc_snapshot_max_age_hours, new.dnc_snapshot_max_age_hours),
         *_names(old.dnc_lists, new.dnc_lists, "be loaded and fresh before a phone is clear"),
@@ -114,6 +137,22 @@ def _names(old: Collection[str], new: Collection[str], what: str) -> Iterator[Ch
 def _days(old: float, new: float, what: str) -> Iterator[Change]:
     if old != new:
         yield Change(looser=new > old, says=f"{what} {new:g} days, before {old:g}")
+
+
+def _full(old: Policy, new: Policy) -> Iterator[Change]:
+    """What changes of a source that both require; where one does not, that is the change."""
+    if "ccc_full" not in {*old.required_sources} & {*new.required_sources}:
+        return
+    before, after = old.ccc_full, new.ccc_full
+    yield from _days(before.ttl_days, after.ttl_days, "an answer of the full scrub is valid for")
+    for code in sorted({*before.clear_codes} ^ {*after.clear_codes}):
+        looser = code in after.clear_codes
+        says = f"full scrub: {CODES[code]} ({code}) {'clears a phone' if looser else 'blocks'} now"
+        yield Change(looser=looser, says=says)
+    for kind in sorted({*before.block_line_types} ^ {*after.block_line_types}):
+        looser = kind in before.block_line_types
+        says = f"full scrub: {kind} lines are {'called' if looser else 'not called'} now"
+        yield Change(looser=looser, says=says)
 
 
 def _hours_of_snapshots(old: float, new: float) -> Iterator[Change]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+from etl_dagster.leads.policy_text import APIS
 from etl_dagster.report.markdown import count, table, text
 
 AGAIN: Final = "run the day again, which asks only for what is missing"
@@ -39,6 +40,10 @@ _ADVICE: Final[Mapping[str, str]] = {
     "ccc:rejected_400": (
         "CCC refuses these phones: nothing to do, they stay unknown and are not called."
     ),
+    "ccc:do_not_call_today": (
+        "A holiday where they are: run the day again on another, if its leads are still wanted."
+    ),
+    "ccc:other_policy": f"What was answered was judged by another policy: {AGAIN}.",
     "ccc:invalid": "No number that CCC takes: correct it at the source.",
     "ccc:http_429": (
         f"CCC wants fewer requests: lower CCC_REQUESTS_PER_MINUTE to the contract's, then {AGAIN}."
@@ -71,7 +76,9 @@ _OTHER: Final = f"Look at the run's log in the UI, then {AGAIN}."
 
 
 def advice(reason: str) -> str:
-    """What to do about one reason, as Markdown."""
+    """What to do about one reason, as Markdown; all services of CCC fail alike."""
+    source, _, why = reason.partition(":")
+    reason = f"ccc:{why}" if source in APIS else reason
     fallback = _CCC_FAILED if reason.startswith("ccc:") else _OTHER
     return _ADVICE.get(reason, fallback)
 

@@ -9,7 +9,7 @@ published or runs out in between is not foreseen.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, Self
 
@@ -42,6 +42,10 @@ LABELS: Final = {
     "requests": "requests to CCC, canaries included",
     "seconds_at_rate_limit": "seconds for them at the rate limit",
     "cost": "cost, in your contract's currency",
+    "ccc_full_phones_to_ask": "full scrub: phones to ask about",
+    "ccc_full_requests": "full scrub: requests, canaries included",
+    "ccc_full_seconds_at_rate_limit": "full scrub: seconds for them at its rate limit",
+    "ccc_full_cost": "full scrub: cost",
 }
 """What people call the numbers: those of a campaign in the order of the flow, then the day's."""
 
@@ -87,6 +91,7 @@ class Preview:
         requests_per_minute: the rate limit.
         price_per_1000: of 1,000 phones, in the contract's currency, if that is known.
         problems: why the run would fail before it asks or writes anything; empty if it would not.
+        full: the same, but of asking the full scrub, if the policy requires it.
     """
 
     lead_date: date
@@ -100,6 +105,7 @@ class Preview:
     requests_per_minute: int
     price_per_1000: float | None
     problems: tuple[str, ...]
+    full: "Preview | None" = None
 
     @property
     def total(self) -> CampaignPreview:
@@ -133,7 +139,12 @@ class Preview:
 
     @property
     def asking(self) -> dict[str, float]:
-        """The numbers of the day's phones and of asking CCC by name, but for the cost."""
+        """The numbers of the day's phones and of asking CCC by name, but for the scrub's cost."""
+        full: dict[str, float] = {}
+        if self.full:
+            names = ("phones_to_ask", "requests", "seconds_at_rate_limit", "cost")
+            found = {f"ccc_full_{name}": getattr(self.full, name) for name in names}
+            full = {name: value for name, value in found.items() if value is not None}
         return {
             "staying_leads": self.staying_leads,
             "phones": self.phones,
@@ -141,6 +152,7 @@ class Preview:
             "phones_to_ask": self.phones_to_ask,
             "requests": self.requests,
             "seconds_at_rate_limit": self.seconds_at_rate_limit,
+            **full,
         }
 
 
@@ -192,20 +204,29 @@ def preview_day(  # noqa: PLR0913  what a run is given, and its moment
     pairs = fragment("phones_of", beside="chunk,", leads="stored", which="TRUE")
     session.execute(render("create_day_phones", phones=pairs, stays=stays), day)
     phones = scrubbing.gather_evidence_of(session, "SELECT DISTINCT phone FROM DAY_PHONES", {})
-    unanswered = _asked(session, policy, moment, force=False)
-    return Preview(
+    unanswered = _asked(session, policy, "ccc", moment, force=False)
+    found = Preview(
         lead_date=lead_date,
         force=force,
         campaigns=tuple(_with_phoneless(session, counts)),
         staying_leads=int(session.scalar(render("count_staying_leads", stays=stays), day)),
         phones=phones,
         phones_on_record=phones - sum(unanswered),
-        asked=_asked(session, policy, moment, force=True) if force else unanswered,
+        asked=_asked(session, policy, "ccc", moment, force=True) if force else unanswered,
         batch_size=settings.ccc_batch_size,
         requests_per_minute=settings.ccc_requests_per_minute,
         price_per_1000=settings.ccc_price_per_1000,
         problems=tuple(map(str, empty)),
     )
+    if "ccc_full" not in policy.apis:
+        return found
+    full = replace(
+        found,
+        asked=_asked(session, policy, "ccc_full", moment, force=force),
+        requests_per_minute=settings.ccc_full_requests_per_minute,
+        price_per_1000=settings.ccc_full_price_per_1000,
+    )
+    return replace(found, full=full)
 
 
 def _with_phoneless(session: Session, counts: Sequence[ExtractCount]) -> list[CampaignPreview]:
@@ -217,8 +238,11 @@ def _with_phoneless(session: Session, counts: Sequence[ExtractCount]) -> list[Ca
     return found
 
 
-def _asked(session: Session, policy: Policy, moment: datetime, *, force: bool) -> tuple[int, ...]:
+def _asked(
+    session: Session, policy: Policy, api: str, moment: datetime, *, force: bool
+) -> tuple[int, ...]:
     """The phones to ask in each chunk that has any, by the rule of `scrubbing.phones_to_ask`."""
-    statement = render("count_phones_to_ask", phones_to_ask=sql("select_phones_to_ask"))
-    rule = scrubbing.asking_rule(ccc_ttl=policy.ccc_ttl, moment=moment, force=force)
+    phones = render("select_phones_to_ask", source=api)
+    statement = render("count_phones_to_ask", phones_to_ask=phones)
+    rule = scrubbing.asking_rule(policy, api, moment=moment, force=force)
     return tuple(int(phones) for _, phones in session.rows(statement, rule))

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.sandbox.ccc_answers import KNOWN_CLEAN, KNOWN_LITIGATORS, litigators
+from etl_dagster.sandbox.ccc_answers import KNOWN_CLEAN, KNOWN_LITIGATORS
 
 JSON: Final = "application/json; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
@@ -71,7 +71,7 @@ class Reply:
     effect: Effect = "send"
     seconds: float = 0.0
     intact: bool = False
-    scrub: bool = False
+    scrub: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,13 +150,13 @@ def _due(fault: Fault, ordinal: int, elapsed: float, struck: int) -> bool:
     )
 
 
-def apply(fault: Fault, phones: NDArray[np.int64], reply: Reply) -> Reply:
-    """Return what becomes of the intact ``reply`` about ``phones``."""
+def apply(fault: Fault, reply: Reply) -> Reply:
+    """Return what becomes of the intact ``reply``."""
     if fault.kind in ("reset", "reset_in_body", "hang", "drip", "drip_headers", "refuse"):
         return replace(reply, effect=fault.kind, seconds=fault.seconds, intact=False)
     if fault.kind in _REPLIES:
         return _REPLIES[fault.kind](fault, reply)
-    entries = _entries(phones)
+    entries = json.loads(reply.body)
     body = json.dumps(_ENTRIES[fault.kind](entries))
     harmless = fault.kind in ("swap", "text_phone") or body == json.dumps(entries)
     return replace(reply, body=body.encode(), intact=harmless)
@@ -208,42 +208,41 @@ _REPLIES: Final[dict[str, Callable[[Fault, Reply], Reply]]] = {
 Entries = list[dict[str, Any]]
 
 
-def _entries(phones: NDArray[np.int64]) -> Entries:
-    return [
-        {"Phone": phone, "IsLitigator": listed}
-        for phone, listed in zip(phones.tolist(), litigators(phones).tolist(), strict=True)
-    ]
+def _flag(entry: dict[str, Any]) -> str:
+    """The field that says whether a phone may be called."""
+    return "IsLitigator" if "IsLitigator" in entry else "ResultCode"
 
 
-def _last(entries: Entries, **changes: Any) -> Entries:
-    return [*entries[:-1], {**entries[-1], **changes}]
+def _opposite(entry: dict[str, Any]) -> dict[str, Any]:
+    other = {True: False, False: True, "C": "D"}.get(entry[_flag(entry)], "C")
+    why = {"Reason": ";;;"} if "Reason" in entry else {}
+    return {**entry, **why, _flag(entry): other}
 
 
-def _contradiction(entries: Entries) -> dict[str, Any]:
-    return {**entries[-1], "IsLitigator": not entries[-1]["IsLitigator"]}
+def _last(entries: Entries, value: Any, key: str = "") -> Entries:
+    return [*entries[:-1], {**entries[-1], key or _flag(entries[-1]): value}]
 
 
 class _Doubled(dict[str, Any]):
     """An object that writes its keys twice, first contradicting itself."""
 
     def items(self) -> Any:
-        contradiction = {**self, "IsLitigator": not self["IsLitigator"]}
-        return [*contradiction.items(), *super().items()]
+        return [*_opposite(self).items(), *super().items()]
 
 
 _ENTRIES: Final[dict[str, Callable[[Entries], Any]]] = {
     "missing_key": lambda entries: [*entries[:-1], {"Phone": entries[-1]["Phone"]}],
-    "null": lambda entries: _last(entries, IsLitigator=None),
-    "string_bool": lambda entries: _last(entries, IsLitigator="false"),
+    "null": lambda entries: _last(entries, None),
+    "string_bool": lambda entries: _last(entries, "false" if "IsLitigator" in entries[0] else 0),
     "omit": lambda entries: entries[:-1],
-    "extra": lambda entries: [*entries, {"Phone": 2125550199, "IsLitigator": False}],
-    "duplicate": lambda entries: [*entries, _contradiction(entries)],
+    "extra": lambda entries: [*entries, {**entries[-1], "Phone": 2125550199}],
+    "duplicate": lambda entries: [*entries, _opposite(entries[-1])],
     "double_key": lambda entries: [*entries[:-1], _Doubled(entries[-1])],
     "swap": lambda entries: entries[::-1],
     "text_phone": lambda entries: [{**e, "Phone": str(e["Phone"])} for e in entries],
-    "float_phone": lambda entries: _last(entries, Phone=float(entries[-1]["Phone"])),
+    "float_phone": lambda entries: _last(entries, float(entries[-1]["Phone"]), "Phone"),
     "not_a_list": lambda entries: {"Result": entries},
     "wrong_canary": lambda entries: [
-        {**e, "IsLitigator": e["IsLitigator"] != (e["Phone"] in TEST_NUMBERS)} for e in entries
+        _opposite(e) if int(e["Phone"]) in TEST_NUMBERS else e for e in entries
     ],
 }

@@ -1,4 +1,4 @@
-"""The CCC sandbox's service: the documented litigator scrub protocol, and its control endpoints.
+"""The CCC sandbox's service: the documented protocol of its scrubs, and their control endpoints.
 
 Belongs here: key, 10,000 limit, atomic 400, requests a minute, latency, counts. Does not: what is
 known of phones (:mod:`~etl_dagster.sandbox.ccc_answers`), what goes wrong
@@ -6,7 +6,8 @@ known of phones (:mod:`~etl_dagster.sandbox.ccc_answers`), what goes wrong
 process (:mod:`~etl_dagster.sandbox.ccc`).
 
 Control: ``GET/POST/DELETE /sandbox/faults`` (a :class:`~etl_dagster.sandbox.ccc_faults.Fault` as
-JSON, or a list of them), ``GET /sandbox/stats``, ``POST /sandbox/reset``.
+JSON, or a list of them), ``GET /sandbox/stats``, ``POST /sandbox/reset``; the full scrub's own
+begin with ``/full``.
 """
 
 import random
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.sandbox.ccc_answers import read_phones, render
 from etl_dagster.sandbox.ccc_faults import LOGIN_PAGE, Fault, FaultScript, Reply, apply, error
+from etl_dagster.sandbox.ccc_full import PATH, FullRequest, render_full
 from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster.sandbox.sidecar_server import IDENTITY_PATH
 
@@ -41,6 +43,7 @@ class CccSandboxOptions:
         latency_ms: Time to answer; the documented service needs about 400.
         jitter: Latency varies by this share, up and down.
         requests_per_minute: Beyond it 429 is answered, in any 60 seconds.
+        full_requests_per_minute: The same, for the full scrub.
         retry_after: Whether that 429 says for how long: None, ``seconds`` or ``date``.
         wrong_key: Answer to a wrong key: ``401`` or the HTML ``login`` page.
         track_phones: Whether to count phones that are asked again after an answer.
@@ -50,6 +53,7 @@ class CccSandboxOptions:
     latency_ms: float = 50.0
     jitter: float = 0.1
     requests_per_minute: int = 1_000
+    full_requests_per_minute: int = 100
     retry_after: str | None = "seconds"
     wrong_key: str = "401"
     track_phones: bool = True
@@ -82,6 +86,8 @@ class CccSandbox:
 
     Attributes:
         options: As given.
+        full: The full scrub, which is a service like this one.
+        said: What the full scrub is to answer of a phone, field by field.
         faults: What is scripted.
         asked: Phones that were in an intact answer.
         repeated: Those that were in several.
@@ -94,8 +100,18 @@ class CccSandbox:
         options: CccSandboxOptions | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
+        is_full: bool = False,
     ) -> None:
         self.options = options or CccSandboxOptions()
+        self.said: dict[int, dict[str, str]] = {}
+        self.full: CccSandbox | None = None
+        self._path = PATH if is_full else SCRUB_PATH
+        self._request: type[Any] = FullRequest if is_full else _ScrubRequest
+        if not is_full:
+            theirs = replace(
+                self.options, requests_per_minute=self.options.full_requests_per_minute
+            )
+            self.full = CccSandbox(theirs, clock=clock, is_full=True)
         self.faults = FaultScript(clock=clock)
         self.idle_since = clock()
         self.identity: dict[str, Any] = {}
@@ -105,6 +121,9 @@ class CccSandbox:
 
     def reset(self) -> None:
         """Forget faults, counts and what was asked; keep the options."""
+        if self.full:
+            self.full.reset()
+        self.said.clear()
         self.faults.clear()
         self._stats = _Stats()
         self.asked: set[int] = set()
@@ -119,22 +138,26 @@ class CccSandbox:
         """Answer one request."""
         self.idle_since = self._clock()
         url = urlsplit(target.decode())
-        if url.path.lower() == SCRUB_PATH.lower():
+        if url.path.lower() == self._path.lower():
             return self._counted(self._scrub(method, url.query, headers, body))
+        if self.full and (url.path == PATH or url.path.startswith("/full/")):
+            return self.full.handle(method, target.removeprefix(b"/full"), headers, body)
         return self._control(method, url.path, body)
 
     def finished(self, reply: Reply) -> None:
         """See :class:`~etl_dagster.sandbox.ccc_server.Service`."""
         self.idle_since = self._clock()
-        if reply.scrub:
+        if reply.scrub == self._path:
             self._stats.in_flight -= 1
+        elif self.full:
+            self.full.finished(reply)
 
     def _counted(self, reply: Reply) -> Reply:
         stats = self._stats
         stats.in_flight += 1
         stats.largest_in_flight = max(stats.largest_in_flight, stats.in_flight)
         stats.statuses[reply.status] = stats.statuses.get(reply.status, 0) + 1
-        return replace(reply, scrub=True)
+        return replace(reply, scrub=self._path)
 
     def _scrub(self, method: str, query: str, headers: dict[bytes, bytes], body: bytes) -> Reply:
         self._stats.requests += 1
@@ -147,16 +170,16 @@ class CccSandbox:
             return self._too_many(wait)
         if method not in ("GET", "POST"):
             return error(405, delay=delay)
-        text, most = _phone_list(method, query, body)
+        text, most = self._phone_list(method, query, body)
         asked = None if text is None else read_phones(text)
         if asked is None or asked.numbers.size > most:
             return error(400, delay=delay)
-        reply, phones = Reply(body=render(asked), delay=delay, intact=True), asked.numbers
-        fault = self.faults.strike(self._stats.requests, phones)
-        if fault is not None:
-            reply = apply(fault, phones, reply)
+        answer = render(asked) if self.full else render_full(asked, self.said)
+        reply = Reply(body=answer, delay=delay, intact=True)
+        if fault := self.faults.strike(self._stats.requests, asked.numbers):
+            reply = apply(fault, reply)
         if reply.intact:
-            self._note(phones)
+            self._note(asked.numbers)
         return reply
 
     def _note(self, phones: NDArray[np.int64]) -> None:
@@ -188,8 +211,7 @@ class CccSandbox:
         seconds = str(int(wait) + 1)
         prefix = {"date": "date:", "seconds": "", None: None}[self.options.retry_after]
         retry_after = None if prefix is None else prefix + seconds
-        fault = Fault(kind="status", status=429, retry_after=retry_after)
-        return apply(fault, np.empty(0, dtype=np.int64), Reply())
+        return apply(Fault(kind="status", status=429, retry_after=retry_after), Reply())
 
     def _wrong_key(self, delay: float) -> Reply:
         if self.options.wrong_key == "login":
@@ -221,13 +243,12 @@ class CccSandbox:
             self.faults.add(*(faults if isinstance(faults, list) else [faults]))
         return self.faults.listing()
 
-
-def _phone_list(method: str, query: str, body: bytes) -> tuple[str | None, int]:
-    """Return the phone list as text (None if there is none) and how long it may be."""
-    if method == "GET":
-        values = {key.lower(): value for key, value in parse_qs(query).items()}
-        return values.get("phonelist", [None])[0], MOST_PHONES_GET
-    try:
-        return msgspec.json.decode(body, type=_ScrubRequest).PhoneList, MOST_PHONES
-    except msgspec.MsgspecError:
-        return None, MOST_PHONES
+    def _phone_list(self, method: str, query: str, body: bytes) -> tuple[str | None, int]:
+        """Return the phone list as text (None if there is none) and how long it may be."""
+        if method == "GET":
+            values = {key.lower(): value for key, value in parse_qs(query).items()}
+            return values.get("phonelist", [None])[0], MOST_PHONES_GET
+        try:
+            return msgspec.json.decode(body, type=self._request).PhoneList, MOST_PHONES
+        except msgspec.MsgspecError:
+            return None, MOST_PHONES

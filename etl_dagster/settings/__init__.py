@@ -117,12 +117,16 @@ class Settings(Fields):
             " unset it, or set ETL_DEPLOYMENT=production"
             for name in sorted(given & _REAL_SNOWFLAKE)
         ]
-        if self.ccc_api_url is not None and not is_loopback(self.ccc_api_url):
-            faults.append(
-                "CCC_API_URL points at another machine, but ETL_DEPLOYMENT is local, where it may"
-                " only be a server on this one: unset it, or set ETL_DEPLOYMENT=production"
-            )
-        return faults
+        return faults + [
+            f"{name} points at another machine, but ETL_DEPLOYMENT is local, where it may"
+            " only be a server on this one: unset it, or set ETL_DEPLOYMENT=production"
+            for name, url in self._ccc_urls().items()
+            if not is_loopback(url)
+        ]
+
+    def _ccc_urls(self) -> dict[str, str]:
+        urls = {"CCC_API_URL": self.ccc_api_url, "CCC_FULL_API_URL": self.ccc_full_api_url}
+        return {name: url for name, url in urls.items() if url is not None}
 
     def _production_faults(self, given: frozenset[str]) -> list[str]:
         faults = [
@@ -137,15 +141,19 @@ class Settings(Fields):
             )
         if self.snowflake_account == LOCAL_ACCOUNT or is_loopback(self.snowflake_host or ""):
             faults.append("SNOWFLAKE_ACCOUNT or SNOWFLAKE_HOST names the embedded Snowflake")
-        if self.ccc_api_url is not None:
-            if is_loopback(self.ccc_api_url):
-                faults.append("CCC_API_URL points at a sandbox on this machine")
-            elif urlsplit(self.ccc_api_url).scheme != "https":
-                faults.append("CCC_API_URL must start with https://: the key travels in a header")
+        for name, url in self._ccc_urls().items():
+            if is_loopback(url):
+                faults.append(f"{name} points at a sandbox on this machine")
+            elif urlsplit(url).scheme != "https":
+                faults.append(f"{name} must start with https://: the key travels in a header")
         key = self.ccc_api_key.get_secret_value() if self.ccc_api_key else ""
         if "sandbox" in key.lower():
             faults.append("CCC_API_KEY is the sandbox's key")
         return faults
+
+    def price_per_1000(self, api: str) -> float | None:
+        """What a service takes for 1,000 phones, in the contract's currency, if that is known."""
+        return self.ccc_price_per_1000 if api == "ccc" else self.ccc_full_price_per_1000
 
     def has_secret(self, name: str) -> bool:
         """Whether the secret of this environment variable is set."""

@@ -188,6 +188,12 @@ class Fields(BaseModel):
         ge=0,
         description="Price of 1,000 phones, in your contract's currency; costs are shown if set",
     )
+    ccc_full_api_url: str | None = Field(
+        None,
+        description="Address of the full scrub (https), for a policy that requires `ccc_full`",
+    )
+    ccc_full_requests_per_minute: int = Field(100, ge=1, description="The full scrub's limit")
+    ccc_full_price_per_1000: float | None = Field(None, ge=0, description="The full scrub's price")
     ccc_breaker_failures: int = Field(
         5, ge=1, description="Failures in a row that open the breaker"
     )

@@ -21,7 +21,6 @@ from etl_dagster.warehouse.examination import ChainKey
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
-SOURCE: Final = "ccc"
 ENCODING: Final = "zlib+base64"
 LONGEST: Final = 16_000_000
 """No answer is longer; a row that would unpack to more than that is damaged."""
@@ -124,7 +123,7 @@ def examine_answers(session: Session, lead_date: date) -> Iterator[Damage | None
             says = fault_of(row["EVIDENCE_HASH"], row["ENCODING"], row["BODY"])[1] or _misplaced(
                 row
             )
-            key = ChainKey(row["LEAD_DATE"], int(row["CHUNK"]), SOURCE)
+            key = ChainKey(row["LEAD_DATE"], int(row["CHUNK"]), row["SOURCE"] or "ccc")
             yield Damage(key, row["BATCH_ID"], says) if says else None
 
 

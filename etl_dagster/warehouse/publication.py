@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.policy_text import ALWAYS
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.scrubbing import counts, phone_array
 from etl_dagster.warehouse.session import Session
@@ -68,7 +69,11 @@ def _prove(session: Session, chunk: Chunk, policy: Policy) -> None:
 def _clear(policy: Policy) -> dict[str, object]:
     """What a statement needs to tell which phones are clear."""
     required = policy.required_sources
-    return {"required": literals(required), "required_count": len(required)}
+    return {
+        "required": literals(required),
+        "required_count": len(required),
+        "heard": literals(sorted({*ALWAYS, *required})),
+    }
 
 
 def publish(  # noqa: PLR0913  each is part of what is published

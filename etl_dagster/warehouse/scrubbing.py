@@ -15,10 +15,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.policy_text import APIS, SOURCES
 from etl_dagster.leads.verdicts import Evidence
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import fragment, render
+from etl_dagster.warehouse.templates import each, fragment, render
 
 ASK_AGAIN_BEFORE: Final = timedelta(hours=12)
 """Answers that run out within so long of a run are asked for again by it."""
@@ -30,7 +32,7 @@ class ChunkEvidence:
 
     Attributes:
         phones: int64, shape (n,), ascending.
-        ccc: the newest CCC verdicts.
+        apis: each service's newest verdicts.
         dnc_on_record: bool, shape (n,): the newest DNC verdict in the ledger is of these list
             versions under this policy, and has not run out.
         dnc_verdicts: int8, shape (n,): that verdict.
@@ -38,7 +40,7 @@ class ChunkEvidence:
     """
 
     phones: NDArray[np.int64]
-    ccc: Evidence
+    apis: Mapping[str, Evidence]
     dnc_on_record: NDArray[np.bool_]
     dnc_verdicts: NDArray[np.int8]
     list_versions: str
@@ -64,64 +66,72 @@ def gather_evidence_of(session: Session, phones: str, values: Mapping[str, objec
         phones: a query whose column `phone` holds each phone once.
         values: what it binds.
     """
-    session.execute(render("create_chunk_evidence", phones=phones), values)
+    words, joins = each("newest_word", SOURCES, between=",\n    "), each("join_newest", SOURCES)
+    statement = render("create_chunk_evidence", phones=phones, words=words, joins=joins)
+    session.execute(statement, values)
     return int(session.scalar(sql("count_chunk_phones")))
 
 
 def phones_to_ask(
-    session: Session, *, ccc_ttl: timedelta, moment: datetime, force: bool
+    session: Session, policy: Policy, api: str, *, moment: datetime, force: bool
 ) -> NDArray[np.int64]:
-    """The phones that CCC has to be asked about; int64, ascending.
+    """The phones that a service has to be asked about; int64, ascending.
 
     Args:
         session: the session in which `gather_evidence` ran.
-        ccc_ttl: how long the policy lets an answer be valid.
+        policy: how long an answer is valid, and by which one it must have been judged.
+        api: the service.
         moment: now, aware; what runs out soon after it is asked again, lest it run out between
             the decision and its publication.
         force: ask about all phones.
     """
-    values = asking_rule(ccc_ttl=ccc_ttl, moment=moment, force=force)
-    return phone_array(session.arrow_table(sql("select_phones_to_ask"), values)["PHONE"])
+    values = asking_rule(policy, api, moment=moment, force=force)
+    statement = render("select_phones_to_ask", source=api)
+    return phone_array(session.arrow_table(statement, values)["PHONE"])
 
 
-def asking_rule(*, ccc_ttl: timedelta, moment: datetime, force: bool) -> dict[str, object]:
+def asking_rule(policy: Policy, api: str, *, moment: datetime, force: bool) -> dict[str, object]:
     """What `select_phones_to_ask` binds; arguments as for `phones_to_ask`."""
+    ttl = policy.ttl(api)
     return {
-        "valid_beyond": moment + min(ASK_AGAIN_BEFORE, ccc_ttl / 4),
-        "ccc_ttl_seconds": round(ccc_ttl.total_seconds()),
+        "valid_beyond": moment + min(ASK_AGAIN_BEFORE, ttl / 4),
+        "ttl_seconds": round(ttl.total_seconds()),
+        "policy_hash": policy.hash,
         "force": force,
     }
 
 
 def write_ccc_enriched(
-    session: Session, chunk: Chunk, *, run_id: str
+    session: Session, chunk: Chunk, api: str, *, run_id: str
 ) -> tuple[int, dict[str, int]]:
-    """Replace the chunk in CCC_ENRICHED.
+    """Replace a service's rows of the chunk in CCC_ENRICHED.
 
     Returns:
-        The number of leads, and the distinct phones by CCC verdict.
+        The number of leads, and the distinct phones by the service's verdict.
     """
+    insert = render("insert_ccc_enriched", source=api)
     with session.transaction():
-        session.execute(sql("delete_ccc_enriched"), chunk.values)
-        leads = session.execute(sql("insert_ccc_enriched"), {**chunk.values, "run_id": run_id})
-    return leads, counts(session, "count_ccc_enriched", {})
+        session.execute(render("delete_ccc_enriched", source=api), chunk.values)
+        leads = session.execute(insert, {**chunk.values, "run_id": run_id})
+    found = session.rows(render("count_ccc_enriched", source=api))
+    return leads, {str(key): int(number) for key, number in found}
 
 
-def count_unanswered(session: Session) -> int:
-    """The chunk's phones without an answer that CCC might give when asked again.
+def count_unanswered(session: Session, api: str) -> int:
+    """The chunk's phones without an answer that a service might give when asked again.
 
     Args:
         session: the session in which `gather_evidence` ran.
+        api: the service.
     """
-    return int(session.scalar(sql("count_unanswered")))
+    return int(session.scalar(render("count_unanswered", source=api)))
 
 
 def read_evidence(
     session: Session,
     *,
     list_versions: str,
-    policy_hash: str,
-    ccc_ttl: timedelta,
+    policy: Policy,
     moment: datetime,
 ) -> ChunkEvidence:
     """Read what the decision needs of the chunk's phones.
@@ -129,27 +139,31 @@ def read_evidence(
     Args:
         session: the session in which `gather_evidence` ran.
         list_versions: the DNC lists and versions in force.
-        policy_hash: the policy in force.
-        ccc_ttl: how long that policy lets a CCC answer be valid.
+        policy: the policy in force.
         moment: the moment of the decision, aware.
     """
     values = {
         "list_versions": list_versions,
-        "policy_hash": policy_hash,
-        "ccc_ttl_seconds": round(ccc_ttl.total_seconds()),
+        "policy_hash": policy.hash,
+        **{f"{api}_ttl_seconds": round(policy.ttl(api).total_seconds()) for api in APIS},
         "moment": moment,
     }
-    table = session.arrow_table(sql("select_evidence"), values)
-    until = table["CCC_VALID_UNTIL"].cast(pa.timestamp("us")).to_numpy()
+    evidence = each("api_evidence", APIS, between=",\n    ")
+    table = session.arrow_table(render("select_evidence", api_evidence=evidence), values)
     return ChunkEvidence(
         phones=phone_array(table["PHONE"]),
-        ccc=Evidence(
-            verdicts=table["CCC_VERDICT"].cast(pa.int8()).to_numpy(),
-            valid_until=until.astype("datetime64[us]"),
-        ),
+        apis={api: _evidence(table, api.upper()) for api in APIS},
         dnc_on_record=table["DNC_ON_RECORD"].cast(pa.bool_()).to_numpy(),
         dnc_verdicts=table["DNC_VERDICT"].cast(pa.int8()).to_numpy(),
         list_versions=list_versions,
+    )
+
+
+def _evidence(table: pa.Table, api: str) -> Evidence:
+    until = table[f"{api}_VALID_UNTIL"].cast(pa.timestamp("us")).to_numpy()
+    return Evidence(
+        verdicts=table[f"{api}_VERDICT"].cast(pa.int8()).to_numpy(),
+        valid_until=until.astype("datetime64[us]"),
     )
 
 
@@ -168,7 +182,7 @@ def write_dnc_filtered(  # noqa: PLR0913  each is written
         session: the session in which `gather_evidence` ran.
         chunk: the chunk.
         decisions: one row a phone: PHONE, DNC_VERDICT, DNC_REASON, LISTS, VERDICT, and what of it
-            each source is the cause of: CCC_CAUSE, DNC_CAUSE.
+            each source is the cause of, such as DNC_CAUSE.
         moment: the moment of the decision, aware.
         policy_hash: the policy that was applied.
         run_id: the run that writes.
@@ -176,7 +190,8 @@ def write_dnc_filtered(  # noqa: PLR0913  each is written
     Returns:
         Leads by verdict.
     """
-    session.execute(sql("create_chunk_decisions"))
+    causes = ", ".join(f"{source}_cause VARCHAR" for source in SOURCES)
+    session.execute(render("create_chunk_decisions", causes=causes))
     session.load("CHUNK_DECISIONS", decisions)
     values = {
         **chunk.values,
@@ -186,7 +201,8 @@ def write_dnc_filtered(  # noqa: PLR0913  each is written
     }
     with session.transaction():
         session.execute(sql("delete_dnc_filtered"), chunk.values)
-        session.execute(sql("insert_dnc_filtered"), values)
+        reasons = each("api_reason", APIS, between="\n            || ")
+        session.execute(render("insert_dnc_filtered", api_reasons=reasons), values)
     return counts(session, "count_dnc_filtered", chunk.values)
 
 

@@ -4,21 +4,18 @@ Belongs here: counting. Does not: judging (`oversight/findings.py`), the funnel 
 (`funnel.py`).
 """
 
-from collections.abc import Mapping
 from datetime import date, timedelta
-from types import MappingProxyType
 from typing import Final
 
+from etl_dagster.leads.policy_text import APIS
 from etl_dagster.oversight.findings import Rate
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.templates import render
 
 DAYS_BEFORE: Final = 30
-SOURCE_TABLES: Final[Mapping[str, str]] = MappingProxyType(
-    {"ccc": "CCC_ENRICHED", "dnc": "DNC_FILTERED"}
-)
-"""Where each source's verdicts stand, beside the lead."""
+API_ROWS: Final = "COALESCE(source, 'ccc') = '{source}'"
+"""Which rows of CCC_ENRICHED are a service's."""
 
 
 def lead_counts(session: Session, lead_date: date) -> tuple[int, list[int]]:
@@ -35,10 +32,13 @@ def listed_rates(session: Session, source: str, lead_date: date) -> tuple[Rate, 
 
     Args:
         session: any.
-        source: `ccc` or `dnc`.
+        source: one of `SOURCES`.
         lead_date: the day.
     """
-    statement = render("count_listed_by_day", source=source, table=SOURCE_TABLES[source])
+    where = {"table": "CCC_ENRICHED", "column": "ccc", "which": API_ROWS.format(source=source)}
+    if source not in APIS:
+        where = {"table": "DNC_FILTERED", "column": "dnc", "which": "TRUE"}
+    statement = render("count_listed_by_day", **where)
     found = {
         day: Rate(listed=int(listed), answered=int(answered))
         for day, listed, answered in session.rows(statement, _window(lead_date))

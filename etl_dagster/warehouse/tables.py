@@ -31,6 +31,7 @@ TABLES: Final = (
 ADDED: Final = (
     ("dnc_filtered", "DECIDED_AT", "alter_dnc_filtered"),
     ("exports", "CALL_DATE", "alter_exports"),
+    ("ccc_enriched", "SOURCE", "alter_ccc_enriched"),
 )
 """Columns that tables of earlier versions lack, each the last of its table, and what adds them."""
 VIEWS: Final = (

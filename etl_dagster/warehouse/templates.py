@@ -29,6 +29,11 @@ def fragment(name: str, **parts: object) -> str:
     return _HEADER.sub("", sql(f"fragments/{name}")).strip().format(**parts)
 
 
+def each(name: str, sources: Iterable[str], *, between: str = "\n") -> str:
+    """A fragment for each of some sources, which it calls `source`."""
+    return between.join(fragment(name, source=source) for source in sources)
+
+
 def literals(names: Iterable[str]) -> str:
     """Names of ours (sources, campaigns) as a list of SQL text literals.
 

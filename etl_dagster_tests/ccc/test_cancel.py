@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +161,9 @@ def committed(ledger: Path) -> list[int]:
 
 
 def start(config: CccConfig, ledger: Path, wanted: list[int]) -> subprocess.Popen[bytes]:
-    values = json.dumps({**asdict(config), "state_dir": str(config.state_dir)})
-    command = [sys.executable, "-c", CHILD, values, str(ledger), json.dumps(wanted)]
+    values = {**vars(config), "state_dir": str(config.state_dir)}
+    del values["source"]  # the default one
+    command = [sys.executable, "-c", CHILD, json.dumps(values), str(ledger), json.dumps(wanted)]
     root = str(Path(__file__).parents[2])
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": root})
 

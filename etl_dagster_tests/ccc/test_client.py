@@ -272,7 +272,7 @@ ENTRY = b'{"Phone":2125550100,"IsLitigator":true}'
     ids=lambda v: repr(v)[:70],
 )
 def test_json_is_read_strictly(document: bytes, intact: bool) -> None:  # noqa: FBT001
-    problem, verdicts = reconcile(document, np.array([2125550100], dtype=np.int64))
+    problem, verdicts, _ = reconcile(document, np.array([2125550100], dtype=np.int64))
     assert (problem == "") is intact
     assert verdicts.tolist() == ([Verdict.LISTED] if intact else [])
 
@@ -302,7 +302,7 @@ def test_reconciliation_accepts_exactly_one_answer_per_phone(
         + ",".join(f'{{"Phone":{json.dumps(p)},"IsLitigator":{flag}}}' for p, flag in entries)
         + "]"
     ).encode()
-    problem, verdicts = reconcile(document, asked)
+    problem, verdicts, _ = reconcile(document, asked)
     answers = {int(p): flag for p, flag in entries if str(p).isascii() and str(p).strip() == str(p)}
     intact = (
         len(entries) == 2

@@ -35,12 +35,12 @@ def test_a_dead_runs_answers_are_recorded_once_and_not_asked_for_again(one_chunk
     journal = AnswerJournal(redis, "chunk", secret="key")
     with line.session() as session:
         # the run died after its commit, and before it could forget
-        ledger.append(session, ledger_batches([recorded], POLICY, keep=True), origin=ORIGIN)
-        assert take_over(session, journal, ORIGIN, POLICY, keep=True) == 3
-        assert take_over(session, journal, ORIGIN, POLICY, keep=True) == 0
+        ledger.append(session, ledger_batches([recorded], POLICY.ccc_ttl, keep=True), origin=ORIGIN)
+        assert take_over(session, journal, ORIGIN, POLICY.ccc_ttl, keep=True) == 3
+        assert take_over(session, journal, ORIGIN, POLICY.ccc_ttl, keep=True) == 0
         assert scrubbing.gather_evidence(session, CHUNK) == 4
         now = datetime.now(UTC)
-        due = scrubbing.phones_to_ask(session, ccc_ttl=POLICY.ccc_ttl, moment=now, force=False)
+        due = scrubbing.phones_to_ask(session, POLICY, "ccc", moment=now, force=False)
         assert due.tolist() == []
     found = line.rows("SELECT phone, checked_at, valid_until FROM PHONE_VERDICTS")
     assert sorted(row["PHONE"] for row in found) == sorted(int(phone) for phone in phones)
@@ -61,8 +61,8 @@ def test_an_answer_that_has_run_out_meanwhile_clears_nobody(one_chunk: Line) -> 
     journal.keep([old])
     short = POLICY.with_limits(ccc_ttl_days=1 / 48)
     with line.session() as session:
-        assert take_over(session, journal, ORIGIN, short, keep=False) == 1
+        assert take_over(session, journal, ORIGIN, short.ccc_ttl, keep=False) == 1
         assert scrubbing.gather_evidence(session, CHUNK) == 1
         now = datetime.now(UTC)
-        due = scrubbing.phones_to_ask(session, ccc_ttl=short.ccc_ttl, moment=now, force=False)
+        due = scrubbing.phones_to_ask(session, short, "ccc", moment=now, force=False)
     assert np.array_equal(due, old.phones)

@@ -217,7 +217,7 @@ def left_over(line: Line) -> tuple[list[dg.RunRequest], str]:
     """What the sensor asks for, or why it does not."""
     defs = line.defs()
     sensor = defs.resolve_sensor_def("unanswered_phones")
-    parts = {"ccc": (defs.resources or {})["ccc"]}
+    parts = {name: (defs.resources or {})[name] for name in ("ccc", "ccc_full", "policy")}
     with dg.build_sensor_context(instance=line.instance, resources=parts) as context:
         told = sensor.evaluate_tick(context)
     return list(told.run_requests or []), told.skip_message or ""

@@ -23,9 +23,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from etl_dagster.defs.deciding import scrub_chunk
 from etl_dagster.defs.publish import publish_chunk
 from etl_dagster.defs.retract import retract_listed
-from etl_dagster.defs.scrub import _scrub
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
@@ -227,7 +227,7 @@ class Lifecycle(RuleBasedStateMachine):
         policy, now = self.model.policy, datetime.now(UTC)
         scrubbing.gather_evidence(self.session, day)
         asked = scrubbing.phones_to_ask(
-            self.session, ccc_ttl=policy.ccc_ttl, moment=now, force=force
+            self.session, policy, "ccc", moment=now, force=force
         ).tolist()
         assert set(asked) == self.model.to_ask(day, force=force)
         for verdict in Verdict:
@@ -239,7 +239,7 @@ class Lifecycle(RuleBasedStateMachine):
                 )
         with self.ask_lists() as store:
             where = origin("dnc", day, policy)
-            _scrub(self.session, store, where, policy, ProgressLogger("dnc_filtered"))
+            scrub_chunk(self.session, store, where, policy, ProgressLogger("dnc_filtered"))
         self.model.scrub(day, force=force)
 
     @rule(day=DAY)

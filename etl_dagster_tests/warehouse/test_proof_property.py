@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.policy_text import ALWAYS, SOURCES
 from etl_dagster.leads.verdicts import Decision, Decisions, Evidence, Verdict, decide
 from etl_dagster.warehouse import publication
 from etl_dagster.warehouse.phone_history import read_history
@@ -54,17 +55,15 @@ class Row:
 ROWS = st.builds(
     Row,
     phone=st.sampled_from(PHONES),
-    source=st.sampled_from(["ccc", "dnc"]),
+    source=st.sampled_from(["ccc", "ccc_full", "dnc"]),
     # mostly CLEAR, or next to no phone would ever be callable
     verdict=st.sampled_from([Verdict.CLEAR] * 6 + [Verdict.LISTED, Verdict.UNKNOWN]),
     age=st.sampled_from([-0.5, -0.25, 0, 1, 2, 46, 47, 48, 49]),
     valid=st.sampled_from([24, 24, 24, 72, 1, 0, -1, None]),
     policy=st.sampled_from([POLICY, POLICY, POLICY, OTHER]),
 )
-REQUIRED = st.sampled_from([("ccc", "dnc"), ("ccc", "dnc"), ("ccc",), ("dnc",)])
-FILLED = [
-    Row(phone, source, Verdict.CLEAR, 47, 24) for phone in PHONES for source in ("ccc", "dnc")
-]
+REQUIRED = st.sampled_from([("ccc", "dnc"), ("ccc",), ("dnc",), SOURCES])
+FILLED = [Row(phone, source, Verdict.CLEAR, 47, 24) for phone in PHONES for source in SOURCES]
 """Under a policy of two days, CCC's answers of these end sooner than they say."""
 TWINS = [
     Row(phone, source, Verdict.CLEAR, 0, valid)
@@ -84,6 +83,13 @@ LISTED = [
     Row(PHONES[1], "dnc", Verdict.LISTED, 0, 24),
 ]
 """Phones that a source lists, which the policy may not require."""
+FULL = [
+    Row(PHONES[0], "ccc_full", Verdict.LISTED, 0, 24),
+    Row(PHONES[1], "ccc_full", Verdict.UNKNOWN, 0, None),
+    Row(PHONES[2], "ccc_full", Verdict.CLEAR, 0, 24, OTHER),
+    Row(PHONES[3], "ccc_full", Verdict.CLEAR, 0, -1),
+]
+"""What the full scrub said: the first always counts, the others where it is required."""
 
 
 def newest(rows: Sequence[Row], phone: int, source: str) -> Row | None:
@@ -109,7 +115,7 @@ def evidence(rows: Sequence[Row], source: str, policy: Policy) -> Evidence:
         verdict, end = (row.verdict, row.valid_until) if row else (Verdict.UNKNOWN, None)
         if row and source == "ccc" and end:
             end = min(end, row.checked_at + policy.ccc_ttl)
-        if row and source == "dnc" and verdict is Verdict.CLEAR and row.policy != policy:
+        if row and source != "ccc" and verdict is Verdict.CLEAR and row.policy != policy:
             verdict = Verdict.UNKNOWN
         verdicts.append(verdict)
         ends.append(
@@ -121,14 +127,14 @@ def evidence(rows: Sequence[Row], source: str, policy: Policy) -> Evidence:
 
 
 def decided(rows: Sequence[Row], policy: Policy, moment: datetime) -> Decisions:
-    sources = {source: evidence(rows, source, policy) for source in ("ccc", "dnc")}
+    sources = {source: evidence(rows, source, policy) for source in SOURCES}
     return decide(sources, required=policy.required_sources, moment=moment)
 
 
 def first_end(rows: Sequence[Row], phone: int, policy: Policy) -> datetime:
-    """When the first CLEAR on a phone runs out, whatever the policy requires."""
+    """When the first CLEAR on a phone runs out, of what every run asks or the policy requires."""
     ends = []
-    for source in ("ccc", "dnc"):
+    for source in {*ALWAYS, *policy.required_sources}:
         found = evidence(rows, source, policy)
         at = PHONES.index(phone)
         if found.verdicts[at] == Verdict.CLEAR:
@@ -175,6 +181,8 @@ def write(tables: Tables, rows: Sequence[Row]) -> None:
 @example(rows=[*FILLED, *SINCE], required=("ccc", "dnc"), days=40_000)
 @example(rows=[*FILLED, *LISTED], required=("ccc",), days=2)
 @example(rows=[*FILLED, *LISTED], required=("dnc",), days=2)
+@example(rows=[*FILLED, *FULL], required=("ccc", "dnc"), days=40_000)
+@example(rows=[*FILLED, *FULL], required=SOURCES, days=40_000)
 @given(
     rows=st.lists(ROWS, min_size=1, max_size=60).map(lambda rows: [*FILLED, *rows]),
     required=REQUIRED,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from etl_dagster.dnc import Lookup
 from etl_dagster.evidence.lookup_rows import decision_table
 from etl_dagster.leads import verdicts
+from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Evidence, Verdict
 from etl_dagster.warehouse import ledger, scrubbing
 from etl_dagster.warehouse.errors import WarehouseError
@@ -22,25 +24,26 @@ from etl_dagster_tests.warehouse.conftest import (
     origin,
 )
 
+OTHER = replace(POLICY, dnc_max_age_days=30)
 A, B, C, D = (4075550100 + n for n in range(4))
 
 
 def asked(tables: Tables, *, force: bool = False, ttl: timedelta = POLICY.ccc_ttl) -> list[int]:
     scrubbing.gather_evidence(tables.session, CHUNK)
-    phones = scrubbing.phones_to_ask(tables.session, ccc_ttl=ttl, moment=NOW, force=force)
+    policy = replace(POLICY, ccc_ttl_days=ttl / timedelta(days=1))
+    phones = scrubbing.phones_to_ask(tables.session, policy, "ccc", moment=NOW, force=force)
     assert phones.dtype == np.int64
     return [int(phone) for phone in phones]
 
 
 def evidence(
-    tables: Tables, versions: str = "", policy: str = POLICY.hash
+    tables: Tables, versions: str = "", policy: Policy = POLICY
 ) -> scrubbing.ChunkEvidence:
     scrubbing.gather_evidence(tables.session, CHUNK)
     return scrubbing.read_evidence(
         tables.session,
         list_versions=versions,
-        policy_hash=policy,
-        ccc_ttl=POLICY.ccc_ttl,
+        policy=policy,
         moment=NOW,
     )
 
@@ -91,8 +94,8 @@ def test_the_newest_row_counts_whatever_it_says(tables: Tables) -> None:
     tables.said("ccc", Verdict.UNKNOWN, A, at=NOW + timedelta(seconds=1), until=None)
     assert asked(tables) == [A]
     found = evidence(tables)
-    assert found.ccc.verdicts.tolist() == [Verdict.UNKNOWN]
-    assert np.isnat(found.ccc.valid_until).all()
+    assert found.apis["ccc"].verdicts.tolist() == [Verdict.UNKNOWN]
+    assert np.isnat(found.apis["ccc"].valid_until).all()
 
 
 def test_evidence_is_by_phone_with_what_ccc_said(tables: Tables) -> None:
@@ -101,24 +104,30 @@ def test_evidence_is_by_phone_with_what_ccc_said(tables: Tables) -> None:
     tables.said("ccc", Verdict.LISTED, B)
     found = evidence(tables)
     assert found.phones.tolist() == [A, B, C]
-    assert found.ccc.verdicts.tolist() == [Verdict.CLEAR, Verdict.LISTED, Verdict.UNKNOWN]
-    assert found.ccc.valid_until[0] == np.datetime64(FRESH.replace(tzinfo=None), "us")
+    assert found.apis["ccc"].verdicts.tolist() == [Verdict.CLEAR, Verdict.LISTED, Verdict.UNKNOWN]
+    assert found.apis["ccc"].valid_until[0] == np.datetime64(FRESH.replace(tzinfo=None), "us")
     assert not found.dnc_on_record.any()
 
 
 @pytest.mark.parametrize(
     ("verdict", "versions", "policy", "until", "on_record"),
     [
-        (Verdict.CLEAR, "", POLICY.hash, FRESH, True),
-        (Verdict.LISTED, "", POLICY.hash, None, True),
-        (Verdict.UNKNOWN, "", POLICY.hash, None, True),
-        (Verdict.CLEAR, "national@2", POLICY.hash, FRESH, False),
-        (Verdict.CLEAR, "", "q", FRESH, False),
-        (Verdict.CLEAR, "", POLICY.hash, NOW, False),
+        (Verdict.CLEAR, "", POLICY, FRESH, True),
+        (Verdict.LISTED, "", POLICY, None, True),
+        (Verdict.UNKNOWN, "", POLICY, None, True),
+        (Verdict.CLEAR, "national@2", POLICY, FRESH, False),
+        (Verdict.CLEAR, "", OTHER, FRESH, False),
+        (Verdict.CLEAR, "", POLICY, NOW, False),
     ],
 )
 def test_a_dnc_verdict_stands_under_the_same_lists_and_policy(
-    tables: Tables, verdict: Verdict, versions: str, policy: str, until: object, *, on_record: bool
+    tables: Tables,
+    verdict: Verdict,
+    versions: str,
+    policy: Policy,
+    until: object,
+    *,
+    on_record: bool,
 ) -> None:
     tables.lead("one", A)
     tables.said("dnc", verdict, A, until=until)  # type: ignore[arg-type]
@@ -134,7 +143,7 @@ def test_ccc_enriched_has_every_phone_and_is_replaced(tables: Tables) -> None:
     tables.said("ccc", Verdict.LISTED, B, reason="litigator")
     for run in ("r1", "r2"):
         scrubbing.gather_evidence(tables.session, CHUNK)
-        leads, phones = scrubbing.write_ccc_enriched(tables.session, CHUNK, run_id=run)
+        leads, phones = scrubbing.write_ccc_enriched(tables.session, CHUNK, "ccc", run_id=run)
         assert leads == 2
         assert phones == {"CLEAR": 1, "LISTED": 1, "UNKNOWN": 1}
     rows = tables.rows("SELECT * FROM CCC_ENRICHED ORDER BY lead_id")
@@ -149,7 +158,8 @@ def test_ccc_enriched_has_every_phone_and_is_replaced(tables: Tables) -> None:
 
 def decisions(*rows: tuple[int, str, str, str, str, str, str]) -> pa.Table:
     names = ["PHONE", "DNC_VERDICT", "DNC_REASON", "LISTS", "VERDICT", "CCC_CAUSE", "DNC_CAUSE"]
-    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows])
+    asked = {"CCC_FULL_CAUSE": "NONE"}  # is no cause where no policy requires it
+    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) | asked for row in rows])
 
 
 def decide(tables: Tables, table: pa.Table) -> dict[str, int]:
@@ -217,11 +227,14 @@ def test_the_reasons_of_a_phone_are_the_causes_of_its_decision(tables: Tables) -
     def reasons(required: tuple[str, ...], ttl: timedelta) -> list[tuple[str, str]]:
         scrubbing.gather_evidence(tables.session, CHUNK)
         evidence = scrubbing.read_evidence(
-            tables.session, list_versions="", policy_hash="p", ccc_ttl=ttl, moment=NOW
+            tables.session,
+            list_versions="",
+            policy=replace(POLICY, ccc_ttl_days=ttl / timedelta(days=1)),
+            moment=NOW,
         )
         decided = verdicts.decide(
             {
-                "ccc": evidence.ccc,
+                **evidence.apis,
                 "dnc": Evidence(verdicts=found.verdicts, valid_until=found.valid_until),
             },
             required=required,
@@ -267,7 +280,7 @@ def test_deciding_again_replaces_the_chunk_alone(tables: Tables) -> None:
 def test_a_write_that_fails_half_way_leaves_the_chunk_as_it_was(tables: Tables, table: str) -> None:
     def write() -> None:
         if table == "CCC_ENRICHED":
-            scrubbing.write_ccc_enriched(tables.session, CHUNK, run_id="r")
+            scrubbing.write_ccc_enriched(tables.session, CHUNK, "ccc", run_id="r")
         else:
             scrubbing.write_dnc_filtered(
                 tables.session, CHUNK, found, moment=NOW, policy_hash="p", run_id="r"

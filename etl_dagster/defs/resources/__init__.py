@@ -55,28 +55,14 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             host=settings.snowflake_host or "",
             chunks=settings.chunks,
         ),
-        "ccc": CccResource(
-            local=local,
-            http=HttpClientResource(
-                url=settings.ccc_api_url or "", **_secrets(settings, api_key="CCC_API_KEY")
-            ),
-            retry=RetryResource(
-                max_retries=settings.ccc_max_retries,
-                base_delay=settings.ccc_retry_base_delay,
-                max_delay=settings.ccc_retry_max_delay,
-            ),
-            breaker=BreakerResource(
-                failures=settings.ccc_breaker_failures,
-                reset_seconds=settings.ccc_breaker_reset_seconds,
-                successes=2,
-            ),
-            batch_size=settings.ccc_batch_size,
-            min_workers=settings.ccc_min_workers,
-            max_workers=settings.ccc_max_workers,
-            workers_per_batch=settings.ccc_workers_per_batch,
-            requests_per_minute=settings.ccc_requests_per_minute,
-            state_dir=str(settings.home / "ccc_state"),
-            **_secrets(settings, redis_url="ETL_REDIS_URL"),
+        "ccc": _ccc(settings, local, "ccc", settings.ccc_api_url, settings.ccc_requests_per_minute),
+        "ccc_full": _ccc(
+            settings,
+            local,
+            "ccc_full",
+            # the sandbox of a local deployment is all of CCC
+            settings.ccc_full_api_url or (settings.ccc_api_url if settings.is_local else None),
+            settings.ccc_full_requests_per_minute,
         ),
         "dnc_store": DncStoreResource(
             local=local,
@@ -98,6 +84,37 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         ),
         "reports": ReportsResource(folder=str(settings.home / "reports")),
     }
+
+
+def _ccc(
+    settings: Settings,
+    local: LocalResource,
+    source: str,
+    url: str | None,
+    requests_per_minute: int,
+) -> CccResource:
+    return CccResource(
+        source=source,
+        local=local,
+        http=HttpClientResource(url=url or "", **_secrets(settings, api_key="CCC_API_KEY")),
+        retry=RetryResource(
+            max_retries=settings.ccc_max_retries,
+            base_delay=settings.ccc_retry_base_delay,
+            max_delay=settings.ccc_retry_max_delay,
+        ),
+        breaker=BreakerResource(
+            failures=settings.ccc_breaker_failures,
+            reset_seconds=settings.ccc_breaker_reset_seconds,
+            successes=2,
+        ),
+        batch_size=settings.ccc_batch_size,
+        min_workers=settings.ccc_min_workers,
+        max_workers=settings.ccc_max_workers,
+        workers_per_batch=settings.ccc_workers_per_batch,
+        requests_per_minute=requests_per_minute,
+        state_dir=str(settings.home / "ccc_state"),
+        **_secrets(settings, redis_url="ETL_REDIS_URL"),
+    )
 
 
 def _secrets(settings: Settings, **names: str) -> dict[str, Any]:

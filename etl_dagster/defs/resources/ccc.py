@@ -1,4 +1,4 @@
-"""The CCC litigator scrub as a resource, with its HTTP client, retry policy and breaker.
+"""The scrubs of CCC as resources, with its HTTP client, retry policy and breaker.
 
 Belongs here: their configuration turned into a scrubber. Does not: what a scrubber does
 (`etl_dagster.ccc`).
@@ -12,8 +12,9 @@ import dagster as dg
 from dagster import ResourceDependency
 from pydantic import Field
 
-from etl_dagster.ccc import CccConfig, CccError, CccScrubber
+from etl_dagster.ccc import LITIGATOR_SCRUB, SOURCES, CccConfig, CccError, CccScrubber, Source
 from etl_dagster.defs.resources.local import UNSET, LocalResource
+from etl_dagster.leads.policy import Policy
 from etl_dagster.resilience import RedisStore, redis_bucket, redis_client
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ class BreakerResource(dg.ConfigurableResource[Any]):
 
 
 class CccResource(dg.ConfigurableResource[Any]):
-    """The CCC litigator scrub, behind its client, retry policy and breaker."""
+    """A scrub of CCC, behind its client, retry policy and breaker."""
 
+    source: str = Field("ccc", description="Which: ccc (litigator scrub) or ccc_full")
     local: ResourceDependency[LocalResource]
     http: ResourceDependency[HttpClientResource]
     retry: ResourceDependency[RetryResource]
@@ -68,7 +70,8 @@ class CccResource(dg.ConfigurableResource[Any]):
         An open circuit is told without asking; one that has been open for its time is put to the
         test. Takes at most some seconds, whatever CCC does.
         """
-        hasty = replace(self._config(), max_retries=0, read_timeout=5.0, answer_timeout=10.0)
+        source = SOURCES[self.source](Policy.load())  # no policy changes what its canaries are
+        hasty = replace(self._config(source), max_retries=0, read_timeout=5.0, answer_timeout=10.0)
         with self._scrubber(hasty) as scrub:
             try:
                 scrub.canary()
@@ -76,9 +79,9 @@ class CccResource(dg.ConfigurableResource[Any]):
                 return f"{error} (circuit breaker: {scrub.summary.breaker_state})"
         return None
 
-    def scrubber(self, **options: Any) -> CccScrubber:
-        """A scrubber for one step; a context manager."""
-        return self._scrubber(self._config(), **options)
+    def scrubber(self, policy: Policy, **options: Any) -> CccScrubber:
+        """A scrubber for one step, whose answers a policy judges; a context manager."""
+        return self._scrubber(self._config(SOURCES[self.source](policy)), **options)
 
     def journal(self, name: str) -> "AnswerJournal | None":
         """Where answers are kept until they are on record; None without Redis."""
@@ -98,10 +101,11 @@ class CccResource(dg.ConfigurableResource[Any]):
             )
         return CccScrubber(config, **options)
 
-    def _config(self) -> CccConfig:
+    def _config(self, source: Source = LITIGATOR_SCRUB) -> CccConfig:
         world = self.local.world()
         sandbox = world.ccc(self.http.url) if world else None
         return CccConfig(
+            source=source,
             url=sandbox.url if sandbox else self.http.url,
             api_key=self.http.api_key or (sandbox.key if sandbox else UNSET),
             connect_timeout=self.http.connect_seconds,

@@ -1,4 +1,4 @@
--- The chunk's distinct phones by CCC verdict.
-SELECT COALESCE(ccc_verdict, 'UNKNOWN') AS verdict, COUNT(*) AS phones
+-- The chunk's distinct phones by a service's verdict.
+SELECT COALESCE({source}_verdict, 'UNKNOWN') AS verdict, COUNT(*) AS phones
 FROM CHUNK_EVIDENCE
 GROUP BY 1

@@ -2,15 +2,15 @@
 SELECT
     lead_date,
     SUM(
-        IFF(phone_1_{source} = 'LISTED', 1, 0) + IFF(phone_2_{source} = 'LISTED', 1, 0)
-        + IFF(phone_3_{source} = 'LISTED', 1, 0)
+        IFF(phone_1_{column} = 'LISTED', 1, 0) + IFF(phone_2_{column} = 'LISTED', 1, 0)
+        + IFF(phone_3_{column} = 'LISTED', 1, 0)
     ) AS listed,
     SUM(
-        IFF(phone_1_{source} IN ('LISTED', 'CLEAR'), 1, 0)
-        + IFF(phone_2_{source} IN ('LISTED', 'CLEAR'), 1, 0)
-        + IFF(phone_3_{source} IN ('LISTED', 'CLEAR'), 1, 0)
+        IFF(phone_1_{column} IN ('LISTED', 'CLEAR'), 1, 0)
+        + IFF(phone_2_{column} IN ('LISTED', 'CLEAR'), 1, 0)
+        + IFF(phone_3_{column} IN ('LISTED', 'CLEAR'), 1, 0)
     ) AS answered
 FROM {table}
-WHERE lead_date BETWEEN %(since)s AND %(lead_date)s
+WHERE {which} AND lead_date BETWEEN %(since)s AND %(lead_date)s
 GROUP BY lead_date
 ORDER BY lead_date

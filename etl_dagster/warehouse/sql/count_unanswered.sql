@@ -1,5 +1,5 @@
--- Phones of the chunk without an answer that CCC might give when asked again.
+-- Phones of the chunk without an answer that a service might give when asked again.
 SELECT COUNT(*)
 FROM CHUNK_EVIDENCE
-WHERE COALESCE(ccc_verdict, 'UNKNOWN') = 'UNKNOWN'
-    AND COALESCE(ccc_reason, '') NOT IN ('invalid', 'rejected_400')
+WHERE COALESCE({source}_verdict, 'UNKNOWN') = 'UNKNOWN'
+    AND COALESCE({source}_reason, '') NOT IN ('invalid', 'rejected_400', 'do_not_call_today')

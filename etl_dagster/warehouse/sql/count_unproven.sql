@@ -27,7 +27,7 @@ known_then AS (
     SELECT
         v.phone, v.source, v.valid_until,
         IFF(
-            v.source = 'dnc' AND v.verdict = 'CLEAR' AND v.policy_hash <> %(policy_hash)s,
+            v.source <> 'ccc' AND v.verdict = 'CLEAR' AND v.policy_hash <> %(policy_hash)s,
             'UNKNOWN',
             v.verdict
         ) AS verdict

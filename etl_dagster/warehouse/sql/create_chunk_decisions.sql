@@ -6,6 +6,5 @@ CREATE OR REPLACE TEMPORARY TABLE CHUNK_DECISIONS (
     dnc_reason VARCHAR,
     lists VARCHAR,
     verdict VARCHAR,
-    ccc_cause VARCHAR,
-    dnc_cause VARCHAR
+    {causes}
 )

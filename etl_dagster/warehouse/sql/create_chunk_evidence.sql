@@ -13,14 +13,6 @@ latest AS (
 )
 SELECT
     p.phone,
-    ccc.verdict AS ccc_verdict,
-    ccc.reason AS ccc_reason,
-    ccc.checked_at AS ccc_checked_at,
-    ccc.valid_until AS ccc_valid_until,
-    dnc.verdict AS dnc_verdict,
-    dnc.list_versions AS dnc_list_versions,
-    dnc.valid_until AS dnc_valid_until,
-    dnc.policy_hash AS dnc_policy_hash
+    {words}
 FROM phones AS p
-LEFT JOIN latest AS ccc ON ccc.phone = p.phone AND ccc.source = 'ccc'
-LEFT JOIN latest AS dnc ON dnc.phone = p.phone AND dnc.source = 'dnc'
+{joins}

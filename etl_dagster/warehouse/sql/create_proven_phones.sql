@@ -1,7 +1,8 @@
 -- The proof, from the ledger alone: phones whose newest row of every required source is CLEAR, and
--- of no source LISTED, with the moment at which the first CLEAR runs out, of a source that is not
--- required too, because CALLABLE_NOW obeys it. What the lists said under another policy proves
--- nothing: which lists must be there, and how old, is the policy's.
+-- of no source LISTED, with the moment at which the first CLEAR runs out, of a source that every run
+-- asks and that is not required too, because CALLABLE_NOW obeys it. What the lists or the full scrub
+-- said under another policy proves nothing: which lists must be there, how old, and what an answer
+-- means, is the policy's.
 CREATE OR REPLACE TEMPORARY TABLE PROVEN_PHONES AS
 WITH phones AS (
     SELECT phone_1 AS phone FROM LEADS
@@ -17,7 +18,7 @@ latest AS (
     SELECT
         v.phone, v.source,
         IFF(
-            v.source = 'dnc' AND v.verdict = 'CLEAR' AND v.policy_hash <> %(policy_hash)s,
+            v.source <> 'ccc' AND v.verdict = 'CLEAR' AND v.policy_hash <> %(policy_hash)s,
             'UNKNOWN',
             v.verdict
         ) AS verdict,
@@ -30,7 +31,7 @@ latest AS (
     JOIN phones AS p ON p.phone = v.phone
     QUALIFY {newest_first} = 1
 )
-SELECT phone, MIN(IFF(verdict = 'CLEAR', valid_until, NULL)) AS callable_until
+SELECT phone, MIN(IFF(verdict = 'CLEAR' AND source IN ({heard}), valid_until, NULL)) AS callable_until
 FROM latest
 GROUP BY phone
 HAVING COUNT_IF(verdict = 'LISTED') = 0

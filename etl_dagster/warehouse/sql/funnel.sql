@@ -13,6 +13,7 @@ WITH judged AS (
     LEFT JOIN CCC_ENRICHED AS e
         ON e.lead_date = l.lead_date AND e.chunk = l.chunk
         AND e.lead_id = l.lead_id AND e.campaign = l.campaign
+        AND COALESCE(e.source, 'ccc') = 'ccc'
     WHERE l.lead_date = %(lead_date)s
 )
 SELECT

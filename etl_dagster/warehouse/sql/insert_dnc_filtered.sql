@@ -6,12 +6,7 @@ WITH reasoned AS (
     SELECT
         d.phone, d.dnc_verdict, d.lists, d.verdict,
         TRIM(
-            CASE
-                WHEN d.ccc_cause = 'NONE' THEN ''
-                WHEN d.ccc_cause = 'EXPIRED' THEN 'ccc:expired'
-                ELSE 'ccc:' || COALESCE(e.ccc_reason, 'not_checked')
-            END
-            || ' '
+            {api_reasons}
             || CASE
                 WHEN d.dnc_cause = 'NONE' THEN ''
                 WHEN d.dnc_cause = 'EXPIRED' THEN 'dnc:expired'

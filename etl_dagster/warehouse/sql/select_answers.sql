@@ -1,12 +1,13 @@
 -- The bodies kept of a day, beside the hashes that the ledger has of the answers of their batches.
 SELECT
     a.batch_id, a.lead_date, a.chunk, a.evidence_hash, a.encoding, a.body,
-    v.ledger_hash, v.ledger_hashes,
+    v.source, v.ledger_hash, v.ledger_hashes,
     COUNT(*) OVER (PARTITION BY a.batch_id) AS bodies
 FROM CCC_ANSWERS AS a
 LEFT JOIN (
     SELECT
         batch_id, chunk,
+        MIN(source) AS source,
         MIN(evidence_hash) AS ledger_hash,
         COUNT(DISTINCT evidence_hash) AS ledger_hashes
     FROM PHONE_VERDICTS

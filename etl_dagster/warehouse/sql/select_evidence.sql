@@ -2,8 +2,7 @@
 -- was taken from the same list versions under the same policy and has not run out.
 SELECT
     phone,
-    CASE ccc_verdict WHEN 'CLEAR' THEN 1 WHEN 'LISTED' THEN 2 ELSE 0 END AS ccc_verdict,
-    LEAST(ccc_valid_until, DATEADD(second, %(ccc_ttl_seconds)s, ccc_checked_at)) AS ccc_valid_until,
+    {api_evidence},
     CASE dnc_verdict WHEN 'CLEAR' THEN 1 WHEN 'LISTED' THEN 2 ELSE 0 END AS dnc_verdict,
     COALESCE(
         dnc_list_versions = %(list_versions)s

@@ -1,6 +1,7 @@
 -- What may be dialled at the moment of the query: published, not run out, and every source's newest
--- word on the phone, from whatever partition it came, is CLEAR and has not run out either; a phone
--- of which the ledger says nothing is not shown. A newest word may be valid for less than those which
+-- word on the phone, from whatever partition it came, is CLEAR and has not run out either, but that
+-- a source which not every run asks may have said so long ago; a phone of which the ledger says
+-- nothing is not shown. A newest word may be valid for less than those which
 -- the lead was published by: callable_until ends with the first of all. Were a lead ever published
 -- twice, the newest counts.
 CREATE OR REPLACE VIEW CALLABLE_NOW COPY GRANTS AS
@@ -10,7 +11,8 @@ WITH newest AS (
         MIN(
             IFF(
                 verdict = 'CLEAR' AND valid_until IS NOT NULL,
-                valid_until, '0001-01-01'::TIMESTAMP_NTZ
+                IFF(source IN ('ccc', 'dnc'), valid_until, '9999-12-31'::TIMESTAMP_NTZ),
+                '0001-01-01'::TIMESTAMP_NTZ
             )
         ) AS clear_until
     FROM LATEST_VERDICTS

@@ -12,5 +12,6 @@ CREATE TABLE IF NOT EXISTS CCC_ENRICHED (
     phone_1_checked_at TIMESTAMP_NTZ,
     phone_2_checked_at TIMESTAMP_NTZ,
     phone_3_checked_at TIMESTAMP_NTZ,
-    run_id VARCHAR NOT NULL
+    run_id VARCHAR NOT NULL,
+    source VARCHAR
 )

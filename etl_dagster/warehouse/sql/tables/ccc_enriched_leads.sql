@@ -5,7 +5,7 @@ SELECT
     l.phone_1, e.phone_1_ccc, e.phone_1_reason, e.phone_1_checked_at,
     l.phone_2, e.phone_2_ccc, e.phone_2_reason, e.phone_2_checked_at,
     l.phone_3, e.phone_3_ccc, e.phone_3_reason, e.phone_3_checked_at,
-    e.run_id
+    e.run_id, COALESCE(e.source, 'ccc') AS source
 FROM LEADS AS l
 JOIN CCC_ENRICHED AS e
     ON e.lead_date = l.lead_date AND e.chunk = l.chunk
