@@ -11,7 +11,6 @@ from pydantic import Field
 from etl_dagster.ccc import CccCanaryError, CccScrubber, ScrubProgress
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.answers import ledger_batches, take_over
-from etl_dagster.defs.checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -21,10 +20,12 @@ from etl_dagster.defs.reporting import (
     seconds,
 )
 from etl_dagster.defs.resources import CccResource, PolicyResource, WarehouseResource, WriterLocks
+from etl_dagster.defs.stage_checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.oversight.findings import Finding, Level, judge_rate
+from etl_dagster.oversight.findings import Finding, Level
+from etl_dagster.oversight.usual import judge_rate
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, scrubbing, statistics

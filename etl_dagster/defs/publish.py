@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from etl_dagster.defs import catalog, history
-from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -28,6 +27,7 @@ from etl_dagster.defs.retract import (
     retract_listed,
     versions_of,
 )
+from etl_dagster.defs.stage_checks import PROVEN, CheckLog, check_specs
 from etl_dagster.dnc import DncStore
 from etl_dagster.evidence.lookup_rows import SOURCE
 from etl_dagster.leads.chunks import Chunk

@@ -13,16 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.defs import catalog
-from etl_dagster.defs.checks import (
-    CONSERVED,
-    COVERAGE,
-    DNC_CANARY,
-    DNC_RATE,
-    FRESH_LISTS,
-    UNKNOWN_SHARE,
-    CheckLog,
-    check_specs,
-)
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
@@ -38,6 +28,16 @@ from etl_dagster.defs.resources import (
     WarehouseResource,
     WriterLocks,
 )
+from etl_dagster.defs.stage_checks import (
+    CONSERVED,
+    COVERAGE,
+    DNC_CANARY,
+    DNC_RATE,
+    FRESH_LISTS,
+    UNKNOWN_SHARE,
+    CheckLog,
+    check_specs,
+)
 from etl_dagster.dnc import DncError, DncStore, Lookup
 from etl_dagster.evidence.lookup_rows import SOURCE, decision_table, ledger_batch
 from etl_dagster.leads.chunks import Chunk
@@ -47,10 +47,10 @@ from etl_dagster.oversight.findings import (
     Finding,
     Level,
     judge_coverage,
-    judge_rate,
     judge_staleness,
     judge_unknown,
 )
+from etl_dagster.oversight.usual import judge_rate
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import ledger, policies, publication, scrubbing, statistics

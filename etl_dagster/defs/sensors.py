@@ -159,8 +159,7 @@ def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefin
             # people are told of runs that fail, of ticks they are not: so let the run meet it
             context.log.exception("%s cannot be read: the run of its job tells why", table)
             return dg.RunRequest(run_key=_once("unread"))
-        event = context.instance.get_latest_materialization_event(dg.AssetKey(OPT_OUTS))
-        done = event.asset_materialization if event else None
+        done = history.newest(context.instance, OPT_OUTS)
         if done and FINGERPRINT in done.metadata and done.metadata[FINGERPRINT].value == found:
             return dg.SkipReason(f"nothing new in {table}")
         return dg.RunRequest(run_key=_once(found))
@@ -181,8 +180,7 @@ def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
         if not Path(dnc_store.path).exists():
             return dg.SkipReason("there is no store yet")
         versions = dnc_store.newest_versions()
-        event = context.instance.get_latest_materialization_event(dg.AssetKey(RETRACTIONS))
-        done = event.asset_materialization if event else None
+        done = history.newest(context.instance, RETRACTIONS)
         cause = [versions]
         if done and done.metadata[VERSIONS].value == versions:
             said = done.metadata.get(SEEN)
