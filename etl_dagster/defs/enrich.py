@@ -17,6 +17,7 @@ from etl_dagster.defs.reporting import (
     Progress,
     column_schema,
     counts_preview,
+    provenance,
     seconds,
 )
 from etl_dagster.defs.resources import CccResource, PolicyResource, WarehouseResource, WriterLocks
@@ -97,13 +98,7 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
             schema = column_schema(own)
             policies.keep_policy(session, rules, run_id=context.run.run_id)
             for number, chunk in enumerate(chunks):
-                origin = Provenance(
-                    chunk=chunk,
-                    source=SOURCE,
-                    policy_hash=rules.hash,
-                    run_id=context.run.run_id,
-                    deployment=settings.deployment.value,
-                )
+                origin = provenance(context, settings, rules, chunk, source=SOURCE)
                 share = (100 * number / len(chunks), 100 / len(chunks))
                 changes = BreakerChanges(step)
                 journal = ccc.journal(f"{settings.ledger_name}:{chunk}")

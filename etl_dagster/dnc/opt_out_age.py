@@ -1,8 +1,7 @@
 """How long opt-outs took, or have waited: moments out of the requests on record.
 
 Belongs here: whose request stands since when, what was recorded lately. Does not: business days
-(`oversight/business_days.py`), whether a phone is still published, what is too long
-(`oversight/findings.py`).
+(`business_days.py`), whether a phone is still published, what is too long (`findings.py`).
 """
 
 from collections.abc import Iterable

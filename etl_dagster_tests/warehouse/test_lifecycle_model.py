@@ -24,13 +24,13 @@ from hypothesis.stateful import (
 )
 
 from etl_dagster.defs.publish import publish_chunk
-from etl_dagster.defs.retract import retract_listed
-from etl_dagster.defs.scrub import _scrub
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.progress import ProgressLogger
+from etl_dagster.scrub.chunk import scrub_chunk
+from etl_dagster.scrub.published import retract_listed
 from etl_dagster.warehouse import scrubbing
 from etl_dagster.warehouse.publication import NotProvenError
 from etl_dagster.warehouse.tables import TABLES
@@ -239,7 +239,7 @@ class Lifecycle(RuleBasedStateMachine):
                 )
         with self.ask_lists() as store:
             where = origin("dnc", day, policy)
-            _scrub(self.session, store, where, policy, ProgressLogger("dnc_filtered"))
+            scrub_chunk(self.session, store, where, policy, ProgressLogger("dnc_filtered"))
         self.model.scrub(day, force=force)
 
     @rule(day=DAY)
