@@ -40,10 +40,11 @@ ui: setup ## the Dagster UI, daemon and sandbox on http://127.0.0.1:3000
 
 check: lint types test slow ## lint, types, all tests but those in a browser
 
-lint: setup ## ruff, rules and format
+lint: setup ## ruff, rules and format; imports flow one way
 	@echo "== lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@found=$$($(BIN)/lint-imports --no-cache) || { echo "$$found"; exit 1; }
 
 types: setup ## mypy, strict
 	@echo "== types"

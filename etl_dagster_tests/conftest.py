@@ -8,6 +8,8 @@ import pytest
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
+from etl_dagster.warehouse.tables import TABLES, create_tables
+from etl_dagster_tests.warehouse.conftest import Tables
 
 
 @pytest.fixture(scope="session")
@@ -20,21 +22,21 @@ def snowflake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sidec
         sidecar.stop(NAME, home)
 
 
-@pytest.fixture
-def warehouse_config(snowflake_server: sidecar.Sidecar) -> WarehouseConfig:
-    """How to reach a schema that no other test uses, not yet made."""
+def _config(server: sidecar.Sidecar, schema: str) -> WarehouseConfig:
     return WarehouseConfig(
         account="embedded",
         user="embedded",
         password="embedded",
         database="ETL_TEST",
-        schema=f"T_{uuid.uuid4().hex[:12]}".upper(),
-        connection_args={
-            "host": snowflake_server.host,
-            "port": snowflake_server.port,
-            "protocol": "http",
-        },
+        schema=schema,
+        connection_args={"host": server.host, "port": server.port, "protocol": "http"},
     )
+
+
+@pytest.fixture
+def warehouse_config(snowflake_server: sidecar.Sidecar) -> WarehouseConfig:
+    """How to reach a schema that no other test uses, not yet made."""
+    return _config(snowflake_server, f"T_{uuid.uuid4().hex[:12]}".upper())
 
 
 @pytest.fixture
@@ -44,3 +46,23 @@ def warehouse(warehouse_config: WarehouseConfig) -> Iterator[Warehouse]:
     made.ensure_schema()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def tables_warehouse(snowflake_server: sidecar.Sidecar) -> Iterator[Warehouse]:
+    """A warehouse whose schema has the project's tables."""
+    made = Warehouse(_config(snowflake_server, "TABLES"))
+    made.ensure_schema()
+    with made.session() as session:
+        create_tables(session, chunks=1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tables(tables_warehouse: Warehouse) -> Iterator[Tables]:
+    """The project's tables, empty."""
+    with tables_warehouse.session() as session:
+        for name in TABLES:
+            session.execute(f"DELETE FROM {name}")
+        yield Tables(session)

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from etl_dagster.definitions import build_defs
-from etl_dagster.defs.checks import CHECKS
+from etl_dagster.defs.stage_checks import CHECKS
 from etl_dagster.settings import PROJECT, Settings
 
 PAGE = PROJECT / "docs" / "operations.md"

@@ -17,7 +17,15 @@ from typing import Any, Final
 
 import click
 
-from etl_dagster.cli.options import DAY, all_of, check_days, read_settings, yesterday
+from etl_dagster.cli.options import (
+    DAY,
+    FILE,
+    all_of,
+    check_days,
+    read_settings,
+    write_json,
+    yesterday,
+)
 
 ELSEWHERE: Final = {
     "dnc": "etl_dagster.dnc.cli",
@@ -87,9 +95,7 @@ def main() -> None:
 @click.option("--to", "last", type=DAY, help="Last day of a range.")
 @click.option("--campaign", "campaigns", multiple=True, help="Only this campaign; repeatable.")
 @click.option("--force", is_flag=True, help="Scrub again what is still valid.")
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write counts."
-)
+@click.option("--json", "json_file", type=FILE, help="Write counts.")
 def run(  # noqa: PLR0913  one option each
     day: datetime | None,
     first: datetime | None,
@@ -108,14 +114,14 @@ def run(  # noqa: PLR0913  one option each
     wanted = _days(day, first, last)
     settings = read_settings()
     check_days(settings, wanted[0], wanted[-1])
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.warehouse.funnel import read_day  # noqa: PLC0415
+    from etl_dagster.cli import show
+    from etl_dagster.connect import connect
+    from etl_dagster.warehouse.funnel import read_day
 
     console = show.make_console()
     show.announce(console, settings)
     with show.RunDisplay(console) as display:
-        from etl_dagster.defs.launch import Launcher  # noqa: PLC0415  Dagster: two seconds
+        from etl_dagster.defs.launch import Launcher
 
         with Launcher(settings, listeners=(display,)) as launcher:
             # leads are taken back by what is known, also where something could not be read
@@ -139,9 +145,7 @@ def run(  # noqa: PLR0913  one option each
         names = campaigns or launcher.campaigns
         days = [(result, read_day(session, result.lead_date, names)) for result in results]
     show.print_days(console, settings, days, failures)
-    if json_file:
-        text = json.dumps(show.day_records(days), indent=2)
-        json_file.write_text(text + "\n", encoding="utf-8")
+    write_json(show.day_records(days), json_file)
     if failures or not all(result.success for result in results):
         raise SystemExit(1)
 
@@ -162,8 +166,8 @@ def _days(day: datetime | None, first: datetime | None, last: datetime | None) -
 def retract() -> None:
     """Take back published leads whose phones a list has now; the daemon does so by itself."""
     settings = read_settings()
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.defs.launch import Launcher  # noqa: PLC0415
+    from etl_dagster.cli import show
+    from etl_dagster.defs.launch import Launcher
 
     with (
         show.RunDisplay(show.make_console()) as display,
@@ -179,8 +183,8 @@ def retract() -> None:
 @click.option("--format", "layout", type=click.Choice(["table", "csv", "json"]), default="table")
 def sql(query: str, layout: str) -> None:
     """Read the configured warehouse with QUERY; nothing can be written."""
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.leads.campaigns import check_query  # noqa: PLC0415
+    from etl_dagster.connect import connect
+    from etl_dagster.leads.campaigns import check_query
 
     check_query(query)
     with connect(read_settings(), reads=()).session() as session:
@@ -193,7 +197,7 @@ def sql(query: str, layout: str) -> None:
         writer = csv.writer(sys.stdout)
         writer.writerows([table.column_names, *rows])
     else:
-        from etl_dagster.cli import show  # noqa: PLC0415
+        from etl_dagster.cli import show
 
         show.make_console().print(show.rows_table(table.column_names, rows))
 
@@ -204,11 +208,11 @@ def sql(query: str, layout: str) -> None:
 def ui(port: int, options: tuple[str, ...]) -> None:
     """Serve the Dagster UI and daemon; OPTIONS go to `dagster dev`."""
     settings = read_settings()
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.cli.sandbox import bring_up  # noqa: PLC0415
-    from etl_dagster.defs.home import dagster_home  # noqa: PLC0415
-    from etl_dagster.defs.launch import Launcher  # noqa: PLC0415
-    from etl_dagster.settings import PROJECT  # noqa: PLC0415
+    from etl_dagster.cli import show
+    from etl_dagster.cli.sandbox import bring_up
+    from etl_dagster.defs.home import dagster_home
+    from etl_dagster.defs.launch import Launcher
+    from etl_dagster.settings import PROJECT
 
     show.announce(show.make_console(), settings)
     home = dagster_home(settings)

@@ -7,11 +7,11 @@ Nothing of Dagster is imported, and nothing is written but the folder.
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from etl_dagster.cli.options import DAY
+from etl_dagster.cli.options import DAY, EXISTING, policy_in_force, read_settings
 
 if TYPE_CHECKING:
     from etl_dagster.dnc import DncStore
@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from etl_dagster.evidence.gathering import Evidence
     from etl_dagster.settings import Settings
 
-_EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command()
 @click.argument("phone")
 @click.option("--on", "day", type=DAY, help="Only leads of this day.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder to make.")
-@click.option("--heads", type=_EXISTING, help="Heads of the ledger that were kept, to be put in.")
-@click.option("--public-key", type=_EXISTING, help="Who signed them (PEM, Ed25519), to be put in.")
+@click.option("--heads", type=EXISTING, help="Heads of the ledger that were kept, to be put in.")
+@click.option("--public-key", type=EXISTING, help="Who signed them (PEM, Ed25519), to be put in.")
 @click.option("--json", "as_json", is_flag=True, help="Say what was made as JSON.")
 def evidence(  # noqa: PLR0913  one option each
     phone: str,
@@ -45,17 +43,16 @@ def evidence(  # noqa: PLR0913  one option each
     """
     if public_key and not heads:
         raise click.UsageError("--public-key is for a file of --heads")
-    from etl_dagster.dnc.errors import DncUsageError  # noqa: PLC0415
-    from etl_dagster.dnc.formats import LOWEST  # noqa: PLC0415
-    from etl_dagster.dnc.phones_text import read_phones  # noqa: PLC0415
-    from etl_dagster.evidence import pack  # noqa: PLC0415
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
-    from etl_dagster.warehouse import heads as anchors  # noqa: PLC0415
+    from etl_dagster.dnc.errors import DncUsageError
+    from etl_dagster.dnc.formats import LOWEST
+    from etl_dagster.dnc.phones_text import read_phones
+    from etl_dagster.evidence import pack
+    from etl_dagster.warehouse import heads as anchors
 
     number = int(read_phones([phone])[0])
     if number < LOWEST:
         raise DncUsageError("that is not a phone: expected ten digits")
-    settings = Settings.from_environment()
+    settings = read_settings()
     folder = out.absolute()
     pack.check_target(folder)
     if heads:
@@ -84,10 +81,9 @@ def evidence(  # noqa: PLR0913  one option each
 
 
 def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence":
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.dnc import DncStore  # noqa: PLC0415
-    from etl_dagster.evidence.gathering import TABLES, Origin, gather  # noqa: PLC0415
-    from etl_dagster.leads.policy import Policy  # noqa: PLC0415
+    from etl_dagster.connect import connect
+    from etl_dagster.dnc import DncStore
+    from etl_dagster.evidence.gathering import TABLES, Origin, gather
 
     def open_store(rules: "Rules | None") -> "DncStore":
         return DncStore.open(
@@ -96,9 +92,7 @@ def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence
             must_have=rules.dnc_lists if rules else (),
         )
 
-    policy = Policy.load(settings.policy_file).with_limits(
-        ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
-    )
+    policy = policy_in_force(settings)
     ledger = settings.ledger_name
     with connect(settings, reads=TABLES).session() as session:
         return gather(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli.options import DAY, all_of, check_days, today
+from etl_dagster.cli.options import DAY, all_of, check_days, policy_in_force, read_settings, today
 
 if TYPE_CHECKING:
     from etl_dagster.cli.show import RunDisplay
@@ -60,27 +60,22 @@ def export(  # noqa: PLR0913, PLR0917  one option each
     from when to when (call_from_utc, call_to_utc). Each export is put on record (EXPORTS) before
     its file appears.
     """
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
-
-    settings = Settings.from_environment()
+    settings = read_settings()
     lead_date = day.date() if day else None
     if lead_date:
         check_days(settings, lead_date, lead_date)
     call_date = call_day.date() if call_day else today()
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.leads.campaigns import choose, load_campaigns  # noqa: PLC0415
-    from etl_dagster.leads.policy import Policy  # noqa: PLC0415
-    from etl_dagster.warehouse.export import Selection  # noqa: PLC0415
-    from etl_dagster.warehouse.export_place import check_target  # noqa: PLC0415
+    from etl_dagster.cli import show
+    from etl_dagster.leads.campaigns import choose, load_campaigns
+    from etl_dagster.warehouse.export import Selection
+    from etl_dagster.warehouse.export_place import check_target
 
     target = out.absolute()
     check_target(target, force=force)
     choose(load_campaigns(settings.campaigns_dir), names)
     console = show.make_console()
     show.announce(console, settings)
-    policy = Policy.load(settings.policy_file).with_limits(
-        ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
-    )
+    policy = policy_in_force(settings)
     with show.RunDisplay(console) as display:
         record, leads, without_hours = _export(
             settings,
@@ -128,12 +123,12 @@ def _export(  # noqa: PLR0913  what the command was asked for
     Raises:
         click.ClickException: lists could not be loaded, leads not taken back, a day is not ready.
     """
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.defs.launch import Launcher  # noqa: PLC0415  Dagster: two seconds
-    from etl_dagster.dnc import DncStore, inbox  # noqa: PLC0415
-    from etl_dagster.dnc.witness import Witness  # noqa: PLC0415
-    from etl_dagster.warehouse import export as exporting  # noqa: PLC0415
-    from etl_dagster.warehouse.call_windows import check_day  # noqa: PLC0415
+    from etl_dagster.connect import connect
+    from etl_dagster.defs.launch import Launcher
+    from etl_dagster.dnc import DncStore, inbox
+    from etl_dagster.dnc.witness import Witness
+    from etl_dagster.warehouse import export as exporting
+    from etl_dagster.warehouse.call_windows import check_day
 
     with Launcher(settings, listeners=(display,)) as launcher:
         # leads are taken back by what is known, also where something could not be read
@@ -174,12 +169,10 @@ def _export(  # noqa: PLR0913  what the command was asked for
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def exports(most: int, *, as_json: bool) -> None:
     """List what was exported, when, by whom: the newest first."""
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
-
-    settings = Settings.from_environment()
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.warehouse import export as exporting  # noqa: PLC0415
+    settings = read_settings()
+    from etl_dagster.cli import show
+    from etl_dagster.connect import connect
+    from etl_dagster.warehouse import export as exporting
 
     with connect(settings, reads=["exports"]).session() as session:
         found = exporting.exports(session, most=most)

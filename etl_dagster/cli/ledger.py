@@ -4,14 +4,13 @@ Belongs here: options, exit status, what is shown. Does not: what is wrong with 
 (`warehouse/verification.py`). Nothing of Dagster is imported.
 """
 
-import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli.options import DAY, read_settings
+from etl_dagster.cli.options import DAY, EXISTING, FILE, read_settings, write_json
 
 if TYPE_CHECKING:
     from etl_dagster.warehouse.examination import Flaw
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 50
 """So many flaws are shown; `--json` has all of them."""
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
-_EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -31,10 +28,10 @@ def ledger() -> None:
 @ledger.command()
 @click.option("--from", "first", type=DAY, help="First day; default: the first there is.")
 @click.option("--to", "last", type=DAY, help="Last day; default: the last there is.")
-@click.option("--heads", "heads_file", type=_EXISTING, help="Heads that must still be there.")
-@click.option("--public-key", type=_EXISTING, help="Who must have signed them (PEM, Ed25519).")
+@click.option("--heads", "heads_file", type=EXISTING, help="Heads that must still be there.")
+@click.option("--public-key", type=EXISTING, help="Who must have signed them (PEM, Ed25519).")
 @click.option("--show-phones", is_flag=True, help="Do not mask phones.")
-@click.option("--json", "json_file", type=_FILE, help="Write what was examined and found.")
+@click.option("--json", "json_file", type=FILE, help="Write what was examined and found.")
 def verify(  # noqa: PLR0913  one option each
     first: datetime | None,
     last: datetime | None,
@@ -53,8 +50,8 @@ def verify(  # noqa: PLR0913  one option each
     if public_key and not heads_file:
         raise click.UsageError("--public-key is for a file of --heads")
     settings = read_settings()
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.warehouse import heads, verification  # noqa: PLC0415
+    from etl_dagster.connect import connect
+    from etl_dagster.warehouse import heads, verification
 
     kept = heads.read_file(heads_file, public_key=public_key) if heads_file else None
     with connect(settings, reads=verification.TABLES).session() as session:
@@ -65,24 +62,22 @@ def verify(  # noqa: PLR0913  one option each
             heads=kept.heads if kept else (),
             retentions_head=kept.retentions if kept else None,
         )
-    if json_file:
-        text = json.dumps(_record(found, show_phones=show_phones), indent=2)
-        json_file.write_text(text + "\n", encoding="utf-8")
+    write_json(_record(found, show_phones=show_phones), json_file)
     _show(found, show_phones=show_phones)
     if not found.whole:
         raise SystemExit(1)
 
 
 @ledger.command()
-@click.option("--out", type=_FILE, required=True, help="The file to write.")
+@click.option("--out", type=FILE, required=True, help="The file to write.")
 def heads(out: Path) -> None:
     """Write where every chain ends now: keep the file where this warehouse cannot be written from.
 
     It is signed if ETL_LEDGER_KEY_PATH names a key.
     """
     settings = read_settings()
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.warehouse import heads as anchors  # noqa: PLC0415
+    from etl_dagster.connect import connect
+    from etl_dagster.warehouse import heads as anchors
 
     with connect(settings, reads=anchors.TABLES).session() as session:
         found = anchors.read_heads(session, ledger=settings.ledger_name)
@@ -95,7 +90,7 @@ def heads(out: Path) -> None:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 def keygen(out: Path) -> None:
     """Make a pair of keys in the folder OUT, to sign heads with."""
-    from etl_dagster.identity.signatures import make_keys  # noqa: PLC0415
+    from etl_dagster.identity.signatures import make_keys
 
     private, public = make_keys(out)
     click.echo(f"private key: {private}  (set ETL_LEDGER_KEY_PATH to it, and keep it secret)")
@@ -103,7 +98,7 @@ def keygen(out: Path) -> None:
 
 
 def _show(found: "Verification", *, show_phones: bool) -> None:
-    from etl_dagster.cli import show  # noqa: PLC0415
+    from etl_dagster.cli import show
 
     console = show.make_console()
     if found.flaws:

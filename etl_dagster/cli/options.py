@@ -1,18 +1,23 @@
-"""What several commands share: the settings, how a day is written, and which days there are.
+"""What several commands share: options, the settings, which days there are, how things are told.
 
-Belongs here: options, checks of what was asked for, how failures are told. Does not: work.
+Belongs here: that. Does not: work.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
+    from etl_dagster.leads.policy import Policy
     from etl_dagster.settings import Settings
 
 DAY: Final = click.DateTime(["%Y-%m-%d"])
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
+EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def read_settings() -> "Settings":
@@ -21,9 +26,33 @@ def read_settings() -> "Settings":
     Raises:
         SettingsError: one is missing or wrong.
     """
-    from etl_dagster.settings import Settings  # noqa: PLC0415
+    from etl_dagster.settings import Settings
 
     return Settings.from_environment()
+
+
+def limited(policy: "Policy", settings: "Settings") -> "Policy":
+    """A policy as far as the settings do not shorten it."""
+    return policy.with_limits(
+        ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
+    )
+
+
+def policy_in_force(settings: "Settings") -> "Policy":
+    """The policy that the next run applies.
+
+    Raises:
+        PolicyError: its file cannot be used.
+    """
+    from etl_dagster.leads.policy import Policy
+
+    return limited(Policy.load(settings.policy_file), settings)
+
+
+def write_json(record: object, file: Path | None) -> None:
+    """Write a record into the file that was asked for, if one was."""
+    if file:
+        file.write_text(json.dumps(record, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def today() -> date:

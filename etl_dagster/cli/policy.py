@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from etl_dagster.cli.options import policy_in_force, read_settings
+
 if TYPE_CHECKING:
     from etl_dagster.leads.policy import Policy
 
@@ -24,15 +26,12 @@ def policy() -> None:
 @policy.command()
 def show() -> None:
     """Print the policy in force: each key, what it means, and the hash that verdicts carry."""
-    from etl_dagster.leads.policy import BUILT_IN as NAME  # noqa: PLC0415
-    from etl_dagster.leads.policy import Policy  # noqa: PLC0415
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
+    from etl_dagster.leads.policy import BUILT_IN as NAME
+    from etl_dagster.leads.policy import Policy
 
-    settings = Settings.from_environment()
+    settings = read_settings()
     loaded = Policy.load(settings.policy_file)
-    limited = loaded.with_limits(
-        ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
-    )
+    limited = policy_in_force(settings)
     click.echo(f"policy: {settings.policy_file or NAME}")
     if limited.ccc_ttl_days != loaded.ccc_ttl_days:
         click.echo(f"CCC_VERDICT_TTL_DAYS shortens ccc.ttl_days from {loaded.ccc_ttl_days:g}")
@@ -56,7 +55,7 @@ def diff(old: Path, new: Path) -> None:
 
     Either may be the word built-in. Settings that shorten a policy are not applied.
     """
-    from etl_dagster.leads.policy_words import compare  # noqa: PLC0415
+    from etl_dagster.leads.policy_words import compare
 
     before, after = _load(old), _load(new)
     changes = compare(before, after)
@@ -75,13 +74,13 @@ def diff(old: Path, new: Path) -> None:
 
 
 def _load(file: Path) -> "Policy":
-    from etl_dagster.leads.policy import Policy  # noqa: PLC0415
+    from etl_dagster.leads.policy import Policy
 
     return Policy.load(None if str(file) == BUILT_IN else file)
 
 
 def _print(shown: "Policy") -> None:
-    from etl_dagster.leads.policy_words import describe  # noqa: PLC0415
+    from etl_dagster.leads.policy_words import describe
 
     click.echo(f"hash:   {shown.hash}")
     keys = describe(shown)

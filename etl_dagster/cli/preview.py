@@ -4,22 +4,27 @@ Belongs here: its options and exit status. Does not: the numbers (`report/previe
 layout (`show.py`). Nothing of Dagster is imported: it answers before a run would have begun.
 """
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from etl_dagster.cli.options import DAY, check_days, yesterday
+from etl_dagster.cli.options import (
+    DAY,
+    FILE,
+    check_days,
+    policy_in_force,
+    read_settings,
+    write_json,
+    yesterday,
+)
 
 
 @click.command()
 @click.option("--date", "day", type=DAY, help="The day; default: yesterday (UTC).")
 @click.option("--campaign", "names", multiple=True, help="Only this campaign; repeatable.")
 @click.option("--force", is_flag=True, help="As if the run were to scrub again what is valid.")
-@click.option(
-    "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write numbers."
-)
+@click.option("--json", "json_file", type=FILE, help="Write numbers.")
 def preview(
     day: datetime | None, names: tuple[str, ...], *, force: bool, json_file: Path | None
 ) -> None:
@@ -27,23 +32,18 @@ def preview(
 
     Exit status 1 if the run would fail because of a campaign.
     """
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
-
-    settings = Settings.from_environment()
+    settings = read_settings()
     lead_date = day.date() if day else yesterday()
     check_days(settings, lead_date, lead_date)
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.leads.campaigns import load_campaigns  # noqa: PLC0415
-    from etl_dagster.leads.policy import Policy  # noqa: PLC0415
-    from etl_dagster.report.preview import TABLES, preview_day  # noqa: PLC0415
+    from etl_dagster.cli import show
+    from etl_dagster.connect import connect
+    from etl_dagster.leads.campaigns import load_campaigns
+    from etl_dagster.report.preview import TABLES, preview_day
 
     console = show.make_console()
     show.announce(console, settings)
     campaigns = load_campaigns(settings.campaigns_dir)
-    policy = Policy.load(settings.policy_file).with_limits(
-        ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
-    )
+    policy = policy_in_force(settings)
     with connect(settings, reads=TABLES).session() as session:
         found = preview_day(
             session,
@@ -56,8 +56,6 @@ def preview(
             moment=datetime.now(UTC),
         )
     show.print_preview(console, found)
-    if json_file:
-        text = json.dumps(show.preview_record(found), indent=2)
-        json_file.write_text(text + "\n", encoding="utf-8")
+    write_json(show.preview_record(found), json_file)
     if found.problems:
         raise SystemExit(1)

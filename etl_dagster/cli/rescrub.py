@@ -1,7 +1,7 @@
 """The command `etl-dagster rescrub`: a day's Do-Not-Call verdicts decided again.
 
 Belongs here: options, exit status, what is shown. Does not: deciding
-(`evidence/rescrub.py`). Nothing of Dagster is imported.
+(`scrub/rescrub.py`). Nothing of Dagster is imported.
 """
 
 import json
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from etl_dagster.cli.ledger import masked
-from etl_dagster.cli.options import DAY
+from etl_dagster.cli.options import DAY, EXISTING, FILE, limited, read_settings, write_json
 
 if TYPE_CHECKING:
     from etl_dagster.dnc import DncStore
-    from etl_dagster.evidence.rescrub_found import Rescrub
+    from etl_dagster.scrub.rescrub_found import Rescrub
     from etl_dagster.settings import Settings
     from etl_dagster.warehouse.policies import KeptPolicy
 
@@ -26,8 +26,6 @@ TABLES: Final = ("phone_verdicts", "policies", "leads", "dnc_filtered")
 """What is read."""
 SHOWN: Final = 50
 """So many differences are shown; `--json` has more."""
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
-_EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -36,12 +34,12 @@ _EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--policy",
     "policies",
-    type=_EXISTING,
+    type=EXISTING,
     multiple=True,
     help="A policy that was in force, if the warehouse has no text of it; repeatable.",
 )
 @click.option("--show-phones", is_flag=True, help="Do not mask phones.")
-@click.option("--json", "json_file", type=_FILE, help="Write what was found.")
+@click.option("--json", "json_file", type=FILE, help="Write what was found.")
 def rescrub(
     day: datetime,
     chunks: tuple[int, ...],
@@ -56,25 +54,21 @@ def rescrub(
     names, their age at that moment, and its policy. So are the verdicts of other days on which this
     one rests. Nothing is written. Exit status 0 only if every verdict was decided the same again.
     """
-    from etl_dagster.settings import Settings  # noqa: PLC0415  pydantic: a quarter of a second
-
-    settings = Settings.from_environment()
+    settings = read_settings()
     if strangers := [number for number in chunks if not 0 <= number < settings.chunks]:
         raise click.UsageError(
             f"there are chunks 0 to {settings.chunks - 1} (ETL_CHUNKS), not {strangers[0]}"
         )
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.evidence import rescrub as deciding  # noqa: PLC0415
-    from etl_dagster.warehouse.policies import read_policies  # noqa: PLC0415
+    from etl_dagster.connect import connect
+    from etl_dagster.scrub import rescrub as deciding
+    from etl_dagster.warehouse.policies import read_policies
 
     started = time.perf_counter()
     with ExitStack() as stack:
         session = stack.enter_context(connect(settings, reads=TABLES).session())
         stores = _stores(settings, policies, read_policies(session), stack)
         found = deciding.rescrub(session, stores, day.date(), chunks=chunks)
-    if json_file:
-        text = json.dumps(_record(found, show_phones=show_phones), indent=2)
-        json_file.write_text(text + "\n", encoding="utf-8")
+    write_json(_record(found, show_phones=show_phones), json_file)
     _show(found, show_phones=show_phones, seconds=time.perf_counter() - started)
     if not found.whole:
         raise SystemExit(1)
@@ -91,8 +85,8 @@ def _stores(
     Policies on record are as they were applied; those in files count with the limits of the
     settings and without.
     """
-    from etl_dagster.dnc import DncStore  # noqa: PLC0415
-    from etl_dagster.leads.policy import Policy  # noqa: PLC0415
+    from etl_dagster.dnc import DncStore
+    from etl_dagster.leads.policy import Policy
 
     stores: dict[str, DncStore] = {}
 
@@ -105,10 +99,7 @@ def _stores(
 
     for path in (settings.policy_file, *policies):
         policy = Policy.load(path)
-        limited = policy.with_limits(
-            ccc_ttl_days=settings.ccc_verdict_ttl_days, dnc_max_age_days=settings.dnc_max_age_days
-        )
-        for one in (policy, limited):
+        for one in (policy, limited(policy, settings)):
             add(one.hash, one.dnc_max_age_days, one.dnc_lists)
     for found in kept:
         if found.whole:
@@ -118,7 +109,7 @@ def _stores(
 
 
 def _show(found: "Rescrub", *, show_phones: bool, seconds: float) -> None:
-    from etl_dagster.cli import show  # noqa: PLC0415
+    from etl_dagster.cli import show
 
     console = show.make_console()
     record = _record(found, show_phones=show_phones, most=SHOWN)

@@ -5,7 +5,6 @@ Belongs here: options, exit status, what is shown. Does not: which rows may go
 Nothing of Dagster is imported.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli.options import read_settings
+from etl_dagster.cli.options import FILE, read_settings, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 60
 """So many lines of a plan are shown; `--json` has all of them."""
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -35,20 +33,18 @@ def retention() -> None:
 
 
 @retention.command()
-@click.option("--json", "json_file", type=_FILE, help="Write all of it.")
+@click.option("--json", "json_file", type=FILE, help="Write all of it.")
 def plan(json_file: Path | None) -> None:
     """Show what `apply` would remove, by table and day; write nothing."""
     settings = read_settings()
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.warehouse.retention import RULES  # noqa: PLC0415
+    from etl_dagster.cli import show
+    from etl_dagster.connect import connect
+    from etl_dagster.warehouse.retention import RULES
 
     with connect(settings, reads=RULES).session() as session:
         planned, files = _plan(session, settings)
     _show(show.make_console(), planned, files)
-    if json_file:
-        text = json.dumps(_record(planned, files), indent=2, default=str)
-        json_file.write_text(text + "\n", encoding="utf-8")
+    write_json(_record(planned, files), json_file)
 
 
 @retention.command()
@@ -60,10 +56,10 @@ def apply(*, yes: bool) -> None:
     it stopped. Exit status 1 if something stays that should have gone.
     """
     settings = read_settings()
-    from filelock import FileLock, Timeout  # noqa: PLC0415
+    from filelock import FileLock, Timeout
 
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.connect import connect  # noqa: PLC0415
+    from etl_dagster.cli import show
+    from etl_dagster.connect import connect
 
     console = show.make_console()
     show.announce(console, settings)
@@ -90,8 +86,8 @@ def apply(*, yes: bool) -> None:
 
 
 def _plan(session: "Session", settings: "Settings") -> "tuple[Plan, Sequence[OldFiles]]":
-    from etl_dagster.evidence.old_files import needed_since, old_files  # noqa: PLC0415
-    from etl_dagster.warehouse import retention as keeping  # noqa: PLC0415
+    from etl_dagster.evidence.old_files import needed_since, old_files
+    from etl_dagster.warehouse import retention as keeping
 
     planned = keeping.plan(
         session,
@@ -108,9 +104,9 @@ def _apply(
     console: "Console", session: "Session", settings: "Settings", planned: "Plan"
 ) -> list[str]:
     """Remove rows, then lists and files on which nothing rests; return the days that stay."""
-    from etl_dagster.evidence.old_files import needed_since, old_files, remove_files  # noqa: PLC0415
-    from etl_dagster.identity.who import operator  # noqa: PLC0415
-    from etl_dagster.warehouse import removal  # noqa: PLC0415
+    from etl_dagster.evidence.old_files import needed_since, old_files, remove_files
+    from etl_dagster.identity.who import operator
+    from etl_dagster.warehouse import removal
 
     applied = removal.apply(
         session,
@@ -129,7 +125,7 @@ def _apply(
 
 def _compact(console: "Console", settings: "Settings", since: datetime) -> None:
     """Drop what the Do-Not-Call store no longer needs; requests are never dropped."""
-    from etl_dagster.dnc import DncStore  # noqa: PLC0415
+    from etl_dagster.dnc import DncStore
 
     days = (datetime.now(UTC) - since).days + 1
     if settings.dnc_snapshot_url:
@@ -144,8 +140,8 @@ def _compact(console: "Console", settings: "Settings", since: datetime) -> None:
 
 
 def _show(console: "Console", planned: "Plan", files: "Sequence[OldFiles]") -> None:
-    from etl_dagster.cli import show  # noqa: PLC0415
-    from etl_dagster.warehouse.retention import LEADS, LEDGER  # noqa: PLC0415
+    from etl_dagster.cli import show
+    from etl_dagster.warehouse.retention import LEADS, LEDGER
 
     kept = planned.kept_days
     console.print(

@@ -66,8 +66,8 @@ def reset() -> None:
 
 def bring_up(settings: Settings) -> None:
     """Start the embedded parts and load their sample, where that has not been done."""
-    from etl_dagster.connect import connect  # noqa: PLC0415
-    from etl_dagster.sandbox.local import LocalWorld  # noqa: PLC0415  half a second, for `up` only
+    from etl_dagster.connect import connect
+    from etl_dagster.sandbox.local import LocalWorld
 
     world = LocalWorld(settings.home)
     world.ccc()

@@ -177,7 +177,7 @@ def funnel_table(day: Day) -> Table:
 
 def print_preview(console: Console, preview: "Preview") -> None:
     """Print what a run would do, and what would make it fail."""
-    from etl_dagster.report.preview import LABELS  # noqa: PLC0415  it knows the CCC client
+    from etl_dagster.report.preview import LABELS
 
     title = f"What a run of {preview.lead_date} would do{' with --force' if preview.force else ''}"
     table = Table(title=title, title_justify="left")

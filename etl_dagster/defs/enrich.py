@@ -8,23 +8,24 @@ from pydantic import Field
 from etl_dagster.ccc import CccCanaryError
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.asking import BreakerChanges, ask_about, shown
-from etl_dagster.defs.checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
     Progress,
     column_schema,
     counts_preview,
+    provenance,
     seconds,
 )
 from etl_dagster.defs.resources import CccResource, PolicyResource, WarehouseResource, WriterLocks
+from etl_dagster.defs.stage_checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.oversight.findings import Finding, Level, judge_rate
+from etl_dagster.oversight.findings import Finding, Level
+from etl_dagster.oversight.usual import judge_rate
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import policies, statistics
-from etl_dagster.warehouse.ledger import Provenance
 
 
 class EnrichConfig(dg.Config):
@@ -91,13 +92,7 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
             policies.keep_policy(session, rules, run_id=context.run.run_id)
 
             def ask(chunk: Chunk, api: str, start: float) -> dict[str, float]:
-                origin = Provenance(
-                    chunk=chunk,
-                    source=api,
-                    policy_hash=rules.hash,
-                    run_id=context.run.run_id,
-                    deployment=settings.deployment.value,
-                )
+                origin = provenance(context, settings, rules, chunk, source=api)
                 # others' answers are kept as the policy judged them, so they are that policy's
                 own = "" if api == "ccc" else f":{api}:{rules.hash}"
                 changes = BreakerChanges(step)

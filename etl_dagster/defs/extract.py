@@ -9,7 +9,6 @@ import dagster as dg
 from pydantic import Field
 
 from etl_dagster.defs import catalog, history
-from etl_dagster.defs.checks import SIZE, CheckLog, check_specs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
@@ -19,9 +18,10 @@ from etl_dagster.defs.reporting import (
     seconds,
 )
 from etl_dagster.defs.resources import PolicyResource, WarehouseResource, WriterLocks
+from etl_dagster.defs.stage_checks import SIZE, CheckLog, check_specs
 from etl_dagster.leads.campaigns import Campaign, choose
 from etl_dagster.leads.phones import mask_phones
-from etl_dagster.oversight.findings import judge_size
+from etl_dagster.oversight.usual import judge_size
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import statistics
 from etl_dagster.warehouse.extraction import Extraction

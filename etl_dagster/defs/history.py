@@ -34,6 +34,12 @@ UNFINISHED = (
 )
 
 
+def newest(instance: dg.DagsterInstance, asset: str) -> dg.AssetMaterialization | None:
+    """The newest materialization of an asset, or None if there is none."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    return event.asset_materialization if event else None
+
+
 def finished_days(
     instance: dg.DagsterInstance,
     *,

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from etl_dagster.defs import catalog, history
-from etl_dagster.defs.checks import PROVEN, CheckLog, check_specs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
     ChunkReport,
     Progress,
     column_schema,
     counts_preview,
+    provenance,
     seconds,
 )
 from etl_dagster.defs.resources import (
@@ -21,18 +21,14 @@ from etl_dagster.defs.resources import (
     WarehouseResource,
     WriterLocks,
 )
-from etl_dagster.defs.retract import (
-    VERSIONS,
-    publication_of,
-    record_listed,
-    retract_listed,
-    versions_of,
-)
+from etl_dagster.defs.retract import VERSIONS, publication_of
+from etl_dagster.defs.stage_checks import PROVEN, CheckLog, check_specs
 from etl_dagster.dnc import DncStore
-from etl_dagster.evidence.lookup_rows import SOURCE
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.oversight.findings import Finding, Level
+from etl_dagster.scrub.lookup_rows import SOURCE
+from etl_dagster.scrub.published import record_listed, retract_listed, versions_of
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import call_windows, publication
 from etl_dagster.warehouse.lanes import in_lanes
@@ -99,13 +95,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                 call_windows.keep_up(session, rules.hours, today=datetime.now(UTC).date())
 
             def publish(session: Session, chunk: Chunk) -> tuple[int, Mapping[str, int]] | str:
-                origin = Provenance(
-                    chunk=chunk,
-                    source=SOURCE,
-                    policy_hash=rules.hash,
-                    run_id=context.run.run_id,
-                    deployment=settings.deployment.value,
-                )
+                origin = provenance(context, settings, rules, chunk, source=SOURCE)
                 with (
                     locks.hold_everywhere(chunk, session),
                     # of each bucket one day at a time

@@ -16,8 +16,8 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from etl_dagster.defs import history
-from etl_dagster.defs.checks import CHECKS
 from etl_dagster.defs.partitions import chunk_of
+from etl_dagster.defs.stage_checks import CHECKS
 from etl_dagster.leads.chunks import Chunk
 
 PAGE: Final = 500

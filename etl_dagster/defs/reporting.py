@@ -1,4 +1,4 @@
-"""What a step tells Dagster while it runs and when it is done.
+"""What a step tells Dagster and the ledger of itself while it runs and when it is done.
 
 Belongs here: progress events, one materialization a chunk, how numbers are shown. Does not: the
 numbers, which the domain returns, or checks (`checks.py`).
@@ -11,7 +11,10 @@ import dagster as dg
 
 from etl_dagster.defs.partitions import partition_key
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
 from etl_dagster.progress import ProgressEvent, ProgressLogger, Sink
+from etl_dagster.settings import Settings
+from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.session import Column
 
 
@@ -68,6 +71,24 @@ class ChunkReport:
             )
         )
         self._context.add_asset_metadata(dict(metadata), partition_key=partition_key(chunk))
+
+
+def provenance(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    policy: Policy,
+    chunk: Chunk,
+    *,
+    source: str,
+) -> Provenance:
+    """What a step tells the ledger of itself."""
+    return Provenance(
+        chunk=chunk,
+        source=source,
+        policy_hash=policy.hash,
+        run_id=context.run.run_id,
+        deployment=settings.deployment.value,
+    )
 
 
 def column_schema(columns: list[Column]) -> dg.TableSchema:

@@ -7,24 +7,19 @@ Belongs here: asking the Do-Not-Call store again about what is published. Does n
 from datetime import UTC, datetime
 
 import dagster as dg
-import numpy as np
-from numpy.typing import NDArray
 
 from etl_dagster.defs import catalog, history
-from etl_dagster.defs.reporting import Progress
+from etl_dagster.defs.reporting import Progress, provenance
 from etl_dagster.defs.resources import (
     DncStoreResource,
     PolicyResource,
     WarehouseResource,
     WriterLocks,
 )
-from etl_dagster.dnc import DncStore
-from etl_dagster.evidence.lookup_rows import SOURCE, ledger_batch
-from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.scrub.lookup_rows import SOURCE
+from etl_dagster.scrub.published import retract_listed, versions_of
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import ledger, policies, retraction
-from etl_dagster.warehouse.ledger import Provenance
-from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse import policies, retraction
 
 NAME = "retractions"
 VERSIONS = "list_versions"
@@ -81,13 +76,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
             if chunks:
                 policies.keep_policy(session, rules, run_id=context.run.run_id)
             for number, chunk in enumerate(chunks):
-                origin = Provenance(
-                    chunk=chunk,
-                    source=SOURCE,
-                    policy_hash=rules.hash,
-                    run_id=context.run.run_id,
-                    deployment=settings.deployment.value,
-                )
+                origin = provenance(context, settings, rules, chunk, source=SOURCE)
                 with locks.hold_everywhere(chunk, session):
                     phones, leads = retract_listed(session, store, origin)
                 blocked, retracted = blocked + phones, retracted + leads
@@ -110,38 +99,3 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
 def publication_of(number: int) -> str:
     """The lock of all days' publications of a bucket: days publish each other's leads."""
     return f"publish chunk {number:02d}"
-
-
-def retract_listed(session: Session, store: DncStore, origin: Provenance) -> tuple[int, int]:
-    """Ask the store again about a chunk's published phones; take out what is no longer CLEAR.
-
-    Returns:
-        The number of phones that are no longer CLEAR, and of leads taken back.
-    """
-    phones = retraction.published_phones(session, origin.chunk, moment=datetime.now(UTC))
-    blocked = record_listed(session, store, origin, phones)
-    if not len(blocked):
-        return 0, 0
-    return len(blocked), retraction.retract(session, origin.chunk, blocked)
-
-
-def record_listed(
-    session: Session, store: DncStore, origin: Provenance, phones: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Ask the store again about phones; what is no longer CLEAR is in the ledger when it returns.
-
-    Returns:
-        The phones that are no longer CLEAR.
-    """
-    moment = datetime.now(UTC)
-    found = store.lookup(phones, moment=moment)
-    blocked = found.verdicts != Verdict.CLEAR
-    if blocked.any():
-        ledger.append(session, [ledger_batch(phones, found, blocked, moment)], origin=origin)
-    no_longer_clear: NDArray[np.int64] = phones[blocked]
-    return no_longer_clear
-
-
-def versions_of(store: DncStore) -> str:
-    """The versions of the lists as they are now; an opt-out makes a new one."""
-    return store.lookup(np.empty(0, np.int64)).list_versions

@@ -6,13 +6,6 @@ from contextlib import contextmanager
 import dagster as dg
 
 from etl_dagster.defs import catalog
-from etl_dagster.defs.checks import (
-    DNC_CANARY,
-    DNC_RATE,
-    CheckLog,
-    check_specs,
-)
-from etl_dagster.defs.deciding import Scrubbed, findings, scrub_chunk
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
@@ -20,6 +13,7 @@ from etl_dagster.defs.reporting import (
     Progress,
     column_schema,
     counts_preview,
+    provenance,
     seconds,
 )
 from etl_dagster.defs.resources import (
@@ -28,19 +22,32 @@ from etl_dagster.defs.resources import (
     WarehouseResource,
     WriterLocks,
 )
+from etl_dagster.defs.stage_checks import (
+    CONSERVED,
+    COVERAGE,
+    DNC_CANARY,
+    DNC_RATE,
+    FRESH_LISTS,
+    UNKNOWN_SHARE,
+    CheckLog,
+    check_specs,
+)
 from etl_dagster.dnc import DncError, DncStore
-from etl_dagster.evidence.lookup_rows import SOURCE
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.oversight.findings import (
     Finding,
     Level,
-    judge_rate,
+    judge_coverage,
+    judge_staleness,
+    judge_unknown,
 )
+from etl_dagster.oversight.usual import judge_rate
+from etl_dagster.scrub.chunk import Scrubbed, scrub_chunk
+from etl_dagster.scrub.lookup_rows import SOURCE
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import policies, publication, statistics
 from etl_dagster.warehouse.lanes import in_lanes
-from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.publication import Conservation
 from etl_dagster.warehouse.session import Session
 
@@ -99,20 +106,14 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
             policies.keep_policy(session, rules, run_id=context.run.run_id)
 
             def scrub(session: Session, chunk: Chunk) -> tuple[Scrubbed, Conservation]:
-                origin = Provenance(
-                    chunk=chunk,
-                    source=SOURCE,
-                    policy_hash=rules.hash,
-                    run_id=context.run.run_id,
-                    deployment=settings.deployment.value,
-                )
+                origin = provenance(context, settings, rules, chunk, source=SOURCE)
                 with locks.hold_everywhere(chunk, session):
                     scrubbed = scrub_chunk(session, store, origin, rules, step)
                     return scrubbed, publication.check_conservation(session, chunk)
 
             with in_lanes(ours, chunks, scrub, lanes=settings.lanes) as done:
                 for number, (chunk, (scrubbed, conservation)) in enumerate(done):
-                    for check, finding in findings(scrubbed, conservation, settings).items():
+                    for check, finding in _findings(scrubbed, conservation, settings).items():
                         checks.found(check, finding, chunk=chunk)
                     report.landed(
                         chunk,
@@ -147,3 +148,29 @@ def _opened(dnc_store: DncStoreResource, policy: Policy, checks: CheckLog) -> It
     checks.found(DNC_CANARY, Finding(level=Level.RIGHT, says=says))
     with store:
         yield store
+
+
+def _findings(
+    scrubbed: Scrubbed, conservation: Conservation, settings: Settings
+) -> dict[str, Finding]:
+    """What the checks of a chunk find."""
+    numbers = scrubbed.numbers
+    violations = conservation.violations
+    return {
+        CONSERVED: Finding(
+            level=Level.WRONG if violations else Level.RIGHT,
+            says=(
+                f"{conservation.leads:,} leads, {conservation.judged:,} of them judged,"
+                f" {violations:,} not exactly once"
+            ),
+            numbers=vars(conservation),
+        ),
+        FRESH_LISTS: judge_staleness(int(numbers["phones_stale"])),
+        COVERAGE: judge_coverage(scrubbed.not_covered),
+        UNKNOWN_SHARE: judge_unknown(
+            int(numbers["phones_unknown"]),
+            int(numbers["phones"]),
+            warn=settings.unknown_warn,
+            error=settings.unknown_error,
+        ),
+    }

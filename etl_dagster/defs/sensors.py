@@ -32,6 +32,7 @@ from etl_dagster.defs.resources import (
     DncStoreResource,
     PolicyResource,
     WarehouseResource,
+    trouble,
 )
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.retract import SEEN, VERSIONS
@@ -164,8 +165,7 @@ def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefin
             # people are told of runs that fail, of ticks they are not: so let the run meet it
             context.log.exception("%s cannot be read: the run of its job tells why", table)
             return dg.RunRequest(run_key=_once("unread"))
-        event = context.instance.get_latest_materialization_event(dg.AssetKey(OPT_OUTS))
-        done = event.asset_materialization if event else None
+        done = history.newest(context.instance, OPT_OUTS)
         if done and FINGERPRINT in done.metadata and done.metadata[FINGERPRINT].value == found:
             return dg.SkipReason(f"nothing new in {table}")
         return dg.RunRequest(run_key=_once(found))
@@ -186,8 +186,7 @@ def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
         if not Path(dnc_store.path).exists():
             return dg.SkipReason("there is no store yet")
         versions = dnc_store.newest_versions()
-        event = context.instance.get_latest_materialization_event(dg.AssetKey(RETRACTIONS))
-        done = event.asset_materialization if event else None
+        done = history.newest(context.instance, RETRACTIONS)
         cause = [versions]
         if done and done.metadata[VERSIONS].value == versions:
             said = done.metadata.get(SEEN)
@@ -240,8 +239,8 @@ def _left_over_sensor(job: Job, *, within_days: int, patience: timedelta) -> dg.
                 if waiting
                 else "CCC has left no phone unanswered"
             )
-        elif trouble := policy.trouble(ccc, ccc_full):
-            yield dg.SkipReason(f"{waiting:,} phones wait for CCC: {trouble}")
+        elif why := trouble(policy.load(), ccc, ccc_full):
+            yield dg.SkipReason(f"{waiting:,} phones wait for CCC: {why}")
         else:
             tried = {one.chunk: one.at for one in chunks}
             for chunk_range in due:

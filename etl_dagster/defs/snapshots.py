@@ -12,7 +12,7 @@ from typing import Final
 
 import dagster as dg
 
-from etl_dagster.defs import catalog
+from etl_dagster.defs import catalog, history
 from etl_dagster.defs.jobs import EXPORT_JOB, PRIMARY, QUEUE, Job
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource
 from etl_dagster.dnc import DncStore
@@ -108,8 +108,7 @@ def _sensor(job: Job, *, every: timedelta) -> dg.SensorDefinition:
             return dg.SkipReason("there is no store yet")
         with DncStore.open(dnc_store.path) as store:
             revision = store.contents().revision
-        event = context.instance.get_latest_materialization_event(dg.AssetKey(NAME))
-        done = event.asset_materialization if event else None
+        done = history.newest(context.instance, NAME)
         exported = (
             (
                 int(str(done.metadata[REVISION].value)),

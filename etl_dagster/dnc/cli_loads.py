@@ -23,7 +23,7 @@ from etl_dagster.dnc.cli_options import (
     store_option,
     writable,
 )
-from etl_dagster.dnc.lists import INTERNAL
+from etl_dagster.dnc.records import INTERNAL
 from etl_dagster.dnc.retention import DAYS
 from etl_dagster.dnc.store import DncStore
 from etl_dagster.dnc.writer import LoadResult

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncUsageError
-from etl_dagster.dnc.records import KINDS, ListInfo, empty_state
+from etl_dagster.dnc.records import INTERNAL, KINDS, ListInfo, empty_state
 
 if TYPE_CHECKING:
     from etl_dagster.dnc.writer import Write
 
-INTERNAL: Final = "internal"
-"""The list of opt-outs that every store has from the start."""
 MAX_AGE_DAYS: Final = 31
 """How old a list may be at the time of the call (16 CFR 310.4(b)(3)(iv))."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from etl_dagster.dnc import opt_out_rows, opt_outs, replica, requests, schema
 from etl_dagster.dnc.errors import DncUsageError
-from etl_dagster.dnc.lists import INTERNAL
 from etl_dagster.dnc.reader import DncReader, Limits
+from etl_dagster.dnc.records import INTERNAL
 from etl_dagster.dnc.writer import LoadResult
 
 

@@ -20,7 +20,9 @@ NOBODY: Final = 0xFFFFFFFF
 """In place of a canary where an area code has none."""
 MOST_LISTS: Final = 64
 """One bit each in a 64-bit mask."""
-KINDS: Final = ("national", "state", "internal", "other")
+INTERNAL: Final = "internal"
+"""The list of opt-outs that every store has from the start, and its kind."""
+KINDS: Final = ("national", "state", INTERNAL, "other")
 
 ENTRY: Final = np.dtype(
     [

@@ -16,8 +16,8 @@ import msgspec
 
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncFormatError
-from etl_dagster.dnc.lists import INTERNAL
 from etl_dagster.dnc.moments import from_micros
+from etl_dagster.dnc.records import INTERNAL
 
 FORMAT: Final = 1
 POINTER: Final = "current.json"

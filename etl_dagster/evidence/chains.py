@@ -24,8 +24,8 @@ from etl_dagster.warehouse.canonical import (
 )
 from etl_dagster.warehouse.examination import ChainKey, Flaw, examine
 from etl_dagster.warehouse.phone_history import VerdictRow
+from etl_dagster.warehouse.reaches import read_chain
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.verification import read_chain
 
 OTHER_PHONES: Final = "other_phones"
 """The folder of what has other phones in it as well."""

@@ -127,8 +127,3 @@ def as_ranges(chunks: Collection[Chunk]) -> list[ChunkRange]:
 
 def _neighbours(one: Chunk, other: Chunk) -> bool:
     return one.lead_date == other.lead_date and one.number + 1 == other.number
-
-
-def missing_days(days: Sequence[date], finished: Collection[date], *, force: bool) -> list[date]:
-    """The days of a range that still have to be run; all of them if forced."""
-    return [day for day in days if force or day not in finished]

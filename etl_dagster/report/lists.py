@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from etl_dagster.dnc import DncError, DncStore, ListStats
-from etl_dagster.dnc.lists import INTERNAL
 from etl_dagster.dnc.moments import parse_versions
+from etl_dagster.dnc.records import INTERNAL
 from etl_dagster.report.markdown import NONE, count, table, text
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from filelock import FileLock
 
-from etl_dagster.dnc import DncStore, DncUsageError, ListStats
-from etl_dagster.dnc.lists import INTERNAL
+from etl_dagster.dnc import DncStore
+from etl_dagster.dnc.records import INTERNAL
+from etl_dagster.dnc.sample import SAMPLE_MARK, is_sample
 from etl_dagster.sandbox.ccc_start import SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.snowflake import start_snowflake
 from etl_dagster.warehouse.session import Warehouse
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 SAMPLE_DAYS: Final = 7
 """Days up to yesterday that the sample has leads for."""
 LISTED_NUMBERS: Final = 2_000_000
-SAMPLE_MARK: Final = ".sample"
-"""Stands in the names of sample list files, and so in the source of what is loaded from them."""
 RENEW_LISTS_AFTER: Final = timedelta(days=7)
 """Sample lists are renewed like real ones, long before they are too old to clear a phone."""
 
@@ -149,22 +148,6 @@ class LocalWorld:
         folder = self.home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{name}.lock")
-
-
-def is_sample(stats: ListStats) -> bool:
-    """Whether a list of a store was loaded from the sample."""
-    return SAMPLE_MARK in stats.source
-
-
-def refuse_sample(store: DncStore) -> None:
-    """See that a store is no sample's.
-
-    Raises:
-        DncUsageError: it holds sample lists; it is closed.
-    """
-    if any(is_sample(found) for found in store.stats()):
-        store.close()
-        raise DncUsageError(f"{store.path} holds sample lists, which clear nobody in production")
 
 
 def _today() -> date:

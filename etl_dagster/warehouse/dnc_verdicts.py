@@ -2,7 +2,7 @@
 
 Belongs here: reading them, and those of other days that the day rests on, so that memory stays
 flat. Does not: whether they are right
-(`evidence/rescrub.py`), whether they are as they were written (`verification.py`).
+(`scrub/rescrub.py`), whether they are as they were written (`verification.py`).
 """
 
 from collections.abc import Iterator, Mapping

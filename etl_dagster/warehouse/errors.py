@@ -16,9 +16,6 @@ comes from compiling the statement, which sees names and no rows.
 
 import re
 
-# Snowflake's own words for a statement stopped on request.
-CANCELLED_NUMBER = 604
-
 _COMPILATION = "SQL compilation error"
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 _ROW_VALUES = re.compile(r"Row Values:.*", re.IGNORECASE | re.DOTALL)

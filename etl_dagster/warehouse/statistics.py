@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from etl_dagster.leads.policy_text import APIS
-from etl_dagster.oversight.findings import Rate
+from etl_dagster.oversight.usual import Rate
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.templates import render

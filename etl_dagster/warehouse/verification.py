@@ -15,22 +15,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
 
-import pyarrow as pa
-
 from etl_dagster.warehouse import retentions
 from etl_dagster.warehouse.answers import examine_answers
-from etl_dagster.warehouse.canonical import BatchRecord, version_of
+from etl_dagster.warehouse.canonical import version_of
 from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
 from etl_dagster.warehouse.heads import Head, RetentionsHead
+from etl_dagster.warehouse.reaches import ROWS_AT_ONCE, reaches, read_batches, statement
 from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import Statement, sql
-from etl_dagster.warehouse.templates import fragment, render
+from etl_dagster.warehouse.statements import sql
 
 TABLES: Final = ("phone_verdicts", "scrub_batches", "ccc_answers", "retentions")
 """What is read."""
-ROWS_AT_ONCE: Final = 250_000
-"""Chains are read together up to so many rows; a longer one is read alone."""
 
 
 @dataclass(kw_only=True)
@@ -99,9 +95,9 @@ def verify(  # noqa: PLR0913  which days, which anchors, when, how much at once
         (ChainKey(day, int(chunk), source), int(rows)) for day, chunk, source, rows in known
     )
     ends: dict[ChainKey, int] = {}
-    for reach in _reaches(chains, rows_at_once):
-        batches = _batches(session, reach)
-        rows = session.arrow_table(_statement("select_ledger_rows"), reach)
+    for reach in reaches(chains, rows_at_once):
+        batches = read_batches(session, reach)
+        rows = session.arrow_table(statement("select_ledger_rows"), reach)
         flaws, strays = examine(batches, rows)
         found.flaws += flaws
         if strays:
@@ -135,58 +131,12 @@ def verify(  # noqa: PLR0913  which days, which anchors, when, how much at once
     return found
 
 
-def read_chain(session: Session, key: ChainKey) -> tuple[list[BatchRecord], pa.Table]:
-    """A chain's batches, in the order of their positions, and its rows, which may have more."""
-    reach = _reach([key])
-    batches = sorted(_batches(session, reach), key=lambda batch: batch.position)
-    return batches, session.arrow_table(_statement("select_ledger_rows"), reach)
-
-
-def _statement(name: str) -> Statement:
-    return render(name, chain_range=fragment("chain_range"))
-
-
-def _reaches(
-    chains: Sequence[tuple[ChainKey, int]], rows_at_once: int
-) -> Iterator[dict[str, object]]:
-    """Cut the chains, which are in order, where enough rows are together."""
-    part: list[ChainKey] = []
-    size = 0
-    for key, rows in chains:
-        if part and size + rows > rows_at_once:
-            yield _reach(part)
-            part, size = [], 0
-        part.append(key)
-        size += rows
-    if part:
-        yield _reach(part)
-
-
-def _reach(chains: Sequence[ChainKey]) -> dict[str, object]:
-    """What `chain_range` binds."""
-    start, end = chains[0], chains[-1]
-    return {
-        "first_date": start.lead_date,
-        "first_chunk": start.chunk,
-        "first_source": start.source,
-        "last_date": end.lead_date,
-        "last_chunk": end.chunk,
-        "last_source": end.source,
-    }
-
-
-def _batches(session: Session, reach: dict[str, object]) -> list[BatchRecord]:
-    table = session.arrow_table(_statement("select_batches"), reach)
-    table = table.rename_columns([name.lower() for name in table.column_names])
-    return [BatchRecord(**row) for row in table.to_pylist()]
-
-
 def _judge_strays(
     session: Session, reach: dict[str, object], strays: Sequence[Strays], found: Verification
 ) -> None:
     """Tell rows without a batch from rows whose batch was appended after the batches were read."""
     homes: dict[str, list[ChainKey]] = {}
-    rows = session.rows(_statement("select_batches_of_rows"), reach)
+    rows = session.rows(statement("select_batches_of_rows"), reach)
     for batch_id, day, chunk, source in rows:
         homes.setdefault(batch_id, []).append(ChainKey(day, int(chunk), source))
     for stray in strays:

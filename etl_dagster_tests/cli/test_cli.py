@@ -55,7 +55,7 @@ def invoke(environment: Mapping[str, str], *arguments: str) -> Result:
 
 def start(environment: Mapping[str, str], *arguments: str, **options: Any) -> Outcome:
     """The command as a process of its own."""
-    command = [sys.executable, "-m", "etl_dagster_tests.cli.run_cli", *arguments]
+    command = [sys.executable, "-m", "etl_dagster", *arguments]
     return subprocess.run(
         command, env={**clean_environment(), **environment}, capture_output=True, text=True,
         timeout=150, check=False, **options,

@@ -86,7 +86,7 @@ class Cluster:
 
     def command(self, host: Host, *arguments: str) -> str:
         """Run `etl-dagster` on a host; return what it printed."""
-        program = [sys.executable, "-m", "etl_dagster_tests.cli.run_cli", *arguments]
+        program = [sys.executable, "-m", "etl_dagster", *arguments]
         return host.run(program, self.environment(host))
 
     def worker(self, host: Host, queue: str, *, runs: int = 1) -> subprocess.Popen[bytes]:

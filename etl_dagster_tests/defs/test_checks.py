@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from etl_dagster.defs.checks import CHECKS, check_specs
 from etl_dagster.defs.freshness import lists_result
+from etl_dagster.defs.stage_checks import CHECKS, check_specs
 from etl_dagster.dnc import DncStore, ListStats
 from etl_dagster_tests.defs.line import (
     CLEAN,

@@ -45,7 +45,7 @@ def undisturbed(
 def run(line: Line) -> Iterator[subprocess.Popen[bytes]]:
     """`etl-dagster run` as a process of its own, killed at the end."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-m", "etl_dagster_tests.cli.run_cli", "run", "--date", str(DAY)]
+    command = [sys.executable, "-m", "etl_dagster", "run", "--date", str(DAY)]
     with (line.settings.home / "output.txt").open("ab") as output:
         process = subprocess.Popen(
             command, env={**environment, **line.environment}, stdout=output, stderr=output

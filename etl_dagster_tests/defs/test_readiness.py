@@ -8,8 +8,8 @@ import pytest
 from dagster._core.events import DagsterEvent
 
 from etl_dagster.defs import readiness
-from etl_dagster.defs.checks import COLUMNS, CONSERVED, COVERAGE, PROVEN, SIZE
 from etl_dagster.defs.partitions import partition_key, range_tags
+from etl_dagster.defs.stage_checks import COLUMNS, CONSERVED, COVERAGE, PROVEN, SIZE
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster_tests.defs.test_history import CHUNKS, DAY, NEXT, tell
 

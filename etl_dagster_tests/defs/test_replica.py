@@ -15,8 +15,8 @@ from etl_dagster.defs.snapshots import export_is_due
 from etl_dagster.dnc import DncStore
 from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshot_export import export_snapshot, in_force
-from etl_dagster.evidence.rescrub import rescrub
 from etl_dagster.leads.policy import Policy
+from etl_dagster.scrub.rescrub import rescrub
 from etl_dagster.settings import Settings, SettingsError
 from etl_dagster_tests.defs.line import (
     CLEAN,

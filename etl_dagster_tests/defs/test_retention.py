@@ -144,7 +144,7 @@ def test_what_was_killed_goes_on_and_each_row_is_on_record_once(one_chunk: Line)
     days = [OLD - timedelta(days=back) for back in range(8)]
     with line.session() as session:
         fill(session, *days, chunks=1)
-    command_line = [sys.executable, "-m", "etl_dagster_tests.cli.run_cli", "retention", "apply"]
+    command_line = [sys.executable, "-m", "etl_dagster", "retention", "apply"]
     killed = subprocess.Popen(
         [*command_line, "--yes"], env={**clean_environment(), **line.environment},
         stdout=subprocess.PIPE, text=True,

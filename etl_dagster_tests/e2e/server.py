@@ -90,7 +90,7 @@ class UiServer:
         arguments = ["ui", "--port", str(self.port)]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "etl_dagster_tests.cli.run_cli", *arguments],
+                [sys.executable, "-m", "etl_dagster", *arguments],
                 env={**clean_environment(), **self.environment}, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip

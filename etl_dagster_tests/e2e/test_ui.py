@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from etl_dagster.defs.checks import CONSERVED
 from etl_dagster.defs.jobs import STAGE_ASSETS
+from etl_dagster.defs.stage_checks import CONSERVED
 from etl_dagster_tests.e2e.api import DagsterApi, Run
 from etl_dagster_tests.e2e.server import UiServer, wait_for
 from etl_dagster_tests.e2e.ui import Ui

@@ -15,24 +15,15 @@ from etl_dagster.dnc import DncStore
 from etl_dagster.evidence import gathering, pack
 from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.gathering import Evidence, Origin
-from etl_dagster.evidence.lookup_rows import ledger_batch
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.scrub.lookup_rows import ledger_batch
 from etl_dagster.warehouse import ledger
 from etl_dagster.warehouse.ledger import LedgerBatch
 from etl_dagster.warehouse.policies import keep_policy
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.tables import TABLES
-from etl_dagster_tests.warehouse.conftest import (  # noqa: F401  fixtures
-    CHUNK,
-    NOW,
-    POLICY,
-    Tables,
-    batch_of,
-    origin,
-    tables,
-    tables_warehouse,
-)
+from etl_dagster_tests.warehouse.conftest import CHUNK, NOW, POLICY, Tables, batch_of, origin
 
 PHONES = [4075550100 + number for number in range(6)]
 ASKED, SUED, LISTED, OTHER = PHONES[0], PHONES[1], PHONES[2], PHONES[5]
@@ -131,7 +122,7 @@ def content_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def bare(tables: Tables, folder: Path) -> World:  # noqa: F811
+def bare(tables: Tables, folder: Path) -> World:
     """A policy on record and a national list that has LISTED; nothing was asked."""
     store, file = folder / "dnc.sqlite", folder / "national.txt"
     file.write_text(f"{LISTED}\n{OTHER + 1}\n", encoding="utf-8")
@@ -156,7 +147,7 @@ def filled(world: World) -> World:
 
 
 @pytest.fixture
-def empty_world(tables: Tables, tmp_path: Path) -> World:  # noqa: F811
+def empty_world(tables: Tables, tmp_path: Path) -> World:
     return bare(tables, tmp_path)
 
 
@@ -166,7 +157,7 @@ def world(empty_world: World) -> World:
 
 
 @pytest.fixture(scope="session")
-def gathered(tables_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Evidence:  # noqa: F811
+def gathered(tables_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """The evidence of ASKED, for tests of what is made of it; they change a copy, or nothing."""
     with tables_warehouse.session() as session:
         for name in TABLES:

@@ -6,20 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_dagster.oversight.findings import (
-    LEAST_DAYS,
     Finding,
     Level,
-    Rate,
     judge_columns,
     judge_coverage,
     judge_opt_outs,
-    judge_rate,
     judge_readable,
-    judge_size,
     judge_staleness,
     judge_unknown,
     worst,
 )
+from etl_dagster.oversight.usual import LEAST_DAYS, Rate, judge_rate, judge_size
 
 RIGHT, LOOK, WRONG = Level.RIGHT, Level.WORTH_A_LOOK, Level.WRONG
 WEEK = [1_000, 1_100, 900, 1_050, 950, 1_000, 980]

@@ -1,23 +1,19 @@
-"""The project's tables, empty for each test, with shorthands to fill and read them."""
+"""Shorthands to fill and read the project's tables, and what they are filled with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pytest
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.sandbox import sidecar
 from etl_dagster.warehouse import ledger
 from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
-from etl_dagster.warehouse.session import Session, Warehouse, WarehouseConfig
-from etl_dagster.warehouse.tables import TABLES, create_tables
+from etl_dagster.warehouse.session import Session
 
-CHUNKS = 1
 DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
 CHUNK = Chunk(DAY, 0)
@@ -146,35 +142,3 @@ def origin(source: str, chunk: Chunk = CHUNK, policy: Policy = POLICY) -> Proven
     return Provenance(
         chunk=chunk, source=source, policy_hash=policy.hash, run_id="r", deployment="local"
     )
-
-
-@pytest.fixture(scope="session")
-def tables_warehouse(snowflake_server: sidecar.Sidecar) -> Iterator[Warehouse]:
-    """A warehouse whose schema has the project's tables."""
-    config = WarehouseConfig(
-        account="embedded",
-        user="embedded",
-        password="embedded",
-        database="ETL_TEST",
-        schema="TABLES",
-        connection_args={
-            "host": snowflake_server.host,
-            "port": snowflake_server.port,
-            "protocol": "http",
-        },
-    )
-    warehouse = Warehouse(config)
-    warehouse.ensure_schema()
-    with warehouse.session() as session:
-        create_tables(session, chunks=CHUNKS)
-    yield warehouse
-    warehouse.close()
-
-
-@pytest.fixture
-def tables(tables_warehouse: Warehouse) -> Iterator[Tables]:
-    """The project's tables, empty."""
-    with tables_warehouse.session() as session:
-        for name in TABLES:
-            session.execute(f"DELETE FROM {name}")
-        yield Tables(session)

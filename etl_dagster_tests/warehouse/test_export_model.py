@@ -19,13 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl_dagster.defs.publish import publish_chunk
-from etl_dagster.defs.retract import retract_listed
 from etl_dagster.dnc import DncNotClearError, DncStore
 from etl_dagster.dnc.witness import Witness
-from etl_dagster.evidence.lookup_rows import ledger_batch
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.hours import Hours
 from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.scrub.lookup_rows import ledger_batch
+from etl_dagster.scrub.published import retract_listed
 from etl_dagster.warehouse import call_windows, ledger
 from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.call_windows import NoHoursError

@@ -23,14 +23,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from etl_dagster.defs.deciding import scrub_chunk
 from etl_dagster.defs.publish import publish_chunk
-from etl_dagster.defs.retract import retract_listed
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.progress import ProgressLogger
+from etl_dagster.scrub.chunk import scrub_chunk
+from etl_dagster.scrub.published import retract_listed
 from etl_dagster.warehouse import scrubbing
 from etl_dagster.warehouse.publication import NotProvenError
 from etl_dagster.warehouse.tables import TABLES

@@ -12,9 +12,10 @@ import pytest
 from etl_dagster.connect import open_warehouse
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.policy import Policy
+from etl_dagster.report import preview
 from etl_dagster.sandbox import sidecar
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import export, heads, preview, retention, verification
+from etl_dagster.warehouse import export, heads, retention, verification
 from etl_dagster.warehouse.session import Session, Warehouse, WarehouseConfig
 from etl_dagster.warehouse.tables import (
     TABLES,

@@ -6,10 +6,10 @@ import pyarrow as pa
 import pytest
 
 from etl_dagster.dnc import Lookup
-from etl_dagster.evidence.lookup_rows import decision_table
 from etl_dagster.leads import verdicts
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Evidence, Verdict
+from etl_dagster.scrub.lookup_rows import decision_table
 from etl_dagster.warehouse import ledger, scrubbing
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.scrubbing import naive

@@ -12,6 +12,7 @@ from etl_dagster.defs.resources.ccc import (
     CccResource,
     HttpClientResource,
     RetryResource,
+    trouble,
 )
 from etl_dagster.defs.resources.dnc_store import DncStoreResource
 from etl_dagster.defs.resources.local import LocalResource, PolicyResource, ReportsResource
@@ -27,6 +28,7 @@ __all__ = (
     "WarehouseResource",
     "WriterLocks",
     "build_resources",
+    "trouble",
 )
 
 

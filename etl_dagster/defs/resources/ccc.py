@@ -125,3 +125,9 @@ class CccResource(dg.ConfigurableResource[Any]):
             breaker_successes=self.breaker.successes,
             state_dir=Path(self.state_dir),
         )
+
+
+def trouble(policy: Policy, *services: CccResource) -> str | None:
+    """Why a service that the policy asks cannot be asked now, or None."""
+    asked = (one for one in services if one.source in policy.apis)
+    return next(filter(None, (one.trouble() for one in asked)), None)

@@ -14,7 +14,6 @@ from pydantic import Field
 from etl_dagster.leads.policy import Policy
 
 if TYPE_CHECKING:
-    from etl_dagster.defs.resources.ccc import CccResource
     from etl_dagster.sandbox.local import LocalWorld
 
 UNSET: Final = ""
@@ -46,11 +45,6 @@ class PolicyResource(dg.ConfigurableResource[Any]):
     path: str = Field(UNSET, description="Policy file; the built-in policy if empty")
     ccc_ttl_days: float = Field(0, description="Shorter validity of CCC answers; 0: the policy's")
     dnc_max_age_days: int = Field(0, description="Shorter age of lists; 0: the policy's")
-
-    def trouble(self, *services: "CccResource") -> str | None:
-        """Why a service that the policy asks cannot be asked now, or None."""
-        asked = (one for one in services if one.source in self.load().apis)
-        return next(filter(None, (one.trouble() for one in asked)), None)
 
     def load(self) -> Policy:
         """The policy in force."""

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from etl_dagster.dnc import DncStore
-from etl_dagster.evidence.lookup_rows import ledger_batch
-from etl_dagster.evidence.rescrub import KEPT, rescrub
-from etl_dagster.evidence.rescrub_found import Rescrub
 from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.scrub.lookup_rows import ledger_batch
+from etl_dagster.scrub.rescrub import KEPT, rescrub
+from etl_dagster.scrub.rescrub_found import Rescrub
 from etl_dagster.warehouse import ledger
 from etl_dagster_tests.dnc.support import Clock, write_list
 from etl_dagster_tests.warehouse.conftest import CHUNK, DAY, NEXT, NOW, POLICY, Tables, origin

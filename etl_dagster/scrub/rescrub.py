@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError, Lookup, replica
-from etl_dagster.evidence.lookup_rows import names, reasons
-from etl_dagster.evidence.rescrub_found import Difference, Lost, Rescrub, joined
 from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.scrub.lookup_rows import names, reasons
+from etl_dagster.scrub.rescrub_found import Difference, Lost, Rescrub, joined
 from etl_dagster.warehouse.dnc_verdicts import (
     Decided,
     DncVerdicts,

@@ -1,7 +1,7 @@
-"""Deciding on one chunk: its phones looked up, what every source said, the decision written.
+"""A chunk scrubbed: its phones looked up, decided on, and the chunk replaced.
 
-Belongs here: the order in which things are read, decided and written, its numbers, and what checks
-find in them. Does not: the rule (`leads/verdicts.py`), the store (`dnc/`), the asset (`scrub.py`).
+Belongs here: the steps of that and its counts. Does not: one look-up as rows (`lookup_rows.py`),
+what the counts are worth (`oversight/findings.py`).
 """
 
 import time
@@ -14,23 +14,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.defs.checks import CONSERVED, COVERAGE, FRESH_LISTS, UNKNOWN_SHARE
 from etl_dagster.dnc import DncStore, Lookup
-from etl_dagster.evidence.lookup_rows import SOURCE, decision_table, ledger_batch
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
-from etl_dagster.oversight.findings import (
-    Finding,
-    Level,
-    judge_coverage,
-    judge_staleness,
-    judge_unknown,
-)
 from etl_dagster.progress import ProgressLogger
-from etl_dagster.settings import Settings
+from etl_dagster.scrub.lookup_rows import SOURCE, decision_table, ledger_batch
 from etl_dagster.warehouse import ledger, scrubbing
 from etl_dagster.warehouse.ledger import Provenance
-from etl_dagster.warehouse.publication import Conservation
 from etl_dagster.warehouse.session import Session
 
 NUMBERS_OF_AN_AREA: Final = 10_000_000
@@ -54,32 +44,6 @@ class Scrubbed:
     lists: Mapping[str, Mapping[str, int]]
     causes: Mapping[str, Mapping[str, int]]
     not_covered: Mapping[int, int]
-
-
-def findings(
-    scrubbed: Scrubbed, conservation: Conservation, settings: Settings
-) -> dict[str, Finding]:
-    """What the checks of a chunk find."""
-    numbers = scrubbed.numbers
-    violations = conservation.violations
-    return {
-        CONSERVED: Finding(
-            level=Level.WRONG if violations else Level.RIGHT,
-            says=(
-                f"{conservation.leads:,} leads, {conservation.judged:,} of them judged,"
-                f" {violations:,} not exactly once"
-            ),
-            numbers=vars(conservation),
-        ),
-        FRESH_LISTS: judge_staleness(int(numbers["phones_stale"])),
-        COVERAGE: judge_coverage(scrubbed.not_covered),
-        UNKNOWN_SHARE: judge_unknown(
-            int(numbers["phones_unknown"]),
-            int(numbers["phones"]),
-            warn=settings.unknown_warn,
-            error=settings.unknown_error,
-        ),
-    }
 
 
 def scrub_chunk(

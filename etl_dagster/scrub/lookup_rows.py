@@ -1,6 +1,6 @@
 """What the Do-Not-Call store found, as rows of the ledger and of the chunk's decisions.
 
-Belongs here: one look-up in the tables' words. Does not: looking up, deciding (`scrub.py`).
+Belongs here: one look-up in the tables' words. Does not: looking up, deciding (`chunk.py`).
 """
 
 import uuid
