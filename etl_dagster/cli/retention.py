@@ -1,7 +1,7 @@
 """The commands `etl-dagster retention`: what may go because its time is up, and letting it go.
 
 Belongs here: options, exit status, what is shown. Does not: which rows may go
-(`warehouse/retention.py`), removing them (`warehouse/removal.py`), files (`evidence/old_files.py`).
+(`warehouse/retention.py`), removing them (`warehouse/removal.py`), files (`scrub/old_files.py`).
 Nothing of Dagster is imported.
 """
 
@@ -18,7 +18,7 @@ from etl_dagster.cli.options import FILE, read_settings, write_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from etl_dagster.evidence.old_files import OldFiles
+    from etl_dagster.scrub.old_files import OldFiles
     from etl_dagster.settings import Settings
     from etl_dagster.warehouse.retention import Plan
     from etl_dagster.warehouse.session import Session
@@ -86,7 +86,7 @@ def apply(*, yes: bool) -> None:
 
 
 def _plan(session: "Session", settings: "Settings") -> "tuple[Plan, Sequence[OldFiles]]":
-    from etl_dagster.evidence.old_files import needed_since, old_files
+    from etl_dagster.scrub.old_files import needed_since, old_files
     from etl_dagster.warehouse import retention as keeping
 
     planned = keeping.plan(
@@ -104,8 +104,8 @@ def _apply(
     console: "Console", session: "Session", settings: "Settings", planned: "Plan"
 ) -> list[str]:
     """Remove rows, then lists and files on which nothing rests; return the days that stay."""
-    from etl_dagster.evidence.old_files import needed_since, old_files, remove_files
     from etl_dagster.identity.who import operator
+    from etl_dagster.scrub.old_files import needed_since, old_files, remove_files
     from etl_dagster.warehouse import removal
 
     applied = removal.apply(

@@ -1,7 +1,7 @@
 """Removing what retention no longer asks for: a day at a time, verified and on record.
 
 Belongs here: the order in which it is made safe. Does not: what may go (`retention.py`), what a
-record is (`retentions.py`), files and the Do-Not-Call store (`evidence/old_files.py`).
+record is (`retentions.py`), files and the Do-Not-Call store (`scrub/old_files.py`).
 
 A day goes as a whole, of all tables of a kind, in one transaction with its records: after a crash a
 day is there with all of its rows, or gone and on record. Chains of the ledger are of one day, so

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from etl_dagster.dnc import DncHistoryError, DncStore, inbox
-from etl_dagster.evidence.old_files import needed_since, old_files, remove_files
+from etl_dagster.scrub.old_files import needed_since, old_files, remove_files
 from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse import retention, retentions
 from etl_dagster_tests.cli.test_cli import clean_environment, invoke
