@@ -13,10 +13,29 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from etl_dagster.definitions import STAGES, build_defs
 from etl_dagster.leads.policy import Policy, PolicyError
-from etl_dagster.settings import Settings
+from etl_dagster.settings import Settings, SettingsError
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
 SETTINGS = Settings.from_environment({"ETL_START_DATE": "2026-11-01"})
+PRODUCTION = {
+    "ETL_DEPLOYMENT": "production",
+    "ETL_HOME": "/srv/etl",
+    "ETL_CHUNKS": "8",
+    "ETL_CAMPAIGNS_DIR": str(SETTINGS.campaigns_dir),
+    "ETL_START_DATE": "2026-01-01",
+    "ETL_CONTACTS_TABLE": "CRM.CONTACTS",
+    "SNOWFLAKE_ACCOUNT": "acme-sales",
+    "SNOWFLAKE_USER": "ETL",
+    "SNOWFLAKE_PASSWORD": "hush-hush",
+    "SNOWFLAKE_ROLE": "ETL",
+    "SNOWFLAKE_WAREHOUSE": "ETL_XS",
+    "SNOWFLAKE_DATABASE": "SALES",
+    "SNOWFLAKE_SCHEMA": "LEAD_SCRUB",
+    "CCC_API_URL": "https://dataapi.dncscrub.com",
+    "CCC_API_KEY": "k3y-k3y",
+    "DNC_DB_PATH": "/srv/dnc.sqlite",
+    "DNC_INBOX": "/srv/inbox",
+}
 
 
 def graph_text() -> str:
@@ -150,6 +169,22 @@ def test_limits_of_settings_are_part_of_the_code_version() -> None:
     )
 
 
+def test_the_full_scrub_shows_in_the_graph_where_a_policy_requires_it(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        'required_sources = ["ccc", "ccc_full", "dnc"]\n[ccc]\nttl_days = 7\n'
+        "[dnc]\nmax_age_days = 31\n"
+    )
+    scrub = dg.AssetKey(["sources", "ccc_full_scrub"])
+    parents = [
+        build_defs(settings).get_repository_def().asset_graph.get(dg.AssetKey("ccc_enriched"))
+        for settings in (SETTINGS, Settings.from_environment({"ETL_POLICY_FILE": str(file)}))
+    ]
+    assert [scrub in one.parent_keys for one in parents] == [False, True]
+    with pytest.raises(SettingsError, match="CCC_FULL_API_URL is not set"):
+        build_defs(Settings.from_environment({**PRODUCTION, "ETL_POLICY_FILE": str(file)}))
+
+
 def test_a_policy_that_cannot_be_used_stops_the_definitions_with_its_own_words(
     tmp_path: Path,
 ) -> None:
@@ -160,26 +195,7 @@ def test_a_policy_that_cannot_be_used_stops_the_definitions_with_its_own_words(
 
 
 def test_secrets_are_references_and_never_values() -> None:
-    production = {
-        "ETL_DEPLOYMENT": "production",
-        "ETL_HOME": "/srv/etl",
-        "ETL_CHUNKS": "8",
-        "ETL_CAMPAIGNS_DIR": str(SETTINGS.campaigns_dir),
-        "ETL_START_DATE": "2026-01-01",
-        "ETL_CONTACTS_TABLE": "CRM.CONTACTS",
-        "SNOWFLAKE_ACCOUNT": "acme-sales",
-        "SNOWFLAKE_USER": "ETL",
-        "SNOWFLAKE_PASSWORD": "hush-hush",
-        "SNOWFLAKE_ROLE": "ETL",
-        "SNOWFLAKE_WAREHOUSE": "ETL_XS",
-        "SNOWFLAKE_DATABASE": "SALES",
-        "SNOWFLAKE_SCHEMA": "LEAD_SCRUB",
-        "CCC_API_URL": "https://dataapi.dncscrub.com",
-        "CCC_API_KEY": "k3y-k3y",
-        "DNC_DB_PATH": "/srv/dnc.sqlite",
-        "DNC_INBOX": "/srv/inbox",
-    }
-    resources = build_defs(Settings.from_environment(production)).resources or {}
+    resources = build_defs(Settings.from_environment(PRODUCTION)).resources or {}
     shown = repr({name: repr(resource) for name, resource in resources.items()})
     assert "hush-hush" not in shown
     assert "k3y-k3y" not in shown

@@ -54,13 +54,13 @@ CHECKS: Final[dict[str, tuple[Check, ...]]] = {
         Check(
             name=CCC_CANARY,
             blocks=True,
-            says="CCC calls its known litigator one, and its known clean number clean.",
+            says="CCC says of its own test numbers what is known of them.",
             advice="believe none of its answers of that time; ask CCC, then run the day again.",
         ),
         Check(
             name=LITIGATOR_RATE,
             blocks=True,
-            says="The share of litigators is within the band of the last 30 days.",
+            says="The share of phones that CCC lists is within the band of the last 30 days.",
             advice=(
                 "too low: CCC may be answering wrongly; check some phones by hand, and if it is"
                 " right materialize the later stages of the day. Too high only warns."

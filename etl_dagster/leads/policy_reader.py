@@ -99,10 +99,10 @@ class Reader:
             and all(isinstance(name, str) and name in known for name in value)
         ):
             return tuple(sorted(set(value)))
-        least = "" if example == "[]" else "at least one "
+        least = "" if example == "[]" else "at least one of "
         self.wrong(
             path,
-            f"expected a list of {least}of {', '.join(known)}, found {shown(value)};"
+            f"expected a list of {least}{', '.join(known)}, found {shown(value)};"
             f" write {path[-1]} = {example}",
         )
         return tuple(known)

@@ -1,3 +1,4 @@
+import re
 from datetime import time
 from pathlib import Path
 
@@ -141,6 +142,29 @@ def test_what_a_policy_cannot_say_is_named_with_its_line(
         Policy.load(file)
     found = next(one for one in str(caught.value).splitlines() if names in one)
     assert found.startswith(f"policy {file}{f', line {line}' if line else ''}: ")
+
+
+@pytest.mark.parametrize(
+    ("rules", "names"),
+    [
+        ('clear_codes = ["C", "D"]', 'list of at least one of C, E, G, H, O, W, X, Y, found ["C'),
+        ('clear_codes = ["L"]', "ccc_full.clear_codes"),  # wireless where a state prohibits it
+        ("clear_codes = []", "ccc_full.clear_codes"),
+        ('clear_codes = "C"', "ccc_full.clear_codes"),
+        ('block_line_types = ["fax"]', "expected a list of wireless, voip, landline, found"),
+        ("ttl_days = 32", "ccc_full.ttl_days"),
+        ('override = ["O"]', "ccc_full.override: unknown key"),
+    ],
+)
+def test_no_policy_makes_the_full_scrub_say_what_it_must_not(rules: str, names: str) -> None:
+    text = GOOD.replace('"ccc"]', '"ccc", "ccc_full"]') + f"[ccc_full]\n{rules}\n"
+    with pytest.raises(PolicyError, match=re.escape(names)):
+        Policy.from_text(text)
+
+
+def test_rules_for_a_source_that_nobody_asks_are_refused() -> None:
+    with pytest.raises(PolicyError, match="ccc_full: rules for a source that nobody asks"):
+        Policy.from_text(GOOD + '[ccc_full]\nclear_codes = ["C"]\n')
 
 
 def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file() -> None:

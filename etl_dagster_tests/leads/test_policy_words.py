@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from etl_dagster.leads.full_scrub import FullRules
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.policy_words import compare, describe
 from etl_dagster_tests.leads.policies import POLICIES, text_of
@@ -76,6 +77,8 @@ def test_what_is_looser_one_way_is_stricter_the_other(old: Policy, new: Policy) 
 def test_a_policy_is_what_its_text_says(policy: Policy) -> None:
     if "dnc" not in policy.required_sources:
         policy = replace(policy, dnc_lists=())
+    if "ccc_full" not in policy.required_sources:
+        policy = replace(policy, ccc_full=FullRules())
     assert Policy.from_text(text_of(policy)) == policy
     assert Policy.from_text(text_of(policy)).hash == policy.hash
 
@@ -87,10 +90,14 @@ def test_limits_of_settings_never_make_a_policy_looser(policy: Policy) -> None:
 
 
 def test_every_key_is_described() -> None:
-    said = {key.name: key.value for key in describe(Policy.from_text(BASE))}
+    text = BASE.replace('"ccc", ', '"ccc", "ccc_full", ')
+    said = {key.name: key.value for key in describe(Policy.from_text(text))}
     assert said == {
-        "required_sources": "ccc, dnc",
+        "required_sources": "ccc, ccc_full, dnc",
         "ccc.ttl_days": "7",
+        "ccc_full.ttl_days": "1",
+        "ccc_full.clear_codes": "C",
+        "ccc_full.block_line_types": "none",
         "dnc.max_age_days": "31",
         "dnc.lists": "state_fl",
         "dnc.snapshot_max_age_hours": "24",

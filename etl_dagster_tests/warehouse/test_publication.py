@@ -333,6 +333,17 @@ def test_callable_now_drops_a_phone_that_is_no_longer_clear_by_any_partition(
     assert set(published(tables)) == {"one", "two"}
 
 
+def test_a_source_that_is_asked_no_more_hides_only_whom_it_did_not_clear(tables: Tables) -> None:
+    now_callable(tables)
+    tables.said("ccc_full", Verdict.CLEAR, A, at=NOW, until=NOW)  # and ran out long ago
+    tables.said("ccc_full", Verdict.LISTED, B, at=LATER)
+    assert publish(tables) == 2
+    assert published(tables, "CALLABLE_NOW") == {
+        "one": (CHUNK.lead_date, A, None, None),
+        "two": (CHUNK.lead_date, C, None, None),
+    }
+
+
 def test_an_unknown_after_a_listing_brings_nobody_back(tables: Tables) -> None:
     now_callable(tables)
     tables.said("ccc", Verdict.LISTED, C, at=LATER)
