@@ -7,6 +7,7 @@ and are never shown: not in errors, not in `repr`.
 
 import ipaddress
 import os
+import socket
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
@@ -343,7 +344,19 @@ class Settings(BaseModel):
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return path.expanduser().resolve() if path else None
+        try:
+            return path.expanduser().resolve() if path else None
+        except RuntimeError:
+            raise ValueError("expected a path; ~ names a user whom this machine has not") from None
+
+    @field_validator("ccc_api_url", "snowflake_host")
+    @classmethod
+    def _address(cls, address: str | None) -> str | None:
+        try:
+            is_loopback(address or "")
+        except ValueError:
+            raise ValueError("expected an address, such as https://host.example") from None
+        return address
 
     @field_validator("ledger_retention_days")
     @classmethod
@@ -502,9 +515,11 @@ def is_loopback(address: str) -> bool:
     """Tell whether a URL or host name stays on this machine."""
     host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        # IPv4 as the system reads it: 127.1 and 2130706433 are loopback, too
+        number = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (OSError, ValueError):
+        return f".{host.rstrip('.')}".endswith(".localhost")
+    return number.is_loopback or number.is_unspecified
 
 
 def _refusal(faults: list[str]) -> str:
