@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-PROJECT: Final = Path(__file__).resolve().parent.parent
-"""The checkout (or site-packages, where the package is installed as a wheel)."""
+_PACKAGE: Final = Path(__file__).resolve().parent
+PROJECT: Final = next(filter(Path.is_dir, [_PACKAGE / "checkout", _PACKAGE.parent]))
+"""The checkout, or what a wheel has of it: sample campaigns, Dagster's configuration."""
 FIVE_YEARS: Final = 5 * 366
 """Days that records of calls and opt-outs have to be kept."""
 
@@ -51,7 +52,7 @@ class Settings(BaseModel):
         description="`local` (embedded Snowflake, CCC sandbox, sample lists) or `production`",
     )
     home: Path = Field(
-        PROJECT / ".etl",
+        PROJECT / ".etl" if _PACKAGE.parent == PROJECT else Path(".etl"),
         alias="ETL_HOME",
         description="Folder of all local state: Dagster's history, DNC store, inboxes, reports",
     )

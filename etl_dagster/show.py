@@ -137,7 +137,7 @@ def print_days(
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {escape(message)}")
     tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
-    console.print(f"tables:  {tables}  (etl-dagster sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608
+    console.print(f"tables:  {tables}  (etl-dagster sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608  text to read
     console.print(f"reports: {settings.home / 'reports'}")
     console.print("UI:      make ui (etl-dagster ui), then http://127.0.0.1:3000")
 

@@ -40,7 +40,7 @@ def insert(connection: sqlite3.Connection, rows: Iterable[Request]) -> int:
     """Write requests and return how many."""
     before = connection.total_changes
     connection.executemany(
-        f"INSERT INTO request ({_COLUMNS}, crc) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+        f"INSERT INTO request ({_COLUMNS}, crc) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  our columns
         ((*row, checksum(row)) for row in rows),
     )
     return connection.total_changes - before
@@ -57,7 +57,7 @@ def of_list(
     count = 0
     for row in _checked(
         connection.execute(
-            f"SELECT {_COLUMNS}, crc FROM request NOT INDEXED"  # noqa: S608
+            f"SELECT {_COLUMNS}, crc FROM request NOT INDEXED"  # noqa: S608  our columns
             " WHERE list = ? AND version <= ? ORDER BY id",
             (list_id, version),
         )
@@ -76,7 +76,7 @@ def of_phone(connection: sqlite3.Connection, phone: int) -> list[Request]:
     return list(
         _checked(
             connection.execute(
-                f"SELECT {_COLUMNS}, crc FROM request WHERE phone = ? ORDER BY id",  # noqa: S608
+                f"SELECT {_COLUMNS}, crc FROM request WHERE phone = ? ORDER BY id",  # noqa: S608  our columns
                 (phone,),
             )
         )
