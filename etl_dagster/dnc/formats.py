@@ -38,6 +38,8 @@ CHANGE = re.compile(
 )
 _HEADER_DIGITS: Final = 6
 """A column's name has fewer digits than a phone; so no phone ends up in a message."""
+_NAMED_DIGITS: Final = 3
+"""A column whose name has so many may be a part of one, and is not told."""
 _COMMA, _RETURN, _NEWLINE = 44, 13, 10
 
 
@@ -163,9 +165,10 @@ def phone_column(name: str, header: list[str], column: str | None) -> int:
     if any(sum(map(str.isdigit, cell)) > _HEADER_DIGITS for cell in names):
         raise DncFormatError(f"{name} has no header: its first line must name the columns")
     if len(found) != 1:
+        named = [cell for cell in header if sum(map(str.isdigit, cell)) < _NAMED_DIGITS]
         raise DncFormatError(
             f"{name}: {'no' if not found else 'more than one'} column "
-            f"{column or 'with the phones'} in its header ({', '.join(header)}): name it "
+            f"{column or 'with the phones'} in its header ({', '.join(named)}): name it "
             "(--column)"
         )
     return found[0]

@@ -83,6 +83,7 @@ REFUSED = {
     "blank": ("  \n\n", "empty"),
     "no-header": ("ann,4075550100\nbob,4075550101\n", "no header"),
     "no-column": ("id,name\n1,x\n", "no column"),
+    "half-a-phone": ("407,55501A0\n407,5550101\n", r"no column .*header \(\)"),
     "two-columns": ("phone,telephone\n4075550100,4075550101\n", "more than one column"),
     "broken-xml": (XML[:-20], "not well-formed"),
     "entities": (
