@@ -1,4 +1,4 @@
-"""Hostile bytes at every door: list files, CCC's answers, settings, campaign SQL.
+"""Hostile bytes at every door: list files, snapshots, CCC's answers, settings, campaign SQL.
 
 Belongs here: what holds whatever comes in. Nothing is clear by accident, nothing is half written,
 only documented errors are raised, and none says a phone. Policy files have their own
@@ -25,12 +25,13 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 import sqlglot
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
 from etl_dagster.ccc import CccClient, CccConfig, CccError
-from etl_dagster.dnc import DncError, DncStore
+from etl_dagster.dnc import DncError, DncFormatError, DncStore
+from etl_dagster.dnc.snapshots import ListVersion, Snapshot
 from etl_dagster.leads.campaign_sql import SqlTextError, read_query
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.settings import Settings, SettingsError
@@ -174,6 +175,40 @@ def test_a_list_file_is_loaded_or_refused_and_nothing_between(tmp_path: Path) ->
     for_a_while(test)
 
 
+# --- snapshots ---------------------------------------------------------------------------------
+
+SNAPSHOT = Snapshot(
+    digest="a" * 64,
+    size=4_096,
+    store="b" * 16,
+    revision=7,
+    seal="c" * 64,
+    lists=(
+        ListVersion(list="national", version=3, as_of="2026-09-05T00:00:00+00:00"),
+        ListVersion(list="internal", version=1, as_of=None),
+    ),
+    exported_at=NOW,
+    host="primary",
+)
+
+
+def test_a_record_of_a_snapshot_is_whole_or_refused() -> None:
+    @quick
+    @given(mutated(SNAPSHOT.text()))
+    @example(SNAPSHOT.text())
+    @example(SNAPSHOT.text().replace(b"4096", b"1e999"))
+    def test(text: bytes) -> None:
+        found, error = outcome(DncFormatError, lambda: Snapshot.parse(text, name="the pointer"))
+        if error:
+            assert str(error).isprintable()
+        else:
+            assert Snapshot.parse(found.text(), name="the pointer") == found
+            assert re.fullmatch("[0-9a-z/._-]+", found.path), "it stays in its place"
+
+    for_a_while(test)
+    assert Snapshot.parse(SNAPSHOT.text(), name="the pointer") == SNAPSHOT
+
+
 # --- answers -----------------------------------------------------------------------------------
 
 ASKED = np.array([4075550100, 4075550101, 4075550102], dtype=np.int64)
@@ -235,9 +270,11 @@ def server_of_bytes() -> Iterator[tuple[str, list[bytes]]]:
         thread = threading.Thread(target=run)
         thread.start()
         address = server.getsockname()
-        yield f"http://127.0.0.1:{address[1]}", says
-        socket.create_connection(address).close()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{address[1]}", says
+        finally:
+            socket.create_connection(address).close()  # which asks nothing, and ends the thread
+            thread.join()
 
 
 def test_no_bytes_are_an_answer_but_a_valid_one(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class Snapshot:
         """
         try:
             return cls._of(json.loads(text))
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise DncFormatError(
                 f"{name} is no record of a snapshot of this format ({FORMAT}): export again, with"
                 " the same release of etl-dagster on all hosts"
