@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Byte code that is not kept makes every start of ours slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test slow e2e cluster pictures ui check lint types setup bench clean lock
+.PHONY: help run test slow e2e cluster pictures ui check lint types audit fuzz dist setup bench clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,17 @@ lint: setup ## ruff, rules and format; imports flow one way
 types: setup ## mypy, strict
 	@echo "== types"
 	@$(BIN)/mypy
+
+audit: setup ## the locked packages against known vulnerabilities
+	@echo "== audit"
+	@$(BIN)/python .ci/audit.py
+
+fuzz: export ETL_FUZZ_MINUTES ?= 10
+fuzz: setup ## hostile bytes at every door, ETL_FUZZ_MINUTES each
+	@$(BIN)/python -m pytest -q -o timeout=0 etl_dagster_tests/test_fuzz.py
+
+dist: setup ## wheel and source distribution, into dist/
+	@$(BIN)/python -m build --no-isolation
 
 bench: setup ## every figure that the docs quote, at full size (some half an hour)
 	@mkdir -p docs/figures

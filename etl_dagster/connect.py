@@ -52,7 +52,8 @@ def open_warehouse(
         WarehouseError: Snowflake cannot be reached, or refused.
         SidecarError: the embedded Snowflake cannot be started.
     """
-    logging.getLogger("snowflake.connector.cursor").addFilter(_quotes_no_data)
+    for module in ("cursor", "connection"):
+        logging.getLogger(f"snowflake.connector.{module}").addFilter(_quotes_no_data)
     if world:
         # the embedded server asks nobody who they are, but the connector insists on a password
         config = replace(config, password=config.user)
@@ -74,7 +75,7 @@ def open_warehouse(
 
 
 def _quotes_no_data(record: logging.LogRecord) -> bool:
-    """Whether the connector's cursor may log it: at DEBUG it logs errors that quote rows."""
+    """Whether the connector may log it: at DEBUG it logs statements and errors with values."""
     return record.levelno > logging.DEBUG
 
 

@@ -333,7 +333,7 @@ def test_the_pod_of_a_run_has_it_all(values: dict[str, Any], location: dict[str,
         security_context=given["security_context"],
     ).merge(own)
     job = construct_dagster_k8s_job(
-        merged.get_k8s_job_config("etl-dagster:0.1.0", SimpleNamespace(**given)),
+        merged.get_k8s_job_config("etl-dagster:1.0.0", SimpleNamespace(**given)),
         ["dagster"], "run-1",
         user_defined_k8s_config=merged.run_k8s_config, pod_name="run-1", component="run_worker",
     ).to_dict()  # fmt: skip

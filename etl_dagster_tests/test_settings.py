@@ -102,6 +102,9 @@ def test_a_local_deployment_may_use_another_loopback_server() -> None:
         ("ETL_START_DATE", "yesterday"),
         ("ETL_CONTACTS_TABLE", "contacts; DROP TABLE LEADS"),
         ("DNC_MAX_AGE_DAYS", "32"),
+        ("ETL_HOME", "~nobody-of-that-name/etl"),
+        ("SNOWFLAKE_HOST", "["),
+        ("CCC_API_URL", "https://[::1"),
     ],
 )
 def test_a_value_out_of_bounds_is_named_and_not_shown(name: str, value: str) -> None:
@@ -153,6 +156,10 @@ def test_the_readme_has_every_setting() -> None:
         ("127.8.0.1", True),
         ("localhost", True),
         ("http://[::1]/", True),
+        ("http://127.1:80", True),
+        ("https://2130706433", True),
+        ("https://LOCALHOST.", True),
+        ("https://0.0.0.0", True),
         ("https://dataapi.dncscrub.com", False),
         ("https://localhost.example.com", False),
         ("", False),

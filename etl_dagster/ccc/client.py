@@ -39,6 +39,7 @@ from etl_dagster.resilience import parse_retry_after
 _BYTES_EXTRA: Final = 65_536
 _GZIP_WINDOW: Final = 31
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_MALFORMED: Final = (httpx.HTTPError, httpx.InvalidURL)
 _LOGIN_MARK: Final = b"<title>login"
 
 
@@ -139,7 +140,8 @@ class CccClient:
                 error = status_error(response.status_code, wait)
         except httpcore.TimeoutException:
             error = CccConnectionError("CCC did not answer in time", reason="timeout")
-        except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
+        # httpx reads where a redirect would lead, also where it does not go there
+        except (httpcore.NetworkError, httpcore.ProtocolError, *_MALFORMED) as problem:
             kind = type(problem).__name__
             message = f"the connection to CCC failed ({kind})"
             error = CccConnectionError(message, reason="connection_failed")

@@ -87,6 +87,8 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 @click.version_option(package_name="etl-dagster")
 def main() -> None:
     """Scrub leads against litigator and Do-Not-Call lists: fail closed, provable, fast."""
+    # stores, logs and reports are for their owner alone, those of what is started from here too
+    os.umask(0o077)
 
 
 @main.command()

@@ -137,7 +137,7 @@ def print_days(
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {escape(message)}")
     tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
-    console.print(f"tables:  {tables}  (etl-dagster sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608
+    console.print(f"tables:  {tables}  (etl-dagster sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608  text to read
     console.print(f"reports: {settings.home / 'reports'}")
     console.print("UI:      make ui (etl-dagster ui), then http://127.0.0.1:3000")
 
@@ -238,7 +238,12 @@ def rows_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """The result of a query."""
     table = Table()
     for name in names:
-        table.add_column(escape(name))
+        table.add_column(_text(name))
     for row in rows:
-        table.add_row(*("" if value is None else escape(str(value)) for value in row))
+        table.add_row(*("" if value is None else _text(str(value)) for value in row))
     return table
+
+
+def _text(value: str) -> str:
+    """A value that a stranger may have written, without what a terminal would obey."""
+    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in value))

@@ -52,7 +52,7 @@ def dnc_registry(
     def load(store: DncStore, file: InboxFile) -> LoadResult:
         if file.changes:
             return store.apply_changes(file.list, [file.path], as_of=file.as_of)
-        source = file.path.name
+        source = inbox.shown(file.path)
         return store.add_list(file.list, [file.path], as_of=file.as_of, source=source)
 
     with locks.hold("dnc inbox"), dnc_store.open_for_writing() as store:
@@ -95,14 +95,15 @@ def load_files(
     rejected = []
     for number, (path, load) in enumerate(loads):
         try:
+            inbox.own(path)
             load()
         except DncError as error:
             inbox.set_aside(path, error)
-            rejected.append(f"{path.name}: {error}")
-            step.error(f"{path.name} set aside: {error}")
+            rejected.append(f"{inbox.shown(path)}: {error}")
+            step.error(f"{inbox.shown(path)} set aside: {error}")
         else:
             inbox.set_done(path)
-        step.progress(100 * (number + 1) / len(loads), f"{path.name}")
+        step.progress(100 * (number + 1) / len(loads), inbox.shown(path))
     if rejected:
         raise dg.Failure(
             "files that could not be loaded are in the inbox's folder `rejected`: "

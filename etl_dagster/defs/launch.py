@@ -114,7 +114,7 @@ class Launcher:
             )
         waiting = inbox.pending(settings.dnc_inbox_dir)
         for path in inbox.nameless(settings.dnc_inbox_dir):
-            failures[path.name] = (
+            failures[inbox.shown(path)] = (
                 f"it waits in {path.parent}, but is not called <list>@<date>, such as"
                 " state_fl@2026-11-20.zip, so nobody knows which list it is; rename or remove it"
             )

@@ -203,13 +203,14 @@ def take_files(step: ProgressLogger, dnc_store: DncStoreResource, locks: WriterL
             with dnc_store.open_for_writing() as store:
                 files = inbox.waiting(folder)
                 loads = [
-                    (path, partial(store.opt_out_file, path, source=path.name)) for path in files
+                    (path, partial(store.opt_out_file, path, source=inbox.shown(path)))
+                    for path in files
                 ]
                 load_files(step, loads)
         if rejected := inbox.rejected(folder):
             raise dg.Failure(
                 f"opt-out files that could not be read are in {rejected[0].parent}:"
-                f" {', '.join(path.name for path in rejected)}. The reason stands beside each:"
+                f" {', '.join(map(inbox.shown, rejected))}. The reason stands beside each:"
                 " put it right and move it back into the inbox, or remove it",
                 allow_retries=False,
             )

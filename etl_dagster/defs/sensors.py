@@ -105,7 +105,7 @@ def _lists_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
         del context
         files = inbox.pending(folder)
         if not files:
-            strangers = ", ".join(path.name for path in inbox.nameless(folder))
+            strangers = ", ".join(map(inbox.shown, inbox.nameless(folder)))
             return dg.SkipReason(
                 f"not called <list>@<date>: {strangers}" if strangers else f"nothing in {folder}"
             )

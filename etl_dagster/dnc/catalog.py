@@ -49,7 +49,7 @@ class Catalog:
     def __init__(self, connection: sqlite3.Connection, known: "Catalog | None" = None) -> None:
         self._connection = connection
         row = connection.execute("SELECT revision, digest FROM store WHERE id = 1").fetchone()
-        rows = connection.execute(f"SELECT {_LIST_COLUMNS} FROM list ORDER BY id").fetchall()  # noqa: S608
+        rows = connection.execute(f"SELECT {_LIST_COLUMNS} FROM list ORDER BY id").fetchall()  # noqa: S608  our columns
         if row is None or _digest(row[0], *rows) != row[1]:
             raise _corrupt("the list of lists")
         self.revision: int = row[0]
@@ -137,7 +137,7 @@ class Catalog:
         )
         self.lists[info.name], self._versions[info.id] = info, []
         self._connection.execute(
-            f"INSERT INTO list ({_LIST_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"INSERT INTO list ({_LIST_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  our columns
             info.columns,
         )
         self._seal()
@@ -149,7 +149,7 @@ class Catalog:
         head[entries["area"]] = entries
         version = replace(version, manifest_digest=sha256(manifest))
         self._connection.execute(
-            f"INSERT INTO version ({_VERSION_COLUMNS}, manifest)"  # noqa: S608
+            f"INSERT INTO version ({_VERSION_COLUMNS}, manifest)"  # noqa: S608  our columns
             f" VALUES ({'?,' * len(version.columns)}?)",
             (*version.columns, manifest),
         )
@@ -161,7 +161,7 @@ class Catalog:
         """Write a list's row anew."""
         self.lists[info.name] = info
         self._connection.execute(
-            f"REPLACE INTO list ({_LIST_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            f"REPLACE INTO list ({_LIST_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  our columns
             info.columns,
         )
         self._seal()
@@ -201,7 +201,7 @@ class Catalog:
         ):
             chain, out = before.chain, list(known.versions(before))
         rows = self._connection.execute(
-            f"SELECT {_VERSION_COLUMNS} FROM version WHERE list = ? AND number > ?"  # noqa: S608
+            f"SELECT {_VERSION_COLUMNS} FROM version WHERE list = ? AND number > ?"  # noqa: S608  our columns
             " ORDER BY number",
             (info.id, out[-1].number if out else 0),
         )

@@ -12,15 +12,32 @@
     |-- DncNotClearError        phones that were to leave are not, or no longer surely, clear
     `-- DncRefusedError         a load that looks like a mistake; names the flags that let it pass
 
-Belongs here: the types. Does not: wording, which stays where the error is raised. No message ever
-holds a phone: a line is named by its file and number.
+Belongs here: the types, and what no message may hold. Does not: wording, which stays where the
+error is raised. No message ever holds a phone: a line is named by its file and number.
 """
 
+import re
 from collections.abc import Sequence
+from typing import Final
+
+_PHONE: Final = re.compile(r"(?<![0-9A-Za-z])[2-9][0-9]{9}(?![0-9A-Za-z])")
+
+
+def printable(text: str) -> str:
+    """Text of somebody else's for people to read: no control characters, no phone of ten digits."""
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    return _PHONE.sub("*" * 10, shown)
 
 
 class DncError(Exception):
-    """Base of every error that the Do-Not-Call store raises on purpose."""
+    """Base of every error that the Do-Not-Call store raises on purpose.
+
+    Names of files, archive members and columns are chosen by whoever sends them: `printable` says
+    what becomes of these in the message.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class DncMissingError(DncError):

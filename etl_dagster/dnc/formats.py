@@ -38,6 +38,8 @@ CHANGE = re.compile(
 )
 _HEADER_DIGITS: Final = 6
 """A column's name has fewer digits than a phone; so no phone ends up in a message."""
+_NAMED_DIGITS: Final = 3
+"""A column whose name has so many may be a part of one, and is not told."""
 _COMMA, _RETURN, _NEWLINE = 44, 13, 10
 
 
@@ -105,7 +107,7 @@ def sniff(member: Member) -> Format:
         return Format.CSV
     if not len(_lines("\n".join([first, *others, ""]).encode(), 1)[0].numbers):
         raise DncFormatError(
-            f"{name} is in no known format: expected lines such as `407,5550123` or `4075550123`, "
+            f"{name} is in no known format: expected lines such as `407,5550123` or ten digits, "
             "XML, or CSV with a header"
         )
     return Format.FLAT
@@ -139,15 +141,16 @@ def read_csv(member: Member, column: str | None) -> Iterator[Batch]:
     Raises:
         DncFormatError: there is no such column, or more than one that it could be.
     """
-    rows = csv.reader(io.TextIOWrapper(member.stream, "utf-8-sig", "replace", newline=""))
+    lines = csv.reader(io.TextIOWrapper(member.stream, "utf-8-sig", "replace", newline=""))
+    rows = csv_rows(member.name, lines)
     at = phone_column(member.name, next(rows), column)
     texts: list[str] = []
     numbers: list[int] = []
-    for row in _rows(member.name, rows):
+    for row in rows:
         if not any(row):
             continue
         texts.append(row[at].strip() if at < len(row) else "")
-        numbers.append(rows.line_num)
+        numbers.append(lines.line_num)
         if len(texts) == BATCH:
             yield _checked(read_phones(texts), numbers)
             texts, numbers = [], []
@@ -162,9 +165,10 @@ def phone_column(name: str, header: list[str], column: str | None) -> int:
     if any(sum(map(str.isdigit, cell)) > _HEADER_DIGITS for cell in names):
         raise DncFormatError(f"{name} has no header: its first line must name the columns")
     if len(found) != 1:
+        named = [cell for cell in header if sum(map(str.isdigit, cell)) < _NAMED_DIGITS]
         raise DncFormatError(
             f"{name}: {'no' if not found else 'more than one'} column "
-            f"{column or 'with the phones'} in its header ({', '.join(header)}): name it "
+            f"{column or 'with the phones'} in its header ({', '.join(named)}): name it "
             "(--column)"
         )
     return found[0]
@@ -207,7 +211,8 @@ def _checked(numbers: NDArray[np.int64], lines: list[int] | None) -> Batch:
     return Batch(numbers[good], len(numbers), len(bad), named)
 
 
-def _rows(name: str, rows: Iterator[list[str]]) -> Iterator[list[str]]:
+def csv_rows(name: str, rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """The rows; where they are none, such as a cell of over 128 kB, a `DncFormatError`."""
     try:
         yield from rows
     except csv.Error as error:

@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-from etl_dagster.dnc.errors import DncError
+from etl_dagster.dnc.errors import DncError, DncFormatError, printable
 
 _NAME: Final = re.compile(
     r"(?P<list>[a-z][a-z0-9_]*)@(?P<day>\d{4}-\d{2}-\d{2})(?P<rest>[-_.].*)?", re.ASCII
@@ -69,6 +69,22 @@ def waiting(folder: Path, *, now: float | None = None) -> list[Path]:
     return sorted(_finished(folder, now))
 
 
+def shown(path: Path) -> str:
+    """What messages call a file: its name, which somebody else chose."""
+    return printable(path.name)
+
+
+def own(path: Path) -> Path:
+    """The file itself, and not what a link of that name leads to.
+
+    Raises:
+        DncFormatError: it is a link: whoever may write here could have any file of ours read.
+    """
+    if path.is_symlink():
+        raise DncFormatError(f"{path.name} is a link: put the file itself here")
+    return path
+
+
 def fingerprint(paths: Iterable[Path]) -> str:
     """A text that is another for other files, and for files written or put there again."""
     return ";".join(f"{path.name}:{path.stat().st_ctime_ns}" for path in sorted(paths))
@@ -114,7 +130,10 @@ def set_done(path: Path) -> Path:
 def set_aside(path: Path, error: DncError) -> Path:
     """Move a file that cannot be used, with the reason in a file beside it."""
     moved = _move(path, REJECTED)
-    moved.with_name(moved.name + REASON).write_text(f"{error}\n", encoding="utf-8")
+    reason = moved.with_name(moved.name + REASON)
+    reason.unlink(missing_ok=True)
+    with reason.open("x", encoding="utf-8") as file:  # never through a link that waits there
+        file.write(f"{error}\n")
     return moved
 
 

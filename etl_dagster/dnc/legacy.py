@@ -46,7 +46,7 @@ def numbers(
                 value = "full_phone"
             (last,) = legacy.execute("SELECT max(rowid) FROM dnc_list").fetchone()
             cursor = legacy.execute(
-                "SELECT CASE WHEN typeof(phone) = 'integer' THEN phone"  # noqa: S608
+                "SELECT CASE WHEN typeof(phone) = 'integer' THEN phone"  # noqa: S608  names from the list above
                 f" WHEN phone GLOB '{_PLAIN}' THEN CAST(phone AS INTEGER) ELSE phone END"
                 f" FROM (SELECT {value} AS phone FROM dnc_list NOT INDEXED)"
             )

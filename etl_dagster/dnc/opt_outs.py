@@ -17,7 +17,7 @@ import numpy as np
 
 from etl_dagster.dnc import entries, refusals, requests, sources
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
-from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, phone_column
+from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, csv_rows, phone_column
 from etl_dagster.dnc.lists import ListSpec, find_or_add
 from etl_dagster.dnc.moments import from_micros, micros, parse_moment
 from etl_dagster.dnc.phones_text import NOT_A_PHONE, read_phones
@@ -115,7 +115,8 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
     text = io.StringIO(path.read_text("utf-8-sig", errors="replace"))
     first = text.readline()
     text.seek(0)
-    rows = csv.reader(text)
+    lines = csv.reader(text)
+    rows = csv_rows(path.name, lines)
     names = {"phone": 0}
     if any(character.isalpha() for character in first):
         header = [cell.strip().lower() for cell in next(rows)]
@@ -135,7 +136,7 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
         if number < LOWEST:
             read.malformed += 1
             if len(read.named) < NAMED_MOST:
-                read.named.append(f"{path.name}:{rows.line_num}")
+                read.named.append(f"{path.name}:{lines.line_num}")
         else:
             asked.append(Asked(number, **told))
     if not read.lines:

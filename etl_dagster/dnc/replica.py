@@ -129,10 +129,11 @@ def heard(path: Path) -> NDArray[np.int64]:
 
 
 def replace_file(place: Path, content: bytes) -> None:
-    """Write a small file whole or not at all, and see it on the disk."""
+    """Write a small file whole or not at all, for its owner alone, and see it on the disk."""
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        with draft.open("wb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

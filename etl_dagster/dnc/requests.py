@@ -43,7 +43,7 @@ class Request(NamedTuple):
 def insert(connection: sqlite3.Connection, rows: Iterable[Request]) -> None:
     """Write requests."""
     connection.executemany(
-        f"INSERT INTO request ({_COLUMNS}, crc) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+        f"INSERT INTO request ({_COLUMNS}, crc) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  our columns
         ((*row, checksum(row)) for row in rows),
     )
 
@@ -59,7 +59,7 @@ def of_list(
     count = 0
     for row in _checked(
         connection.execute(
-            f"SELECT {_COLUMNS}, crc FROM request NOT INDEXED"  # noqa: S608
+            f"SELECT {_COLUMNS}, crc FROM request NOT INDEXED"  # noqa: S608  our columns
             " WHERE list = ? AND version <= ? ORDER BY id",
             (list_id, version),
         )
@@ -78,7 +78,7 @@ def of_phone(connection: sqlite3.Connection, phone: int) -> list[Request]:
     return list(
         _checked(
             connection.execute(
-                f"SELECT {_COLUMNS}, crc FROM request WHERE phone = ? ORDER BY id",  # noqa: S608
+                f"SELECT {_COLUMNS}, crc FROM request WHERE phone = ? ORDER BY id",  # noqa: S608  our columns
                 (phone,),
             )
         )

@@ -48,6 +48,7 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     draft.unlink(missing_ok=True)
     try:
+        own_file(draft)
         with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA application_id = {header.APPLICATION_ID}")
@@ -62,6 +63,15 @@ def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     finally:
         for leftover in draft.parent.glob(draft.name + "*"):
             leftover.unlink(missing_ok=True)
+
+
+def own_file(path: Path) -> None:
+    """Make an empty file that only its owner may read, for SQLite to write into.
+
+    What SQLite puts beside a database (`-wal`, `-shm`) gets the same mode.
+    """
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    path.chmod(0o600)
 
 
 @contextlib.contextmanager

@@ -174,6 +174,7 @@ def _copied(path: Path) -> Iterator[Path]:
     uri = f"{path.resolve().as_uri()}?mode=ro"
     try:
         with schema.translated(path):
+            schema.own_file(copy)
             with contextlib.closing(
                 sqlite3.connect(uri, uri=True, isolation_level=None, timeout=schema.BUSY_SECONDS)
             ) as connection:

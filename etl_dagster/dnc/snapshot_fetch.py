@@ -174,10 +174,12 @@ def _refuse(place: Place, what: str, flag: str) -> None:
 
 
 def _download(found: Snapshot, place: Place, draft: Path) -> None:
-    with schema.translated(draft), draft.open("wb") as file:
-        digest = place.download(found.path, file, size=found.size)
-        file.flush()
-        os.fsync(file.fileno())
+    with schema.translated(draft):
+        schema.own_file(draft)
+        with draft.open("wb") as file:
+            digest = place.download(found.path, file, size=found.size)
+            file.flush()
+            os.fsync(file.fileno())
     if digest != found.digest:
         raise DncCorruptError(
             f"{place.shown}/{found.path} has not the digest that is its name: it was damaged there"

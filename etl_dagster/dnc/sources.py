@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Protocol
 
-from etl_dagster.dnc.errors import DncFormatError
+from etl_dagster.dnc.errors import DncFormatError, printable
 
 MOST_MEMBERS: Final = 10_000
 MOST_BYTES: Final = 64 * 1024**3
@@ -24,8 +24,10 @@ RATIO_FROM: Final = 64 * 1024**2
 """Unpacked bytes from which the ratio is judged."""
 _BLOCK: Final = 4 * 1024**2
 _ENCRYPTED: Final = 0x1
-_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 """What reading a damaged archive raises."""
+_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Ways of packing that are unpacked piece by piece; of others one piece can fill the memory."""
 
 
 class Progress(Protocol):
@@ -68,7 +70,7 @@ def identify(paths: Sequence[Path]) -> list[SourceFile]:
             raise DncFormatError(f"{path.name} is empty: an empty list would clear everybody")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        out.append(SourceFile(path.name, digest, path.stat().st_size))
+        out.append(SourceFile(printable(path.name), digest, path.stat().st_size))
     return out
 
 
@@ -112,8 +114,8 @@ def members(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Member]:
         try:
             with zipfile.ZipFile(raw) as archive:
                 yield from _unzipped(path.name, archive)
-        except _DAMAGE as error:
-            raise DncFormatError(f"{path.name} is a damaged zip archive: {error}") from error
+        except _DAMAGE:  # whose words quote names
+            raise DncFormatError(f"{path.name} is a damaged zip archive: fetch it again") from None
 
 
 def _unzipped(name: str, archive: zipfile.ZipFile) -> Iterator[Member]:
@@ -124,6 +126,8 @@ def _unzipped(name: str, archive: zipfile.ZipFile) -> Iterator[Member]:
     for info in infos:
         if info.flag_bits & _ENCRYPTED:
             raise DncFormatError(f"{name} is encrypted: unpack it and load what is inside")
+        if info.compress_type not in _BOUNDED:
+            raise DncFormatError(f"{name} is packed in a rare way: pack it as usual (deflate)")
         with archive.open(info) as stream:
             yield Member(
                 f"{name}!{info.filename}",
@@ -170,10 +174,10 @@ class _Guarded(io.RawIOBase):
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
         try:
             data = self._stream.read(min(len(buffer), _BLOCK))
-        except _DAMAGE as error:
+        except _DAMAGE:
             raise DncFormatError(
-                f"{self._budget.name} is a damaged zip archive: {error}"
-            ) from error
+                f"{self._budget.name} is a damaged zip archive: fetch it again"
+            ) from None
         self._read += len(data)
         self._budget.unpacked += len(data)
         ratio = self._read / max(self._packed, 1)

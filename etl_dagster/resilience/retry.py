@@ -125,7 +125,7 @@ class RetryPolicy:
             return state.attempt_number > self.retries or late
 
         def wait(state: tenacity.RetryCallState) -> float:
-            return self.delay(state.attempt_number, _error(state), draw=random.random())  # noqa: S311
+            return self.delay(state.attempt_number, _error(state), draw=random.random())  # noqa: S311  jitter
 
         def before(state: tenacity.RetryCallState) -> None:
             error = _error(state)

@@ -19,6 +19,7 @@ import httptools
 import uvloop
 
 from etl_dagster.sandbox.ccc_faults import Reply
+from etl_dagster.sandbox.sidecar_server import from_here
 
 HOST = "127.0.0.1"
 
@@ -130,6 +131,9 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         method = self._parser.get_method().decode()
         body = b"".join(self._body)
+        if not from_here(self._headers):
+            self._transport.abort()
+            return
         reply = self._server.service.handle(method, self._target, self._headers, body)
         self._reply = reply
         if reply.delay > 0:

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +24,8 @@ IDENTITY_PATH = "/_sidecar"
 _DRAIN_SECONDS = 5
 # Longer than clients keep idle connections: closing them first makes a client's next request fail.
 _KEEP_ALIVE_SECONDS = 3600
+
+_HERE = (HOST, "localhost")
 
 ASGIApp = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
@@ -61,6 +63,19 @@ def serve(
         _run(app, listener, identity, folder, idle_seconds)
 
 
+def from_here(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a program of this machine asks, and not a page in its browser.
+
+    A page can send requests to loopback, and read the answers if its own name leads there (DNS
+    rebinding); the browser then names the page in `Origin`, or its name in `Host`.
+
+    Args:
+        headers: of a request, names in lower case.
+    """
+    host = headers.get(b"host", b"").decode("latin-1").rpartition(":")
+    return b"origin" not in headers and (host[0] or host[2]) in _HERE
+
+
 def _run(
     app: ASGIApp, listener: socket.socket, identity: Sidecar, folder: Path, idle_seconds: float
 ) -> None:
@@ -73,7 +88,10 @@ def _run(
         nonlocal running, last
         running += 1
         try:
-            if scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
+            if scope["type"] == "http" and not from_here(dict(scope["headers"])):
+                await send({"type": "http.response.start", "status": 403, "headers": []})
+                await send({"type": "http.response.body"})
+            elif scope["type"] == "http" and scope["path"] == IDENTITY_PATH:
                 await send({"type": "http.response.start", "status": 200, "headers": []})
                 await send({"type": "http.response.body", "body": content})
             else:

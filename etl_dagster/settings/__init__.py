@@ -5,7 +5,6 @@ mixed), and what follows from several. Does not: one setting's own bounds (`fiel
 them. Secrets come from the environment only and are never shown: not in errors, not in `repr`.
 """
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from etl_dagster.settings.fields import FIVE_YEARS, LOCAL_ACCOUNT, PROJECT, Deployment, Fields
+from etl_dagster.settings.fields import FIVE_YEARS, Deployment, Fields
+from etl_dagster.settings.places import LOCAL_ACCOUNT, PROJECT, is_loopback
 
 __all__ = (
     "FIVE_YEARS",
@@ -195,15 +195,6 @@ class Settings(Fields):
     def opt_out_inbox_dir(self) -> Path:
         """The folder where opt-out files arrive."""
         return self.dnc_inbox_dir.parent / "opt_outs"
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether a URL or host name stays on this machine."""
-    host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _refusal(faults: list[str]) -> str:

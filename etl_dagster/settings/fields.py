@@ -9,18 +9,15 @@ capitals, after `ETL_` unless it begins with its outside service: `chunks` is `E
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-PROJECT: Final = Path(__file__).resolve().parents[2]
-"""The checkout (or site-packages, where the package is installed as a wheel)."""
+from etl_dagster.settings.places import HOME, LOCAL_ACCOUNT, PROJECT, AbsolutePath, Address
+
 FIVE_YEARS: Final = 5 * 366
 """Days that records of calls and opt-outs have to be kept."""
-LOCAL_ACCOUNT: Final = "embedded"
-"""The account identifier of the embedded Snowflake."""
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 _TABLE_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){0,2}$"
 
 
@@ -53,7 +50,7 @@ class Fields(BaseModel):
         description="`local` (embedded Snowflake, CCC sandbox, sample lists) or `production`",
     )
     home: AbsolutePath = Field(
-        PROJECT / ".etl",
+        HOME,
         description="Folder of all local state: Dagster's history, DNC store, inboxes, reports",
     )
     dagster_yaml: AbsolutePath = Field(
@@ -162,11 +159,11 @@ class Fields(BaseModel):
     snowflake_warehouse: str | None = Field(None, description="Virtual warehouse")
     snowflake_database: str = Field("ETL_SAMPLE", description="Database of sources and tables")
     snowflake_schema: str = Field("LEAD_SCRUB", description="Schema of the tables written here")
-    snowflake_host: str | None = Field(
+    snowflake_host: Address | None = Field(
         None, description="Host, where it does not follow from the account"
     )
 
-    ccc_api_url: str | None = Field(None, description="Address of the litigator scrub (https)")
+    ccc_api_url: Address | None = Field(None, description="Address of the litigator scrub (https)")
     ccc_api_key: SecretStr | None = Field(None, description="Key, sent in the header `loginId`")
     ccc_batch_size: int = Field(1_000, ge=1, le=10_000, description="Phones a request")
     ccc_min_workers: int = Field(2, ge=1, le=64, description="Fewest requests in flight")
@@ -188,7 +185,7 @@ class Fields(BaseModel):
         ge=0,
         description="Price of 1,000 phones, in your contract's currency; costs are shown if set",
     )
-    ccc_full_api_url: str | None = Field(
+    ccc_full_api_url: Address | None = Field(
         None,
         description="Address of the full scrub (https), for a policy that requires `ccc_full`",
     )
@@ -212,7 +209,7 @@ class Fields(BaseModel):
     )
 
     dnc_db_path: AbsolutePath | None = Field(
-        None, description="DNC store; `ETL_HOME/dnc.sqlite` if not set"
+        None, description="DNC store; in `ETL_HOME` if not set"
     )
     dnc_inbox: AbsolutePath | None = Field(
         None, description="List files to load; `ETL_HOME/inbox/dnc` if not set"

@@ -91,7 +91,7 @@ def read_opt_outs(session: Session, table: str) -> OptOuts:
 
 
 def _check_columns(session: Session, table: str) -> None:
-    look = Statement(f"SELECT * FROM {table}", "describe the table of opt-outs")  # noqa: S608
+    look = Statement(f"SELECT * FROM {table}", "describe the table of opt-outs")  # noqa: S608  a setting, whose pattern is a name
     try:
         columns = {column.name: column for column in session.describe(look)}
     except StatementError as error:

@@ -25,6 +25,7 @@ from etl_dagster.ccc import (
     CccMalformedError,
     CccRateLimitedError,
     CccRejectedError,
+    CccRequestError,
     CccStatusError,
 )
 from etl_dagster.ccc.answer import reconcile
@@ -188,6 +189,17 @@ def test_a_redirect_is_not_followed(sandbox: Sandbox, settings: Settings) -> Non
             CccClient(settings()).ask(phones(3))
         with pytest.raises(TimeoutError):
             elsewhere.accept()
+
+
+@pytest.mark.parametrize("location", ['http:"//x/', "http://\x80x/", "//[", "\x1b[2J"])
+def test_a_redirect_to_nowhere_is_a_failure_like_any_other(
+    sandbox: Sandbox, settings: Settings, location: str
+) -> None:
+    sandbox.fault("redirect", location=location)
+    with pytest.raises(CccRequestError) as refusal:
+        CccClient(settings()).ask(phones(3))
+    assert is_transient(refusal.value) or isinstance(refusal.value, CccStatusError)
+    assert refusal.value.__cause__ is refusal.value.__context__ is None
 
 
 def test_a_gzip_bomb_is_refused_in_little_memory(sandbox: Sandbox, settings: Settings) -> None:

@@ -101,6 +101,11 @@ def test_query_results_show_values_as_they_are(console: Console) -> None:
     assert "None" not in shown
 
 
+def test_what_strangers_wrote_does_not_speak_to_the_terminal(console: Console) -> None:
+    console.print(show.rows_table(["A"], [["Ann\x1b]0;owned\x07\x1b[2J\u202e"]]))
+    assert "Ann\ufffd]0;owned\ufffd\ufffd[2J\ufffd" in text(console)
+
+
 def test_output_to_a_file_is_wide_enough_for_the_tables() -> None:
     assert show.make_console().width == show.WIDTH_WITHOUT_TERMINAL
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from etl_dagster.sandbox.ccc import SANDBOX_KEY
+from etl_dagster.sandbox.snowflake import NAME
+from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster_tests.defs.line import CAMPAIGN, DAY, Line, crowd
 
 PEOPLE = crowd(24)
@@ -89,6 +91,7 @@ def test_a_run_tells_nothing_of_anybody(
         folder = line.settings.home / "reports"
         stored += "".join(path.read_text("utf-8") for path in folder.iterdir())
         assert "walk_in" in stored
+    server = (line.settings.home / NAME / "server.log").read_text("utf-8")
     output = capfd.readouterr()
     logged = "\n".join(f"{record.name} {record.getMessage()}" for record in caplog.records)
     assert len(caplog.records) > 100, "the loggers were not heard"
@@ -99,8 +102,22 @@ def test_a_run_tells_nothing_of_anybody(
     }
     assert leaks == set()
     assert found_in(caplog.text + logged) == set()
-    assert found_in(output.out + output.err) == set()
+    assert found_in(output.out + output.err + server) == set()
     assert found_in(stored) == set()
+
+
+@pytest.mark.usefixtures("everything_is_logged")
+def test_a_question_about_a_phone_is_not_logged(
+    one_chunk: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone, name = PEOPLE[0]["phone_1"], PEOPLE[0]["last_name"]
+    with one_chunk.session() as session:
+        caplog.clear()
+        assert session.rows("SELECT %(phone)s", {"phone": phone}) == [(phone,)]
+        with pytest.raises(WarehouseError) as refusal:
+            session.rows("SELECT TO_DATE(%(name)s), %(phone)s", {"name": name, "phone": phone})
+    assert any(record.name.startswith("snowflake.connector") for record in caplog.records)
+    assert found_in(caplog.text + str(refusal.value)) == set()
 
 
 def test_what_is_looked_for_is_found_where_it_is(one_chunk: Line) -> None:

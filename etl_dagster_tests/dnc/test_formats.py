@@ -83,6 +83,7 @@ REFUSED = {
     "blank": ("  \n\n", "empty"),
     "no-header": ("ann,4075550100\nbob,4075550101\n", "no header"),
     "no-column": ("id,name\n1,x\n", "no column"),
+    "half-a-phone": ("407,55501A0\n407,5550101\n", r"no column .*header \(\)"),
     "two-columns": ("phone,telephone\n4075550100,4075550101\n", "more than one column"),
     "broken-xml": (XML[:-20], "not well-formed"),
     "entities": (
@@ -295,3 +296,21 @@ def test_a_change_lists_first_line_is_a_header_only_without_digits(
     result = store.apply_changes("national", [path], allow=["malformed"])
     assert result.lines == lines
     assert result.added == lines - result.malformed
+
+
+@pytest.mark.parametrize("header", ["phone\n", ""])
+def test_a_cell_beyond_all_measure_is_no_csv(empty: DncStore, tmp_path: Path, header: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"{header}{'4' * 200_000}\n")
+    with pytest.raises(DncFormatError, match=r"list\.csv is not CSV"):
+        empty.opt_out_file(path, source="test")
+
+
+def test_a_member_packed_in_a_way_that_unpacks_all_at_once_is_refused(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("list.txt", DIGITS)
+    with pytest.raises(DncFormatError, match=r"list\.zip is packed in a rare way"):
+        empty.add_list("national", [path], as_of=NOW)

@@ -149,3 +149,23 @@ def test_a_file_that_is_moved_while_ages_are_told_is_left_out(put: Put, tmp_path
     inbox.set_done(tmp_path / "a.txt")
     assert len(seen) == 2
     assert len(inbox.arrivals(seen)) == 1
+
+
+def test_a_link_is_not_followed_to_what_the_sender_may_not_read(put: Put, tmp_path: Path) -> None:
+    secret = put("secret")
+    link = tmp_path / "national@2026-11-20.txt"
+    link.symlink_to(secret)
+    with pytest.raises(DncFormatError, match="is a link") as refusal:
+        inbox.own(link)
+    rejected = tmp_path / inbox.REJECTED
+    rejected.mkdir()
+    (rejected / f"{link.name}{inbox.REASON}").symlink_to(secret)
+    assert inbox.set_aside(link, refusal.value).is_symlink()
+    assert secret.read_text() == "4075550100\n"
+    assert "is a link" in (rejected / f"{link.name}{inbox.REASON}").read_text()
+
+
+def test_messages_show_names_without_control_characters_and_phones(put: Put) -> None:
+    path = put("\x1b[2J\n4075550100@2026.txt")
+    assert inbox.shown(path) == "\ufffd[2J\ufffd**********@2026.txt"
+    assert str(DncFormatError(path.name)) == inbox.shown(path)

@@ -100,6 +100,27 @@ def both(hosts: Hosts) -> Hosts:
     return hosts
 
 
+@pytest.mark.parametrize("mask", [0o000, 0o022])
+def test_stores_are_for_their_owner_alone_whatever_the_umask(
+    tmp_path: Path, clock: Clock, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        with DncStore.create(tmp_path / "own" / "dnc.sqlite", clock=clock) as store:
+            store.opt_out(PHONES)
+            hosts = Hosts(tmp_path, store, clock)
+            hosts.export()
+            hosts.fetch()
+            with hosts.replica() as replica:
+                replica.verify()
+            files = [*(tmp_path / "own").iterdir(), *(tmp_path / "other").iterdir()]
+            modes = {one.name: one.stat().st_mode & 0o777 for one in files if one.suffix != ".lock"}
+    finally:
+        os.umask(before)
+    assert {"dnc.sqlite", "dnc.sqlite-wal", "dnc.sqlite.snapshot.json"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
+
+
 def test_a_replica_answers_as_the_store_it_is_of(both: Hosts) -> None:
     both.primary.opt_out([CLEAR])
     assert both.export().uploaded > 0

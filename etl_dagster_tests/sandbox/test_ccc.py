@@ -194,6 +194,12 @@ def test_a_phone_list_is_read_strictly(text: str) -> None:
         assert ",".join(map(str, phones.numbers.tolist())) == text
 
 
+def test_a_page_in_the_browser_gets_no_answer(http: httpx.Client) -> None:
+    for header in ({"Host": "page.example"}, {"Origin": "https://page.example"}):
+        with pytest.raises(httpx.RemoteProtocolError):
+            http.get("/sandbox/stats", headers=header)
+
+
 def test_garbage_on_the_wire_ends_the_connection(service: CccSandbox) -> None:
     with in_thread(service) as url:
         address = ("127.0.0.1", int(url.rsplit(":", 1)[1]))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,6 +93,18 @@ def test_its_state_is_for_its_owner_alone(home: Path) -> None:
     assert (home / NAME).stat().st_mode & 0o777 == 0o700
     assert (home / NAME / "ready.json").stat().st_mode & 0o777 == 0o600
     assert (home / NAME / "server.log").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "header", [("Host", "page.example:80"), ("Origin", "https://page.example")]
+)
+def test_a_page_in_the_browser_gets_nothing(home: Path, header: tuple[str, str]) -> None:
+    started = sidecar.ensure(NAME, home, command(home))
+    asked = urllib.request.Request(started.url, headers=dict([header]))  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(asked, timeout=5)  # noqa: S310
+    named = urllib.request.Request(started.url, headers={"Host": "localhost"})  # noqa: S310
+    assert urllib.request.urlopen(named, timeout=5).status == 200  # noqa: S310
 
 
 def test_it_does_not_inherit_what_slows_imports_down(
