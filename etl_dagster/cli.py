@@ -52,6 +52,12 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except _expected_errors() as error:
             raise click.ClickException(str(error)) from error
+        except (Exception, KeyboardInterrupt) as error:
+            from etl_dagster import troubles  # noqa: PLC0415
+
+            if said := troubles.said(error):
+                raise click.ClickException(said) from error
+            raise
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:
@@ -199,19 +205,22 @@ def sql(query: str, layout: str) -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--port", default=3000, show_default=True, help="Port of the UI.")
+@click.option(
+    "--port", default=3000, type=click.IntRange(1, 65535), show_default=True, help="Port of the UI."
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def ui(port: int, options: tuple[str, ...]) -> None:
     """Serve the Dagster UI and daemon; OPTIONS go to `dagster dev`."""
     settings = read_settings()
     from etl_dagster import show  # noqa: PLC0415
-    from etl_dagster.defs.home import dagster_home  # noqa: PLC0415
+    from etl_dagster.defs.home import dagster_home, serve_alone  # noqa: PLC0415
     from etl_dagster.defs.launch import Launcher  # noqa: PLC0415
     from etl_dagster.sandbox.cli import bring_up  # noqa: PLC0415
     from etl_dagster.settings import PROJECT  # noqa: PLC0415
 
     show.announce(show.make_console(), settings)
     home = dagster_home(settings)
+    serve_alone(home, port)
     if settings.is_local:
         click.echo("bringing up the embedded parts and their sample...")
         with Launcher(settings) as launcher:

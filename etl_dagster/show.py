@@ -3,6 +3,7 @@
 Belongs here: layout. Does not: any number's origin.
 """
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -135,11 +136,12 @@ def print_days(
             console.print(seconds_table(result.seconds))
         failures = {**failures, **result.failures}
     for step, message in failures.items():
-        console.print(f"[bold red]FAILED {step}[/]: {escape(message)}")
+        console.print(f"[bold red]FAILED {step}[/]: {escape(message)}", soft_wrap=True)
+    program = os.path.relpath(sys.argv[0]) if "/" in sys.argv[0] else "etl-dagster"
     tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
-    console.print(f"tables:  {tables}  (etl-dagster sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608
+    console.print(f"tables:  {tables}  ({program} sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608
     console.print(f"reports: {settings.home / 'reports'}")
-    console.print("UI:      make ui (etl-dagster ui), then http://127.0.0.1:3000")
+    console.print(f"UI:      {program} ui, then http://127.0.0.1:3000")
 
 
 def day_records(days: "Sequence[tuple[DayResult, Day]]") -> list[dict[str, object]]:
