@@ -4,10 +4,12 @@ Belongs here: layout. Does not: any number's origin.
 """
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -137,7 +139,9 @@ def print_days(
         failures = {**failures, **result.failures}
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {escape(message)}", soft_wrap=True)
-    program = os.path.relpath(sys.argv[0]) if "/" in sys.argv[0] else "etl-dagster"
+    started = Path(sys.argv[0])  # who has it in no PATH is told how to call it again
+    found = started.name != "etl-dagster" or shutil.which(started.name)
+    program = "etl-dagster" if found else os.path.relpath(started)
     tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
     console.print(f"tables:  {tables}  ({program} sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608
     console.print(f"reports: {settings.home / 'reports'}")
