@@ -1,8 +1,8 @@
 """Every command in the pages for people runs as it stands there, or says why it cannot here.
 
-A page's ```sh blocks are one script, run in a folder of their own on a fresh home with the newest
-pages' day scrubbed. A block after `<!-- not run: why -->` is only held against the commands and
-their options, as are the commands that stand within sentences.
+A page's ```sh blocks are one script, run in a folder of its own. The README's come first, and what
+they leave in the fresh home serves the others. A block after `<!-- not run: why -->` is only held
+against the commands and their options, as are the commands that stand within sentences.
 """
 
 import os
