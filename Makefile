@@ -82,13 +82,16 @@ setup: $(VENV)/.ready ## the environment, from the hash-locked requirements
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@echo "== setting up $(VENV) (about a minute, once)"
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "there is no $(PYTHON) here: install Python 3.11 or later, or name one: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"etl_dagster needs Python 3.11 or later, and $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $@
+	@{ $(PYTHON) -m venv --clear $(VENV) && \
+		$(BIN)/python -m pip install -qq --require-hashes --requirement requirements.txt && \
+		$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable . && touch $@; } || { \
+		echo "setting up $(VENV) failed, as pip says above. It needs a network with a Python package index (or PIP_INDEX_URL," \
+			"PIP_PROXY, as pip knows them) and 1.5 GB of disk here and in TMPDIR; then give the same command again."; exit 1; }
 
 lock: setup ## renew requirements.txt and the image's from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \

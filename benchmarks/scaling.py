@@ -21,7 +21,7 @@ Figures = Mapping[str, Any]
 
 LEADS = 100_000_000
 PHONES_A_LEAD = 5_067 / 2_748
-"""The newest day of the sample that README shows; distinct phones by leads."""
+"""The newest day of the sample that docs/performance.md has; distinct phones by leads."""
 PHONES = LEADS * PHONES_A_LEAD
 DAY_SECONDS = 86_400
 
@@ -49,7 +49,7 @@ MOST_PARTITIONS = 100_000
 VERDICT_BYTES = {"ccc": 9, "dnc": 6}
 """A ledger row in the Parquet file that is uploaded; a test writes one."""
 EVIDENCE_BYTES = 8.9
-"""CCC's raw answers, compressed, by phone; README, `ETL_KEEP_CCC_ANSWERS`."""
+"""CCC's raw answers, compressed, by phone; docs/settings.md, `ETL_KEEP_CCC_ANSWERS`."""
 PHONE_BYTES = 8
 CHANGES_A_DAY = 200_000
 """Lines of a daily change list as benchmarks/dnc.py has it."""

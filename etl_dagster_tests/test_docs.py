@@ -1,4 +1,4 @@
-"""Tables in the docs that say what the definitions say.
+"""Pages and tables of the docs that say what the program says: definitions, settings, commands.
 
 To renew them after a change: `python -m etl_dagster_tests.test_docs`, then read the difference.
 """
@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import dagster as dg
 import pytest
 
+from etl_dagster.cli import main
 from etl_dagster.definitions import build_defs
 from etl_dagster.defs.stage_checks import CHECKS
-from etl_dagster.settings import PROJECT, Settings
+from etl_dagster.settings import PROJECT, REQUIRED_IN_PRODUCTION, Settings
 
 PAGE = PROJECT / "docs" / "operations.md"
 COMPLIANCE = PROJECT / "docs" / "compliance.md"
@@ -59,6 +61,51 @@ def _standing_checks() -> Iterator[str]:
             yield f"| `{asset}`: `{key.name}` | {blocks} | {spec.description} |"
 
 
+def settings_page() -> str:
+    """Every setting, as `docs/settings.md`."""
+    lines = [
+        "# Settings\n",
+        "All are environment variables, checked together at every start. Written by",
+        "`python -m etl_dagster_tests.test_docs`.\n",
+        "| setting | default | meaning |\n| --- | --- | --- |",
+    ]
+    for field in Settings.model_fields.values():
+        default = str(field.default).removeprefix(f"{PROJECT}/") if field.default else ""
+        shown = f"`{default}`" if default else ""
+        if field.alias in REQUIRED_IN_PRODUCTION:
+            shown += " *required in production*"
+        lines.append(f"| `{field.alias}` | {shown.strip()} | {field.description} |")
+    return "\n".join([*lines, ""])
+
+
+def commands(
+    command: click.Command = main, above: click.Context | None = None, name: str = "etl-dagster"
+) -> Iterator[tuple[str, click.Command, click.Context]]:
+    """Each command with its full name, groups left out."""
+    width = {"terminal_width": 98, "max_content_width": 98}
+    context = click.Context(command, parent=above, info_name=name, **width)  # type: ignore[arg-type]
+    if not isinstance(command, click.Group):
+        yield context.command_path, command, context
+        return
+    for each in command.list_commands(context):
+        found = command.get_command(context, each)
+        assert found
+        yield from commands(found, context, each)
+
+
+def cli_page() -> str:
+    """Every command's help, as `docs/cli.md`."""
+    lines = [
+        "# The commands\n",
+        "What `--help` of each says. Exit status: 0 done, 1 failed (a line says why), 2 misuse.",
+        "Written by `python -m etl_dagster_tests.test_docs`.\n",
+    ]
+    for name, command, context in commands():
+        lines.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return re.sub(r" +$", "", "\n".join(lines), flags=re.MULTILINE)
+
+
+PAGES = {"settings": settings_page, "cli": cli_page}
 TABLES = {"triggers": triggers_table, "checks": checks_table}
 
 
@@ -70,6 +117,14 @@ def section(name: str) -> re.Pattern[str]:
 @pytest.mark.parametrize("name", TABLES)
 def test_the_tables_of_the_docs_say_what_is_served(name: str) -> None:
     assert TABLES[name]() in PAGE.read_text(encoding="utf-8"), (
+        "run `python -m etl_dagster_tests.test_docs` and review the difference"
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_pages_that_are_written_say_what_the_program_says(name: str) -> None:
+    page = PROJECT / "docs" / f"{name}.md"
+    assert PAGES[name]() == page.read_text(encoding="utf-8"), (
         "run `python -m etl_dagster_tests.test_docs` and review the difference"
     )
 
@@ -109,4 +164,6 @@ if __name__ == "__main__":
         text = f"<!-- {name} -->\n\n{make()}\n"
         page = section(name).sub(lambda _, text=text: text, page)
     PAGE.write_text(page, encoding="utf-8")
+    for name, write in PAGES.items():
+        (PROJECT / "docs" / f"{name}.md").write_text(write(), encoding="utf-8")
     print(f"wrote {PAGE}")  # noqa: T201

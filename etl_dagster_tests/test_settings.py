@@ -1,7 +1,6 @@
 import pytest
 
 from etl_dagster.settings import (
-    PROJECT,
     REQUIRED_IN_PRODUCTION,
     Deployment,
     Settings,
@@ -131,22 +130,6 @@ def test_secrets_are_not_in_the_representation() -> None:
 def test_more_workers_at_least_than_at_most_are_refused() -> None:
     with pytest.raises(SettingsError, match="CCC_MIN_WORKERS"):
         Settings.from_environment({"CCC_MIN_WORKERS": "20"})
-
-
-def settings_table() -> str:
-    """The table that the README shows; put this in when the test below fails."""
-    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
-    for field in Settings.model_fields.values():
-        default = str(field.default).removeprefix(f"{PROJECT}/") if field.default else ""
-        shown = f"`{default}`" if default else ""
-        if field.alias in REQUIRED_IN_PRODUCTION:
-            shown += " *required in production*"
-        lines.append(f"| `{field.alias}` | {shown.strip()} | {field.description} |")
-    return "\n".join(lines)
-
-
-def test_the_readme_has_every_setting() -> None:
-    assert settings_table() in (PROJECT / "README.md").read_text("utf-8"), settings_table()
 
 
 @pytest.mark.parametrize(

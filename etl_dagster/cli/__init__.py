@@ -60,6 +60,12 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except _expected_errors() as error:
             raise click.ClickException(str(error)) from error
+        except (Exception, KeyboardInterrupt) as error:
+            from etl_dagster.cli import troubles
+
+            if said := troubles.said(error):
+                raise click.ClickException(said) from error
+            raise
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:
@@ -205,19 +211,22 @@ def sql(query: str, layout: str) -> None:
 
 
 @main.command(context_settings={"ignore_unknown_options": True})
-@click.option("--port", default=3000, show_default=True, help="Port of the UI.")
+@click.option(
+    "--port", default=3000, type=click.IntRange(1, 65535), show_default=True, help="Port of the UI."
+)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def ui(port: int, options: tuple[str, ...]) -> None:
     """Serve the Dagster UI and daemon; OPTIONS go to `dagster dev`."""
     settings = read_settings()
     from etl_dagster.cli import show
     from etl_dagster.cli.sandbox import bring_up
-    from etl_dagster.defs.home import dagster_home
+    from etl_dagster.defs.home import dagster_home, serve_alone
     from etl_dagster.defs.launch import Launcher
     from etl_dagster.settings import PROJECT
 
     show.announce(show.make_console(), settings)
     home = dagster_home(settings)
+    serve_alone(home, port)
     if settings.is_local:
         click.echo("bringing up the embedded parts and their sample...")
         with Launcher(settings) as launcher:

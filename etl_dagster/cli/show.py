@@ -3,10 +3,13 @@
 Belongs here: layout. Does not: any number's origin.
 """
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -135,11 +138,14 @@ def print_days(
             console.print(seconds_table(result.seconds))
         failures = {**failures, **result.failures}
     for step, message in failures.items():
-        console.print(f"[bold red]FAILED {step}[/]: {escape(message)}")
+        console.print(f"[bold red]FAILED {step}[/]: {escape(message)}", soft_wrap=True)
+    started = Path(sys.argv[0])  # who has it in no PATH is told how to call it again
+    found = started.name != "etl-dagster" or shutil.which(started.name)
+    program = "etl-dagster" if found else os.path.relpath(started)
     tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
-    console.print(f"tables:  {tables}  (etl-dagster sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608  text to read
+    console.print(f"tables:  {tables}  ({program} sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608  text to read
     console.print(f"reports: {settings.home / 'reports'}")
-    console.print("UI:      make ui (etl-dagster ui), then http://127.0.0.1:3000")
+    console.print(f"UI:      {program} ui, then http://127.0.0.1:3000")
 
 
 def day_records(days: "Sequence[tuple[DayResult, Day]]") -> list[dict[str, object]]:

@@ -1,12 +1,14 @@
 """The folder of Dagster's own state, and the file in it that says what the instance is.
 
-Belongs here: that file. Does not: opening the instance (`launch.py`), or what is in the file
-(`dagster.yaml`, `deploy/celery/dagster.yaml`).
+Belongs here: that file, and that one UI serves the folder. Does not: opening the instance
+(`launch.py`), or what is in the file (`dagster.yaml`, `deploy/celery/dagster.yaml`).
 """
 
+import fcntl
 import json
 import os
 import re
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -42,3 +44,33 @@ def dagster_home(settings: Settings) -> Path:
     partial.write_text(text.replace(STORAGE, json.dumps(str(home))), encoding="utf-8")
     partial.replace(home / "dagster.yaml")
     return home
+
+
+def serve_alone(home: Path, port: int) -> None:
+    """See to it that no other UI serves this folder while this process lives, nor has the port.
+
+    The lock outlives `exec`, so that `dagster dev` has it; its children do not.
+
+    Raises:
+        SettingsError: there is one; two daemons would launch every run twice.
+    """
+    lock = os.open(home / "ui.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    os.set_inheritable(lock, True)  # noqa: FBT003  it takes no name
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        other = os.read(lock, 80).decode()
+        raise SettingsError(
+            f"a UI serves {home.parent} already: {other}; use it, or stop it"
+        ) from None
+    os.ftruncate(lock, 0)
+    os.write(lock, f"process {os.getpid()}, http://127.0.0.1:{port}".encode())
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SettingsError(
+                f"port {port} cannot be had ({error.strerror}), perhaps by the UI of another copy:"
+                f" stop that, or choose another: etl-dagster ui --port {port + 1}"
+            ) from None

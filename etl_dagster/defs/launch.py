@@ -12,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.instance.ref import InstanceRef
 
 from etl_dagster.connect import connect
@@ -45,6 +46,14 @@ if TYPE_CHECKING:
 
 # The console shows our own progress; Dagster's events are in its event log.
 QUIET: Final[Mapping[str, Any]] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+# Nor does it capture what is printed: four processes a step, which print their own end at Ctrl-C,
+# and a full disk would swallow the message that says so.
+NO_CAPTURE: Final = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ class Launcher:
         """Open the Dagster instance."""
         home = str(dagster_home(self._settings))
         os.environ.setdefault("DAGSTER_HOME", home)
-        opened = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home))
+        opened = dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=NO_CAPTURE))
         self._instance = self._stack.enter_context(opened)
         self._stack.enter_context(kept_open(self._instance))
         self._bury_the_dead()
@@ -224,9 +233,17 @@ class Launcher:
         failures = {
             str(event.step_key): _said(event) for event in run.all_events if event.is_step_failure
         }
+        if any(_interrupted(event) for event in run.all_events):
+            raise KeyboardInterrupt
         if not run.success and not failures:
             failures[job] = "the run failed before any step; see it in the UI"
         return run, seconds, failures
+
+
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether somebody stopped the run with Ctrl-C, which Dagster keeps to itself."""
+    error = event.step_failure_data.error if event.is_step_failure else None
+    return bool(error and error.cls_name == DagsterExecutionInterruptedError.__name__)
 
 
 def _said(event: dg.DagsterEvent) -> str:
