@@ -164,8 +164,8 @@ def phone_column(name: str, header: list[str], column: str | None) -> int:
     if len(found) != 1:
         raise DncFormatError(
             f"{name}: {'no' if not found else 'more than one'} column "
-            f"{column or 'with the phones'} in its header ({', '.join(header)}): name it "
-            "(--column)"
+            f"{column or 'with the phones'} in its header ({', '.join(header)}): call"
+            " it phone, or name it (--column)"
         )
     return found[0]
 
