@@ -168,8 +168,8 @@ def phone_column(name: str, header: list[str], column: str | None) -> int:
         named = [cell for cell in header if sum(map(str.isdigit, cell)) < _NAMED_DIGITS]
         raise DncFormatError(
             f"{name}: {'no' if not found else 'more than one'} column "
-            f"{column or 'with the phones'} in its header ({', '.join(named)}): name it "
-            "(--column)"
+            f"{column or 'with the phones'} in its header ({', '.join(named)}): call"
+            " it phone, or name it (--column)"
         )
     return found[0]
 
