@@ -111,7 +111,7 @@ def test_a_wheel_has_the_package_and_what_it_needs_and_nothing_else(wheel: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_500)
 def test_an_installed_wheel_runs_and_serves_where_there_is_no_checkout(
     wheel: Path, tmp_path: Path
 ) -> None:
@@ -156,7 +156,7 @@ def test_an_installed_wheel_runs_and_serves_where_there_is_no_checkout(
             return len(answer.json()["data"]["assetNodes"])
 
         try:
-            wait_for("the assets", lambda: assets() > 10, seconds=240)
+            wait_for("the assets", lambda: assets() > 10, seconds=600)
         finally:
             ui.send_signal(signal.SIGINT)
             ui.wait(60)

@@ -24,10 +24,16 @@ def dagster_home(settings: Settings) -> Path:
 
     Raises:
         SettingsError: the file that ETL_DAGSTER_YAML names cannot be read, or asks for variables
-            that are not set.
+            that are not set; or the folder cannot be made.
     """
     home = settings.home / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"ETL_HOME: {home} cannot be made: {error.strerror}; expected a folder that this user"
+            " may write to"
+        ) from None
     try:
         text = settings.dagster_yaml.read_text(encoding="utf-8")
     except OSError as error:

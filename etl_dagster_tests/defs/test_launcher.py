@@ -157,3 +157,10 @@ def test_where_dagster_keeps_nothing_in_files_none_are_kept_open(
 ) -> None:
     with kept_open(instance) as files:
         assert files == []
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = Settings.from_environment({"ETL_HOME": str(tmp_path / "file" / "home")})
+    with pytest.raises(SettingsError, match=r"ETL_HOME: .*file/home.* cannot be made"):
+        dagster_home(settings)
