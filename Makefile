@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Byte code that is not kept makes every start of ours slower.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test slow e2e cluster pictures ui check lint types audit fuzz dist setup bench clean lock
+.PHONY: help run test coverage mutants slow e2e cluster pictures ui check lint types audit fuzz dist setup bench clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,22 @@ run: setup ## scrub the newest day on the embedded default, through Dagster
 test: setup ## run the tests (less than ten minutes on two cores)
 	@echo "== tests"
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser and not cluster"
+
+coverage: export COVERAGE_FILE := $(CURDIR)/.coverage/data
+coverage: setup ## the same tests, and how much of each package they run (a domain package: 95 %)
+	@echo "== tests, measured"
+	@rm -rf .coverage && mkdir .coverage
+	@$(BIN)/coverage run -m pytest -q -n 2 -m "not slow and not browser and not cluster"
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage json -q -o .coverage/all.json
+	@$(BIN)/python -m etl_dagster_tests.coverage_table .coverage/all.json
+
+mutants: setup ## changes verdicts, store and reconciliation in one place: do tests notice? (hours)
+	@echo "== mutants of the verdicts' SQL"
+	@$(BIN)/python -m etl_dagster_tests.sql_mutants
+	@echo "== mutants of Python"
+	@$(BIN)/python -m mutmut run --max-children 1
+	@$(BIN)/python -m mutmut results
 
 slow: setup ## the tests that take long: killed runs, fresh homes, random histories
 	@echo "== slow tests"
@@ -102,5 +118,5 @@ lock: setup ## renew requirements.txt and the image's from pyproject.toml (needs
 
 clean: ## stop the embedded parts, delete the environment and all local state
 	@test ! -x $(BIN)/etl-dagster || $(BIN)/etl-dagster sandbox down
-	@rm -rf $(VENV) .etl build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .etl build dist .coverage mutants *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

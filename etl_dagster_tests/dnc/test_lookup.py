@@ -26,6 +26,7 @@ LISTED, CLEAR, ELSEWHERE = PHONES[0], 4075550199, 2125550100
 def test_an_empty_store_clears_nobody(empty: DncStore) -> None:
     assert reason(empty, CLEAR) == "no_list"
     assert empty.check_phones_batch(["4075550199"]) == {"4075550199"}
+    assert empty.check_phones_batch(iter(["4075550199"])) == {"4075550199"}
     empty.opt_out([LISTED])
     assert verdict(empty, LISTED) == "LISTED"
     assert verdict(empty, CLEAR) == "UNKNOWN"

@@ -208,3 +208,24 @@ def test_input_that_is_no_file_is_named(store: DncStore, tmp_path: Path) -> None
         store.apply_changes(
             "internal", [write_changes(tmp_path / "c.txt", [(PHONES[0], NOW, "D")])]
         )
+
+
+def test_input_without_any_phone_is_refused(store: DncStore, tmp_path: Path) -> None:
+    nobody = tmp_path / "nobody.txt"
+    nobody.write_text("area code,phone\n")
+    with pytest.raises(DncFormatError, match="an empty list would clear everybody"):
+        store.add_list("national", [nobody], as_of=NOW)
+    nobody.write_text("\n")
+    with pytest.raises(DncFormatError, match=r"nobody\.txt"):
+        store.apply_changes("national", [nobody])
+    assert numbers(store) == set(PHONES)
+
+
+def test_no_list_replaces_or_changes_opt_outs(store: DncStore, tmp_path: Path) -> None:
+    store.opt_out(PHONES[:1])
+    with pytest.raises(DncUsageError, match="never replaces it"):
+        store.add_list("internal", [write_list(tmp_path / "a.txt", PHONES[1:])], as_of=NOW)
+    changes = write_changes(tmp_path / "c.txt", [(PHONES[0], ago(days=1), "D")])
+    with pytest.raises(DncUsageError, match="internal"):
+        store.apply_changes("internal", [changes])
+    assert numbers(store, "internal") == {PHONES[0]}

@@ -1,11 +1,12 @@
 import re
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 
 import pytest
 
 from etl_dagster.leads.hours import Hours
-from etl_dagster.leads.policy import Policy, PolicyError
+from etl_dagster.leads.policy import MOST_BYTES, Policy, PolicyError
 
 GOOD = """\
 required_sources = ["dnc", "ccc"]
@@ -94,6 +95,7 @@ def test_limits_only_shorten() -> None:
     shorter = policy.with_limits(ccc_ttl_days=1)
     assert shorter.ccc_ttl_days == 1
     assert shorter.hash != policy.hash
+    assert policy.with_limits(dnc_max_age_days=10) == replace(policy, dnc_max_age_days=10)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +119,7 @@ def test_limits_only_shorten() -> None:
         ("[ccc]\nttl_days = 7\n", "ccc = 7\n", 2, "ccc: expected a table [ccc], found 7"),
         ("max_age_days = 31", "max_age_days = 32", 5, "dnc.max_age_days"),
         ("max_age_days = 31", "max_age_days = 7.5", 5, "expected a whole number of days"),
+        ("[dnc]", "[dnc]\nsnapshot_max_age_hours = 0", 5, "expected a number of hours above 0"),
         ("[dnc]", "[dnq]", 4, "dnq: unknown key"),
         ('national = "everywhere"', 'national = ["FL"]', 7, "cannot be limited to states"),
         ('national = "everywhere"', '"Na tional" = "everywhere"', 7, "no name of a list"),
@@ -125,6 +128,7 @@ def test_limits_only_shorten() -> None:
         ("09:00-20:30", "08:00-21:01", 10, "never looser"),
         ("09:00-20:30", "20:00-09:00", 10, "hours.default"),
         ("09:00-20:30", "09:00-24:00", 10, "hours.default"),
+        ("09:00-20:30", "09:00-09:00", 10, "hours.default"),
         ("09:00-20:00", "08:00-20:00", 12, "hours.states.FL: expected a window within hours.def"),
         ("FL =", "fl =", 12, "hours.states.fl: no state"),
         ("default =", "defaults =", 10, "hours.defaults: unknown key"),
@@ -189,6 +193,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
-    file.write_bytes(b"\xff\xfe")
-    with pytest.raises(PolicyError, match=r"policy\.toml, line 1: cannot be read"):
+    for before in (0, 1, 2):
+        file.write_bytes(b"\n" * before + b"\xff\xfe")
+        with pytest.raises(PolicyError, match=rf"policy\.toml, line {before + 1}: cannot be read"):
+            Policy.load(file)
+
+
+def test_a_file_of_another_size_is_no_policy(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(GOOD.ljust(MOST_BYTES))
+    assert Policy.load(file) == Policy.from_text(GOOD)
+    file.write_text(GOOD.ljust(MOST_BYTES + 1))
+    with pytest.raises(PolicyError, match="expected at most 65,536 bytes of TOML, found 65,537"):
         Policy.load(file)

@@ -1,6 +1,8 @@
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -115,7 +117,7 @@ def test_arrays_that_nobody_filled_in_dial_nobody() -> None:
 
 
 def test_a_decision_without_required_sources_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one required source"):
+    with pytest.raises(ValueError, match=r"^a decision needs at least one required source$"):
         decide({"ccc": evidence(STATES)}, required=(), moment=NOW)
 
 
@@ -126,6 +128,27 @@ def test_sources_that_speak_of_different_phones_are_refused() -> None:
             required=("ccc", "dnc"),
             moment=NOW,
         )
+    # one end for all would be taken for the end of each
+    short = Evidence(
+        verdicts=evidence(STATES).verdicts,
+        valid_until=evidence([(Verdict.CLEAR, LATER)]).valid_until,
+    )
+    with pytest.raises(ValueError, match="one length"):
+        decide({"ccc": short, "dnc": evidence(STATES)}, required=("ccc",), moment=NOW)
+
+
+def test_a_decision_is_of_its_moment_wherever_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = evidence([(Verdict.CLEAR, LATER), (Verdict.CLEAR, EARLIER)])
+    try:
+        for zone in ("America/New_York", "Asia/Tokyo"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            for moment in (NOW, NOW.astimezone(), NOW.astimezone(ZoneInfo("Asia/Kolkata"))):
+                decided = decide({"ccc": states}, required=("ccc",), moment=moment)
+                assert decided.decisions.tolist() == [Decision.CALLABLE, Decision.UNKNOWN]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.lists(st.sampled_from(STATES), min_size=1), st.integers(0, 2))

@@ -1,5 +1,6 @@
 import random
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,8 @@ def rates(share: float, *, days: int = 10, answered: int = 5_000) -> list[Rate]:
         (0, 100, rates(0.3), RIGHT),
         (0, 5_000, rates(0.3, answered=100), RIGHT),
         (0, 0, rates(0.3), RIGHT),
+        # no share is more than all
+        (200, 200, rates(0.9, answered=200), RIGHT),
     ],
 )
 def test_a_rate_is_judged_by_its_band(
@@ -176,3 +179,101 @@ def test_the_worst_finding_counts_and_of_equals_the_first() -> None:
     assert worst([]).level is RIGHT
     assert worst([right, look]) is look
     assert worst([look, wrong, also, right]) is wrong
+
+
+@pytest.mark.parametrize(
+    ("judge", "says", "numbers"),
+    [
+        (
+            partial(judge_size, 0, still_valid=0, may_be_empty=False, earlier=WEEK),
+            "the day has no lead",
+            {"leads": 0, "days_of_history": 7, "median": 1_000},
+        ),
+        (
+            partial(judge_size, 1_234, still_valid=0, may_be_empty=False, earlier=WEEK[:4]),
+            "1,234 leads; it takes 5 earlier days to know what is usual",
+            {"leads": 1_234, "days_of_history": 4},
+        ),
+        (
+            partial(judge_size, 1_234, still_valid=0, may_be_empty=False, earlier=WEEK[:5]),
+            "1,234 leads, where the median of 5 earlier days is 1,000",
+            {"leads": 1_234, "days_of_history": 5, "median": 1_000},
+        ),
+        (
+            partial(judge_size, 12_345, still_valid=0, may_be_empty=False, earlier=[1_234] * 5),
+            "12,345 leads, where the median of 5 earlier days is 1,234",
+            {"leads": 12_345, "days_of_history": 5, "median": 1_234},
+        ),
+        (
+            partial(judge_size, 123, still_valid=0, may_be_empty=False, earlier=[1_231] * 5),
+            "123 leads, where the median of 5 earlier days is 1,231",
+            {"leads": 123, "days_of_history": 5, "median": 1_231},
+        ),
+        (
+            partial(judge_rate, Rate(listed=1, answered=3), rates(0.3)),
+            "33.33% of 3 phones; it takes 5 earlier days and 200 phones to know what is usual",
+            {"share": 0.33333, "listed": 1, "answered": 3, "days_of_history": 10},
+        ),
+        (
+            # the least that is known: phones, days, phones of a day
+            partial(judge_rate, Rate(listed=70, answered=200), rates(0.3, days=5, answered=200)),
+            "35.00% of 200 phones are listed; usual of 5 earlier days is 17.14% to 43.86%",
+            {"share": 0.35, "listed": 70, "answered": 200, "days_of_history": 5}
+            | {"usual_low": 0.17144, "usual_high": 0.43856},
+        ),
+        (
+            partial(judge_unknown, 1_234, 9_876, warn=0.05, error=0.5),
+            "1,234 of 9,876 phones (12.49%) are UNKNOWN",
+            {"unknown": 1_234, "phones": 9_876, "share": 0.12495},
+        ),
+        (partial(judge_coverage, {}), "every area code is covered by a list", {}),
+        (
+            partial(judge_coverage, {505: 2, 212: 1_200}),
+            "no list covers the area codes of 1,202 phones: 212 (1,200), 505 (2)",
+            {"phones": 1_202, "area_codes": 2},
+        ),
+        (partial(judge_staleness, 0), "no list is too old", {}),
+        (
+            partial(judge_staleness, 1_234),
+            "1,234 phones are UNKNOWN because a list, or the copy of it, is too old",
+            {"phones": 1_234},
+        ),
+        (
+            partial(judge_readable, 0, 1_234, table="T"),
+            "1,234 rows of T can be read",
+            {"rows": 1_234, "unreadable": 0},
+        ),
+        (
+            partial(judge_readable, 1_234, 5_678, table="T"),
+            (
+                "the phone of 1,234 of 5,678 rows of T cannot be read (expected: ten digits,"
+                " grouped in any way), so who asked to be left alone in them is not known"
+            ),
+            {"rows": 5_678, "unreadable": 1_234},
+        ),
+        (
+            partial(judge_opt_outs, {"in_a": [1, 7], "b": []}, recorded=[10, 11, 3]),
+            (
+                "2 opt-outs wait (2 in a), the oldest for 7 business days of the 10 that are"
+                " allowed; 1 of those recorded of late were older than that by then, at most 11"
+                " business days"
+            ),
+            {"waiting": 2, "oldest_waiting_business_days": 7, "waiting_in_a": 2, "waiting_b": 0}
+            | {"recorded_of_late": 3, "worst_business_days_to_record": 11},
+        ),
+        (
+            partial(judge_opt_outs, {"a": []}, recorded=[]),
+            "no opt-out waits",
+            {"waiting": 0, "oldest_waiting_business_days": 0, "waiting_a": 0}
+            | {"recorded_of_late": 0, "worst_business_days_to_record": 0},
+        ),
+        (partial(judge_columns, []), "the tables are as they are declared", {}),
+        (partial(judge_columns, ["x", "y"]), "x; y", {"differences": 2}),
+        (partial(worst, []), "there was nothing to check", {}),
+    ],
+)
+def test_a_finding_says_what_was_found(
+    judge: partial[Finding], says: str, numbers: dict[str, object]
+) -> None:
+    found = judge()
+    assert (found.says, found.numbers) == (says, numbers)

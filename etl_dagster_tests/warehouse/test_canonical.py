@@ -147,3 +147,14 @@ def test_what_an_older_release_wrote_still_has_its_digest() -> None:
     assert rows_digest(rows, version=1) == written
     chained = hashlib.sha256(f"{BATCH.prev_digest}{written}".encode()).hexdigest()
     assert batch_digest(BATCH, written, version=1) == chained
+
+
+@pytest.mark.parametrize(
+    ("version", "digest"),
+    [
+        (1, "ddf930076f1034e5fc5bbfc8da524477f9e196f4c834ee447d58231a97296194"),
+        (2, "v2:ehDKd2LPjZkEX04FWdrpp2aJ-NTnaGNX5B7NbWwPCyw"),
+    ],
+)
+def test_digests_are_those_that_stand_in_ledgers(version: int, digest: str) -> None:
+    assert batch_digest(BATCH, "ab" * 32, version=version) == digest

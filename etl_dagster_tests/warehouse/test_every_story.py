@@ -1,0 +1,428 @@
+"""Every story that a ledger can tell of a phone, at once, against the policy in plain words.
+
+Hundreds of phones, each with a story of its own and each in every place of a lead, beside leads of
+other days, chunks and campaigns: a statement with one wrong word is wrong for one of them. Random
+ledgers are in `test_proof_property.py`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.warehouse import publication, retraction, scrubbing
+from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, POLICY, Tables
+
+NOW = datetime.now(UTC).replace(tzinfo=None)
+"""The publication; the views ask the clock."""
+DECIDED = NOW - timedelta(hours=1)
+TWO_DAYS = replace(POLICY, ccc_ttl_days=2)
+OTHER = replace(TWO_DAYS, dnc_max_age_days=30)
+C, L, U = "CLEAR", "LISTED", "UNKNOWN"
+REQUIRED = [("ccc", "dnc"), ("ccc",), ("dnc",)]
+
+
+@dataclass(frozen=True)
+class Said:
+    """One row: hours before now that it was written, hours from now until when it is valid."""
+
+    verdict: str
+    age: float
+    valid: float | None
+    policy: Policy = TWO_DAYS
+    versions: str = "v"
+
+    @property
+    def at(self) -> datetime:
+        return NOW - timedelta(hours=self.age)
+
+    @property
+    def until(self) -> datetime | None:
+        return None if self.valid is None else NOW + timedelta(hours=self.valid)
+
+
+CLEAR = Said(C, 2, 24)
+Story = tuple[Said, ...]
+OF_BOTH: list[Story] = [
+    (),
+    (CLEAR,),
+    (Said(C, 1, 24),),  # at the moment of the decision
+    (Said(C, 2, 0),),  # run out since the decision
+    (Said(C, 2, None),),
+    (Said(C, 47, 72),),  # of CCC: ends in an hour
+    (Said(C, 48, 72),),  # of CCC: ends now
+    (Said(C, 36, 72),),  # of CCC: ends in twelve hours, before which it is asked for again
+    (Said(L, 2, 24),),
+    (Said(L, 2, None),),
+    (Said(U, 2, 24),),
+    (Said(U, 2, None),),
+    (Said(L, 3, 24), CLEAR),
+    (CLEAR, Said(L, 3, 24)),
+    (Said(U, 3, 72), CLEAR),
+    (Said(C, 3, 72), Said(U, 2, None)),
+    # of one moment
+    (CLEAR, Said(L, 2, 24)),
+    (CLEAR, Said(U, 2, 24)),
+    (Said(U, 2, None), Said(L, 2, 72)),
+    (CLEAR, Said(C, 2, None)),
+    (CLEAR, Said(C, 2, 12)),
+    # since the decision
+    (CLEAR, Said(L, 0.5, 24)),
+    (CLEAR, Said(U, 0.5, None)),
+    (CLEAR, Said(C, 0.5, 12)),
+    (Said(C, 0.5, 24),),
+    (Said(L, 2, 24), Said(C, 0.5, 24)),
+]
+OF_DNC: list[Story] = [
+    (Said(C, 2, 24, OTHER),),
+    (Said(L, 2, 24, OTHER),),
+    (Said(C, 3, 24, OTHER), CLEAR),
+    (CLEAR, Said(C, 0.5, 24, OTHER)),
+    (Said(C, 2, 24, versions="w"),),
+    (Said(L, 2, None, versions="w"),),
+]
+STORIES = [{"ccc": ccc, "dnc": dnc} for ccc, dnc in product(OF_BOTH, [*OF_BOTH, *OF_DNC])]
+FIRST = 4075550000
+PHONES = range(FIRST, FIRST + len(STORIES))
+STRANGER, FRIEND = 4085550100, 4085550101
+"""Of leads of other days, chunks and campaigns: never asked about, and clear for long."""
+
+
+def newest(story: Story, moment: datetime | None = None) -> Said | None:
+    """The row that counts: of several of one moment, the strictest."""
+    strictest = [L, U, C]
+    known = [said for said in story if moment is None or said.at <= moment]
+    return min(
+        known,
+        key=lambda said: (
+            said.age,
+            strictest.index(said.verdict),
+            -1_000 if said.valid is None else said.valid,
+        ),
+        default=None,
+    )
+
+
+def words(phone: int, moment: datetime | None = None) -> dict[str, tuple[str, datetime | None]]:
+    """What each source says of a phone under the policy of two days."""
+    found = {}
+    for source, story in STORIES[phone - FIRST].items():
+        if said := newest(story, moment):
+            verdict, until = said.verdict, said.until
+            if source == "ccc" and until:
+                until = min(until, said.at + timedelta(days=2))
+            if source == "dnc" and verdict == C and said.policy is OTHER:
+                verdict = U
+            found[source] = (verdict, until)
+    return found
+
+
+def clears(phone: int, required: Sequence[str], moment: datetime | None = None) -> bool:
+    said = words(phone, moment)
+    return all(verdict != L for verdict, _ in said.values()) and all(
+        source in said and said[source][0] == C and said[source][1] for source in required
+    )
+
+
+def end(phone: int) -> datetime:
+    """When the first CLEAR on a phone runs out."""
+    return min(until for verdict, until in words(phone).values() if verdict == C and until)
+
+
+def place(chunk: Chunk, name: str, campaign: str = "walk_in") -> dict[str, Any]:
+    return {
+        "LEAD_DATE": chunk.lead_date,
+        "CHUNK": chunk.number,
+        "LEAD_ID": name,
+        "CAMPAIGN": campaign,
+    }
+
+
+def lead(at: dict[str, Any], phones: Sequence[int | None]) -> dict[str, Any]:
+    numbered = {f"PHONE_{slot}": phone for slot, phone in enumerate(phones, 1)}
+    return {**at, **numbered, "FIRST_NAME": at["LEAD_ID"], "EXTRACTED_AT": NOW, "RUN_ID": "r"}
+
+
+def judged(at: dict[str, Any], verdicts: Sequence[str]) -> dict[str, Any]:
+    numbered = {f"PHONE_{slot}_VERDICT": one for slot, one in enumerate(verdicts, 1)}
+    kind = "CALLABLE" if "CALLABLE" in verdicts else "BLOCKED"
+    rest = {"LEAD_VERDICT": kind, "LEAD_REASON": "", "POLICY_HASH": "p", "RUN_ID": "r"}
+    return {**at, **numbered, **rest, "DECIDED_AT": DECIDED}
+
+
+def row(phone: int, source: str, said: Said, chunk: Chunk = CHUNK) -> dict[str, Any]:
+    return {
+        "LEAD_DATE": chunk.lead_date,
+        "CHUNK": chunk.number,
+        "PHONE": phone,
+        "SOURCE": source,
+        "VERDICT": said.verdict,
+        "REASON": said.verdict.lower(),
+        "LIST_VERSIONS": said.versions,
+        "CHECKED_AT": said.at,
+        "VALID_UNTIL": said.until,
+        "POLICY_HASH": said.policy.hash,
+        "EVIDENCE_HASH": "",
+        "RUN_ID": "r",
+        "BATCH_ID": "b",
+    }
+
+
+def trios() -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """Leads in which each phone stands once in each place."""
+    for number in range(len(PHONES)):
+        trio = [PHONES[(number + step) % len(PHONES)] for step in (0, 1, 2)]
+        yield f"lead {number:03d}", (trio[0], trio[1], trio[2])
+
+
+@pytest.fixture
+def told(tables: Tables) -> Tables:
+    """The ledger and the leads, and leads of the same people elsewhere."""
+    rows = [
+        row(phone, source, said, (CHUNK, NEXT)[number % 2])
+        for phone, stories in zip(PHONES, STORIES, strict=True)
+        for source, story in stories.items()
+        for number, said in enumerate(story)
+    ]
+    rows += [row(FRIEND, source, Said(C, 2, 72)) for source in ("ccc", "dnc")]
+    tables.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
+    leads = [lead(place(CHUNK, name), phones) for name, phones in trios()]
+    leads += [lead(at, (FRIEND, STRANGER, None)) for at in elsewhere()]
+    tables.session.load("LEADS", pa.Table.from_pylist(leads))
+    return tables
+
+
+def elsewhere() -> Iterator[dict[str, Any]]:
+    for name, _ in trios():
+        yield place(NEXT, name)
+        yield place(Chunk(CHUNK.lead_date, 1), name)
+
+
+def judge(tables: Tables, verdict_of: Any) -> None:
+    """Decide on every lead of the chunk; elsewhere all are CALLABLE."""
+    tables.session.execute("DELETE FROM DNC_FILTERED")
+    rows = [
+        judged(place(CHUNK, name), [verdict_of(slot, phone) for slot, phone in enumerate(phones)])
+        for name, phones in trios()
+    ]
+    rows += [judged(at, ["CALLABLE", "CALLABLE"]) for at in elsewhere()]
+    tables.session.load("DNC_FILTERED", pa.Table.from_pylist(rows))
+
+
+@pytest.mark.parametrize("required", REQUIRED)
+def test_every_phone_that_was_called_callable_without_proof_is_counted(
+    told: Tables, required: tuple[str, ...]
+) -> None:
+    policy = replace(TWO_DAYS, required_sources=required)
+    told.session.execute(
+        f"UPDATE PHONE_VERDICTS SET policy_hash = '{policy.hash}'"
+        f" WHERE policy_hash = '{TWO_DAYS.hash}'"
+    )
+    wrong = sum(not clears(phone, required) and not clears(phone, required, DECIDED)
+                for phone in PHONES)  # fmt: skip
+    for here in range(3):
+        judge(told, lambda slot, _: "CALLABLE" if slot == here else "UNKNOWN")  # noqa: B023
+        assert publication.count_unproven(told.session, CHUNK, policy) == wrong
+
+
+@pytest.mark.parametrize("required", REQUIRED)
+def test_only_what_is_decided_and_proven_is_published_and_shown(
+    told: Tables, required: tuple[str, ...]
+) -> None:
+    policy = replace(TWO_DAYS, required_sources=required)
+    told.session.execute(
+        f"UPDATE PHONE_VERDICTS SET policy_hash = '{policy.hash}'"
+        f" WHERE policy_hash = '{TWO_DAYS.hash}'"
+    )
+
+    def verdict_of(slot: int, phone: int) -> str:
+        """CALLABLE wherever there was proof, but for some that something else blocks."""
+        proof = clears(phone, required) or clears(phone, required, DECIDED)
+        return "CALLABLE" if proof and (phone + slot) % 5 else ("UNKNOWN", "BLOCKED")[phone % 2]
+
+    judge(told, verdict_of)
+    expected = {}
+    for name, phones in trios():
+        good = [
+            phone
+            if verdict_of(slot, phone) == "CALLABLE"
+            and clears(phone, required)
+            and end(phone) > NOW
+            else None
+            for slot, phone in enumerate(phones)
+        ]
+        if any(good):
+            expected[name] = (*good, min(end(phone) for phone in good if phone))
+    count = publication.publish(
+        told.session,
+        CHUNK,
+        policy,
+        ask_again=lambda _phones: 0,
+        moment=NOW.replace(tzinfo=UTC),
+        run_id="r",
+    )
+    found = shown(told, "CALLABLE_LEADS")
+    assert found == expected
+    assert count == len(expected) > 100
+    now = NOW.replace(tzinfo=UTC)
+    left = {phone for *phones, _ in expected.values() for phone in phones if phone}
+    assert set(retraction.published_phones(told.session, CHUNK, moment=now).tolist()) == left
+    assert shown(told, "CALLABLE_NOW") == view(expected, {})
+    since = dict(zip(sorted(left), SINCE * len(left), strict=False))
+    rows = [row(phone, source, said, NEXT) for phone, (source, said) in since.items()]
+    told.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
+    assert shown(told, "CALLABLE_NOW") == view(expected, since)
+
+
+SINCE = [
+    ("dnc", Said(L, 0, 24)),
+    ("ccc", Said(U, 0, None)),
+    ("ccc", Said(C, 0, 1)),
+    ("dnc", Said(C, 0, None)),
+    ("dnc", Said(C, 0, 48)),
+    ("dnc", Said(C, 0, -1)),
+    ("other", Said(L, 0, None)),
+    ("ccc", Said(C, 60, 1)),  # older than what was known
+]
+"""What is written of published phones afterwards."""
+
+Shown = dict[str, tuple[Any, ...]]
+
+
+def shown(tables: Tables, table: str) -> Shown:
+    columns = "lead_id, phone_1, phone_2, phone_3, callable_until"
+    rows = tables.session.rows(f"SELECT {columns} FROM {table}")
+    assert len({name for name, *_ in rows}) == len(rows)
+    return {name: (*phones, until.replace(tzinfo=None)) for name, *phones, until in rows}
+
+
+def view(published: Shown, since: dict[int, tuple[str, Said]]) -> Shown:
+    """What may be dialled now of what is published."""
+    found = {}
+    for name, (*phones, until) in published.items():
+        ends = [phone and clear_until(phone, since.get(phone)) for phone in phones]
+        good = [phone if until else None for phone, until in zip(phones, ends, strict=True)]
+        if any(good):
+            found[name] = (*good, min([until, *filter(None, ends)]))
+    return found
+
+
+def clear_until(phone: int, more: tuple[str, Said] | None) -> datetime | None:
+    """When the first of the newest words on a phone runs out, if all of them are CLEAR now."""
+    stories = dict(STORIES[phone - FIRST])
+    if more:
+        stories[more[0]] = (*stories.get(more[0], ()), more[1])
+    said = [word for word in map(newest, stories.values()) if word]
+    if not all(word.verdict == C and word.until and word.until > NOW for word in said):
+        return None
+    return min(word.until for word in said if word.until)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_known_of_every_phone(told: Tables, *, force: bool) -> None:
+    now = NOW.replace(tzinfo=UTC)
+    assert scrubbing.gather_evidence(told.session, CHUNK) == len(PHONES)
+    ttl = TWO_DAYS.ccc_ttl
+    asked = scrubbing.phones_to_ask(told.session, ccc_ttl=ttl, moment=now, force=force)
+    beyond = NOW + timedelta(hours=12)
+    ccc = {phone: words(phone).get("ccc", (U, None)) for phone in PHONES}
+    assert asked.tolist() == [
+        phone
+        for phone, (verdict, until) in ccc.items()
+        if force or verdict == U or not until or until <= beyond
+    ]
+    found = scrubbing.read_evidence(
+        told.session, list_versions="v", policy_hash=TWO_DAYS.hash, ccc_ttl=ttl, moment=now
+    )
+    assert found.phones.tolist() == list(PHONES)
+    assert found.ccc.verdicts.tolist() == [Verdict[verdict] for verdict, _ in ccc.values()]
+    assert found.ccc.valid_until.astype("datetime64[us]").tolist() == [
+        until for _, until in ccc.values()
+    ]
+    dnc = [newest(story["dnc"]) for story in STORIES]
+    assert found.dnc_verdicts.tolist() == [Verdict[said.verdict if said else U] for said in dnc]
+    assert found.dnc_on_record.tolist() == [
+        bool(said)
+        and said.versions == "v"
+        and said.policy is TWO_DAYS
+        and (said.verdict != C or (said.until is not None and said.until > NOW))
+        for said in dnc
+    ]
+    assert scrubbing.count_unanswered(told.session) == sum(v == U for v, _ in ccc.values())
+
+
+CAUSES = ("NONE", "LISTED", "UNKNOWN", "EXPIRED", "MISSING")
+STATES = [
+    (ccc, dnc, "BLOCKED" if "LISTED" in (ccc, dnc) else U if {ccc, dnc} != {"NONE"} else "CALLABLE")
+    for ccc, dnc in product(CAUSES, CAUSES)
+]
+
+
+def test_every_lead_has_the_class_and_the_reason_of_its_phones(tables: Tables) -> None:
+    listed = ["ccc:listed", "ccc:unknown", "ccc:expired", "ccc:not_checked"]
+    ccc_words = dict(zip(CAUSES[1:], listed, strict=True))
+    phones: dict[int, tuple[str, str]] = {}
+    rows, decisions = [], []
+    for phone, (ccc, dnc, verdict) in zip(PHONES, STATES, strict=False):
+        if ccc != "MISSING":
+            said = {"LISTED": L, "UNKNOWN": U}.get(ccc, C)
+            rows.append(row(phone, "ccc", Said(said, 2, 24)))
+        dnc_word = {"NONE": "", "EXPIRED": "dnc:expired"}.get(dnc, f"dnc:why {dnc}")
+        parts = [ccc_words.get(ccc, ""), dnc_word]
+        phones[phone] = (verdict, " ".join(part for part in parts if part))
+        decisions.append({
+            "PHONE": phone, "DNC_VERDICT": f"d{phone}", "DNC_REASON": f"why {dnc}",
+            "LISTS": f"l{phone}", "VERDICT": verdict, "CCC_CAUSE": ccc, "DNC_CAUSE": dnc,
+        })  # fmt: skip
+    phones[STRANGER] = (U, "not_checked")
+    tables.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
+    few = [FIRST, FIRST + 1, FIRST + 2, FIRST + 5, FIRST + 12, STRANGER, None]
+    sets = [*product(few, few, few), *((phone, None, None) for phone in phones)]
+    leads = []
+    for number, trio in enumerate(sets):
+        raw = {f"PHONE_{number % 4}_RAW": "n/a"} if number % 4 else {}
+        empty = dict.fromkeys(f"PHONE_{slot}_RAW" for slot in (1, 2, 3))
+        leads.append({**lead(place(CHUNK, f"{number:03d}"), trio), **empty, **raw})
+        leads.append(lead(place(NEXT, f"{number:03d}"), (STRANGER,)))
+    tables.session.load("LEADS", pa.Table.from_pylist(leads))
+    scrubbing.gather_evidence(tables.session, CHUNK)
+    scrubbing.write_dnc_filtered(
+        tables.session,
+        CHUNK,
+        pa.Table.from_pylist(decisions),
+        moment=NOW.replace(tzinfo=UTC),
+        policy_hash="p",
+        run_id="r",
+    )
+    scrubbing.write_ccc_enriched(tables.session, CHUNK, run_id="r")
+    found = tables.rows("SELECT * FROM DNC_FILTERED ORDER BY lead_id")
+    asked = tables.rows("SELECT * FROM CCC_ENRICHED ORDER BY lead_id")
+    assert len(found) == len(asked) == len(sets)
+    known = {each["PHONE"]: each for each in rows}
+    for number, (one, ccc, trio) in enumerate(zip(found, asked, sets, strict=True)):
+        for slot, phone in enumerate(trio, 1):
+            verdict, reason = phones[phone] if phone else (None, None)
+            assert (one[f"PHONE_{slot}_VERDICT"], one[f"PHONE_{slot}_REASON"]) == (verdict, reason)
+            lists = f"{phone}" if phone and phone != STRANGER else None
+            assert one[f"PHONE_{slot}_DNC"] == (lists and f"d{lists}")
+            assert one[f"PHONE_{slot}_LISTS"] == (lists and f"l{lists}")
+            said = known.get(phone or 0, {})
+            assert ccc[f"PHONE_{slot}_CCC"] == (said.get("VERDICT", U) if phone else None)
+            word = said.get("REASON", "not_checked") if phone else None
+            assert ccc[f"PHONE_{slot}_REASON"] == word
+            assert ccc[f"PHONE_{slot}_CHECKED_AT"] == said.get("CHECKED_AT")
+        told = [phones[phone] for phone in trio if phone]
+        kind = next((k for k in ("CALLABLE", U, "BLOCKED") if k in dict(told)), "INVALID")
+        why = "invalid_phone" if number % 4 else "no_phone"
+        if told:
+            why = "" if kind == "CALLABLE" else next(why for k, why in told if k == kind)
+        assert (one["LEAD_VERDICT"], one["LEAD_REASON"]) == (kind, why)
+    assert np.unique([one["LEAD_VERDICT"] for one in found]).size == 4
