@@ -4,6 +4,9 @@ Belongs here: that. Does not: work.
 """
 
 import json
+import os
+import shutil
+import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -77,6 +80,13 @@ def check_days(settings: "Settings", first: date, last: date) -> None:
             f"there are partitions from {settings.start_date} (ETL_START_DATE) to yesterday,"
             f" {newest} (UTC); {first} to {last} is not within that"
         )
+
+
+def called() -> str:
+    """How to call the program again: by its path, where it is in no PATH."""
+    started = Path(sys.argv[0])
+    found = started.name != "etl-dagster" or shutil.which(started.name)
+    return "etl-dagster" if found else os.path.relpath(started)
 
 
 def all_of(failures: Mapping[str, str]) -> str:

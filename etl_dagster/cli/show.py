@@ -3,13 +3,10 @@
 Belongs here: layout. Does not: any number's origin.
 """
 
-import os
-import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -18,6 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from etl_dagster.cli.options import called
 from etl_dagster.progress import ProgressEvent
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.funnel import FUNNEL_COLUMNS, Day
@@ -139,9 +137,7 @@ def print_days(
         failures = {**failures, **result.failures}
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {escape(message)}", soft_wrap=True)
-    started = Path(sys.argv[0])  # who has it in no PATH is told how to call it again
-    found = started.name != "etl-dagster" or shutil.which(started.name)
-    program = "etl-dagster" if found else os.path.relpath(started)
+    program = called()
     tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
     console.print(f"tables:  {tables}  ({program} sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608  text to read
     console.print(f"reports: {settings.home / 'reports'}")

@@ -7,7 +7,7 @@ import re
 from typing import Final, NamedTuple
 
 import dagster as dg
-from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
 from dagster_shared.error import SerializableErrorInfo
 
 HARMLESS: Final = (
@@ -44,6 +44,18 @@ def causes(error: SerializableErrorInfo | None) -> list[Cause]:
         found.append(Cause(error.cls_name or "an error", error.message))
         error = error.cause
     return found
+
+
+def said(event: dg.DagsterEvent) -> str:
+    """What made a step fail, in the words of whoever raised it first."""
+    found = causes(event.step_failure_data.error)
+    return found[-1].words if found else "failed"
+
+
+def interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether somebody stopped the run with Ctrl-C, which Dagster keeps to itself."""
+    error = event.step_failure_data.error if event.is_step_failure else None
+    return bool(error and error.cls_name == DagsterExecutionInterruptedError.__name__)
 
 
 def publishable(chain: list[Cause]) -> str:

@@ -1,8 +1,10 @@
 """The jobs: what a schedule, a sensor, the command line or a person in the UI launches.
 
-Belongs here: names and selections. Does not: when they run (`schedules.py`, `sensors.py`).
+Belongs here: names, selections, keys of runs. Does not: when they run (`schedules.py`,
+`sensors.py`).
 """
 
+import time
 from typing import Any, Final
 
 import dagster as dg
@@ -26,6 +28,8 @@ AGE_CHECK: Final = dg.AssetCheckKey(
 )
 DAY_CHECK: Final = dg.AssetCheckKey(dg.AssetKey("scrub_report"), "newest_day_is_published")
 """On the report, since it would be a step of every run of the stages otherwise."""
+TRY_AGAIN_SECONDS: Final = 600
+"""After so long, what failed is launched again."""
 Job = Any
 """An asset job before it is resolved; Dagster does not export the type."""
 
@@ -66,3 +70,8 @@ def build_jobs() -> dict[str, Job]:
         )
         for name, (selection, description) in selections.items()
     }
+
+
+def once(*of: str) -> str:
+    """A run key for this cause and some minutes: what failed or was killed is tried again."""
+    return " ".join([*of, str(int(time.time() // TRY_AGAIN_SECONDS))])

@@ -12,14 +12,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.instance.ref import InstanceRef
 
 from etl_dagster.connect import connect
 from etl_dagster.definitions import build_defs
 from etl_dagster.defs import history, readiness
 from etl_dagster.defs.dnc import LISTS
-from etl_dagster.defs.failures import causes
+from etl_dagster.defs.failures import interrupted, said
 from etl_dagster.defs.home import dagster_home
 from etl_dagster.defs.jobs import (
     DAY_JOB,
@@ -231,22 +230,10 @@ class Launcher:
             if stats.end_time and stats.start_time
         }
         failures = {
-            str(event.step_key): _said(event) for event in run.all_events if event.is_step_failure
+            str(event.step_key): said(event) for event in run.all_events if event.is_step_failure
         }
-        if any(_interrupted(event) for event in run.all_events):
+        if any(interrupted(event) for event in run.all_events):
             raise KeyboardInterrupt
         if not run.success and not failures:
             failures[job] = "the run failed before any step; see it in the UI"
         return run, seconds, failures
-
-
-def _interrupted(event: dg.DagsterEvent) -> bool:
-    """Whether somebody stopped the run with Ctrl-C, which Dagster keeps to itself."""
-    error = event.step_failure_data.error if event.is_step_failure else None
-    return bool(error and error.cls_name == DagsterExecutionInterruptedError.__name__)
-
-
-def _said(event: dg.DagsterEvent) -> str:
-    """What made a step fail, in the words of whoever raised it first."""
-    found = causes(event.step_failure_data.error)
-    return found[-1].words if found else "failed"

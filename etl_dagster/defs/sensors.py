@@ -4,9 +4,8 @@ Belongs here: thin triggers. Does not: which chunks are due (`oversight/agenda.p
 in an inbox (`dnc/inbox.py`), alerts (`alerts.py`).
 """
 
-import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -23,32 +22,22 @@ from etl_dagster.defs.jobs import (
     RETRACT_JOB,
     STAGE_ASSETS,
     Job,
+    once,
 )
 from etl_dagster.defs.opt_outs import FINGERPRINT
 from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
-from etl_dagster.defs.partitions import range_tags
-from etl_dagster.defs.resources import (
-    CccResource,
-    DncStoreResource,
-    PolicyResource,
-    WarehouseResource,
-    trouble,
-)
+from etl_dagster.defs.resources import DncStoreResource, WarehouseResource
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.retract import SEEN, VERSIONS
+from etl_dagster.defs.unanswered import unanswered_sensor
 from etl_dagster.dnc import inbox
 from etl_dagster.identity.own_key import own_key
-from etl_dagster.oversight import agenda
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import read_opt_outs
 
 INBOX_SECONDS: Final = 15
 """How often the inboxes and the store are looked into."""
-LEFT_OVER_SECONDS: Final = 60
-"""How often it is looked for phones that CCC left unanswered."""
-TRY_AGAIN_SECONDS: Final = 600
-"""After so long, what failed is launched again."""
 
 
 def build_sensors(settings: Settings, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
@@ -61,7 +50,7 @@ def build_sensors(settings: Settings, jobs: Mapping[str, Job]) -> list[dg.Sensor
         _retraction_sensor(
             jobs[RETRACT_JOB], several_hosts=bool(settings.dnc_export_url or settings.redis_url)
         ),
-        _left_over_sensor(
+        unanswered_sensor(
             jobs[DAY_JOB],
             within_days=settings.retry_unknown_days,
             patience=timedelta(minutes=settings.retry_unknown_minutes),
@@ -114,7 +103,7 @@ def _lists_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
             run_requests=[
                 dg.RunRequest(
                     partition_key=name,
-                    run_key=_once(
+                    run_key=once(
                         name, inbox.fingerprint(file.path for file in files if file.list == name)
                     ),
                 )
@@ -136,7 +125,7 @@ def _opt_outs_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
     def opt_out_inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         del context
         if files := inbox.waiting(folder):
-            return dg.RunRequest(run_key=_once(inbox.fingerprint(files)))
+            return dg.RunRequest(run_key=once(inbox.fingerprint(files)))
         return dg.SkipReason(f"nothing in {folder}")
 
     return opt_out_inbox
@@ -164,11 +153,11 @@ def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefin
         except WarehouseError:
             # people are told of runs that fail, of ticks they are not: so let the run meet it
             context.log.exception("%s cannot be read: the run of its job tells why", table)
-            return dg.RunRequest(run_key=_once("unread"))
+            return dg.RunRequest(run_key=once("unread"))
         done = history.newest(context.instance, OPT_OUTS)
         if done and FINGERPRINT in done.metadata and done.metadata[FINGERPRINT].value == found:
             return dg.SkipReason(f"nothing new in {table}")
-        return dg.RunRequest(run_key=_once(found))
+        return dg.RunRequest(run_key=once(found))
 
     return [opt_outs_table]
 
@@ -196,63 +185,6 @@ def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
             ):
                 return dg.SkipReason(f"nothing new since {versions}")
             cause.append(str(seen))
-        return dg.RunRequest(run_key=_once(*cause))
+        return dg.RunRequest(run_key=once(*cause))
 
     return dnc_changes
-
-
-def _left_over_sensor(job: Job, *, within_days: int, patience: timedelta) -> dg.SensorDefinition:
-    @dg.sensor(
-        job=job,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=LEFT_OVER_SECONDS,
-        description=(
-            "Runs chunks again whose phones CCC left unanswered, of the last"
-            f" {within_days} days, once it answers its test numbers: only those phones are asked"
-            f" about. A chunk is left alone for {patience} in between."
-        ),
-    )
-    def unanswered_phones(
-        context: dg.SensorEvaluationContext,
-        ccc: CccResource,
-        ccc_full: CccResource,
-        policy: PolicyResource,
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        now = datetime.now(UTC)
-        newest = now.date() - timedelta(days=1)
-        chunks = history.enriched_chunks(
-            context.instance, since=newest - timedelta(days=within_days)
-        )
-        due = agenda.chunks_to_ask_again(
-            chunks,
-            busy=history.busy_chunks(context.instance),
-            now=now,
-            newest=newest,
-            within_days=within_days,
-            patience=patience,
-        )
-        waiting = sum(one.unanswered for one in chunks)
-        if not due:
-            yield dg.SkipReason(
-                f"{waiting:,} phones are unanswered; their chunks were asked about a short while"
-                " ago, are being worked on, or are too old"
-                if waiting
-                else "CCC has left no phone unanswered"
-            )
-        elif why := trouble(policy.load(), ccc, ccc_full):
-            yield dg.SkipReason(f"{waiting:,} phones wait for CCC: {why}")
-        else:
-            tried = {one.chunk: one.at for one in chunks}
-            for chunk_range in due:
-                yield dg.RunRequest(
-                    run_key=_once(str(chunk_range), str(tried[chunk_range.last])),
-                    asset_selection=[dg.AssetKey(name) for name in STAGE_ASSETS[1:]],
-                    tags=range_tags(chunk_range.first, chunk_range.last),
-                )
-
-    return unanswered_phones
-
-
-def _once(*of: str) -> str:
-    """A run key for this cause and some minutes: what failed or was killed is tried again."""
-    return " ".join([*of, str(int(time.time() // TRY_AGAIN_SECONDS))])

@@ -9,7 +9,19 @@ from importlib import resources
 from typing import Any
 
 from etl_dagster.evidence import page_proof
-from etl_dagster.evidence.html import Html, code, facts, join, link, mark, short, table, tag, when
+from etl_dagster.evidence.html import (
+    SOURCES,
+    Html,
+    code,
+    facts,
+    join,
+    link,
+    mark,
+    short,
+    table,
+    tag,
+    when,
+)
 
 Content = dict[str, Any]
 
@@ -233,7 +245,7 @@ def _withdrawn(day: Content) -> Html:
 
 
 def _named(source: str) -> str:
-    return page_proof.SOURCES.get(source, source)
+    return SOURCES.get(source, source)
 
 
 def _words(content: Content, decision: Content) -> Iterator[Html]:

@@ -5,16 +5,10 @@ done (`page.py`).
 """
 
 import json
-from typing import Any, Final
+from typing import Any
 
-from etl_dagster.evidence.html import Html, code, facts, join, mark, table, tag, when
+from etl_dagster.evidence.html import SOURCES, Html, code, facts, join, mark, table, tag, when
 
-SOURCES: Final = {
-    "ccc": "litigator scrub (CCC)",
-    "ccc_full": "full scrub (CCC)",
-    "dnc": "Do-Not-Call lists",
-}
-"""Sources as people call them."""
 Content = dict[str, Any]
 
 

@@ -208,9 +208,7 @@ class Fields(BaseModel):
         description="Redis that several hosts must share: breaker, rate limit and locks are in it",
     )
 
-    dnc_db_path: AbsolutePath | None = Field(
-        None, description="DNC store; in `ETL_HOME` if not set"
-    )
+    dnc_db_path: AbsolutePath | None = Field(None, description="DNC store; `dnc.sqlite` at home")
     dnc_inbox: AbsolutePath | None = Field(
         None, description="List files to load; `ETL_HOME/inbox/dnc` if not set"
     )
