@@ -115,12 +115,13 @@ def run(  # noqa: PLR0913  one option each
     settings = read_settings()
     check_days(settings, wanted[0], wanted[-1])
     from etl_dagster.cli import show
+    from etl_dagster.cli.display import RunDisplay
     from etl_dagster.connect import connect
     from etl_dagster.warehouse.funnel import read_day
 
     console = show.make_console()
     show.announce(console, settings)
-    with show.RunDisplay(console) as display:
+    with RunDisplay(console) as display:
         from etl_dagster.defs.launch import Launcher
 
         with Launcher(settings, listeners=(display,)) as launcher:
@@ -167,10 +168,11 @@ def retract() -> None:
     """Take back published leads whose phones a list has now; the daemon does so by itself."""
     settings = read_settings()
     from etl_dagster.cli import show
+    from etl_dagster.cli.display import RunDisplay
     from etl_dagster.defs.launch import Launcher
 
     with (
-        show.RunDisplay(show.make_console()) as display,
+        RunDisplay(show.make_console()) as display,
         Launcher(settings, listeners=(display,)) as launcher,
     ):
         failures = {**launcher.load_lists(), **launcher.retract()}

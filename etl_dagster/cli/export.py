@@ -16,7 +16,7 @@ import click
 from etl_dagster.cli.options import DAY, all_of, check_days, policy_in_force, read_settings, today
 
 if TYPE_CHECKING:
-    from etl_dagster.cli.show import RunDisplay
+    from etl_dagster.cli.display import RunDisplay
     from etl_dagster.leads.policy import Policy
     from etl_dagster.settings import Settings
     from etl_dagster.warehouse.export import Export, Selection
@@ -66,6 +66,7 @@ def export(  # noqa: PLR0913, PLR0917  one option each
         check_days(settings, lead_date, lead_date)
     call_date = call_day.date() if call_day else today()
     from etl_dagster.cli import show
+    from etl_dagster.cli.display import RunDisplay
     from etl_dagster.leads.campaigns import choose, load_campaigns
     from etl_dagster.warehouse.export import Selection
     from etl_dagster.warehouse.export_place import check_target
@@ -76,7 +77,7 @@ def export(  # noqa: PLR0913, PLR0917  one option each
     console = show.make_console()
     show.announce(console, settings)
     policy = policy_in_force(settings)
-    with show.RunDisplay(console) as display:
+    with RunDisplay(console) as display:
         record, leads, without_hours = _export(
             settings,
             policy,

@@ -16,18 +16,10 @@ from dagster._core.instance.ref import InstanceRef
 
 from etl_dagster.connect import connect
 from etl_dagster.definitions import build_defs
-from etl_dagster.defs import history, readiness
+from etl_dagster.defs import history, jobs, readiness
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.failures import causes
 from etl_dagster.defs.home import dagster_home
-from etl_dagster.defs.jobs import (
-    DAY_JOB,
-    LISTS_JOB,
-    OPT_OUTS_JOB,
-    REPORT_JOB,
-    REPORTS_ITSELF,
-    RETRACT_JOB,
-)
 from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
 from etl_dagster.defs.open_files import kept_open
 from etl_dagster.defs.partitions import range_tags
@@ -120,14 +112,14 @@ class Launcher:
             )
         for name in sorted({file.list for file in waiting}):
             self._instance.add_dynamic_partitions(str(LISTS.name), [name])
-            failures |= self._execute(LISTS_JOB, partition_key=name)[2]
+            failures |= self._execute(jobs.LISTS_JOB, partition_key=name)[2]
         if inbox.waiting(settings.opt_out_inbox_dir) or settings.opt_outs_table:
-            failures |= self._execute(OPT_OUTS_JOB)[2]
+            failures |= self._execute(jobs.OPT_OUTS_JOB)[2]
         return failures
 
     def retract(self) -> dict[str, str]:
         """Take back published leads whose phones are no longer clear; return failures by step."""
-        return self._execute(RETRACT_JOB)[2]
+        return self._execute(jobs.RETRACT_JOB)[2]
 
     def finished_days(self, campaigns: Sequence[str]) -> set[date]:
         """The days that went through all stages under the policy in force.
@@ -182,13 +174,13 @@ class Launcher:
         }
         tags = {
             **range_tags(Chunk(lead_date, 0), Chunk(lead_date, last)),
-            REPORTS_ITSELF: "true",
+            jobs.REPORTS_ITSELF: "true",
         }
-        run, seconds, failures = self._execute(DAY_JOB, ops=config, tags=tags)
+        run, seconds, failures = self._execute(jobs.DAY_JOB, ops=config, tags=tags)
         success = run.success
         if success:
             day = lead_date.isoformat()
-            report, more_seconds, more_failures = self._execute(REPORT_JOB, partition_key=day)
+            report, more_seconds, more_failures = self._execute(jobs.REPORT_JOB, partition_key=day)
             seconds, failures = seconds | more_seconds, failures | more_failures
             success = report.success
         return DayResult(lead_date, success, run.run_id, seconds, failures)

@@ -1,10 +1,10 @@
-"""The sensors: what arrives in an inbox, what a list changes, what CCC left unanswered, reports.
+"""The sensors of what arrives in an inbox or a table, and of what CCC left unanswered; all of them.
 
-Belongs here: thin triggers. Does not: which chunks are due (`oversight/agenda.py`), what waits
-in an inbox (`dnc/inbox.py`), alerts (`alerts.py`).
+Belongs here: thin triggers. Does not: what follows from runs and lists (`follow_ups.py`), which
+chunks are due (`oversight/agenda.py`), what waits in an inbox (`dnc/inbox.py`), alerts
+(`alerts.py`).
 """
 
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,12 +14,12 @@ import dagster as dg
 
 from etl_dagster.defs import history
 from etl_dagster.defs.dnc import LISTS
+from etl_dagster.defs.follow_ups import INBOX_SECONDS, once, report_sensor, retraction_sensor
 from etl_dagster.defs.jobs import (
     DAY_JOB,
     LISTS_JOB,
     OPT_OUTS_JOB,
     REPORT_JOB,
-    REPORTS_ITSELF,
     RETRACT_JOB,
     STAGE_ASSETS,
     Job,
@@ -27,9 +27,7 @@ from etl_dagster.defs.jobs import (
 from etl_dagster.defs.opt_outs import FINGERPRINT
 from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
 from etl_dagster.defs.partitions import range_tags
-from etl_dagster.defs.resources import CccResource, DncStoreResource, WarehouseResource
-from etl_dagster.defs.retract import NAME as RETRACTIONS
-from etl_dagster.defs.retract import SEEN, VERSIONS
+from etl_dagster.defs.resources import CccResource, WarehouseResource
 from etl_dagster.dnc import inbox
 from etl_dagster.identity.own_key import own_key
 from etl_dagster.oversight import agenda
@@ -37,22 +35,18 @@ from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import read_opt_outs
 
-INBOX_SECONDS: Final = 15
-"""How often the inboxes and the store are looked into."""
 LEFT_OVER_SECONDS: Final = 60
 """How often it is looked for phones that CCC left unanswered."""
-TRY_AGAIN_SECONDS: Final = 600
-"""After so long, what failed is launched again."""
 
 
 def build_sensors(settings: Settings, jobs: Mapping[str, Job]) -> list[dg.SensorDefinition]:
     """All sensors; each is on by default, since none of them buys what nobody asked for."""
     return [
-        _report_sensor(jobs[REPORT_JOB]),
+        report_sensor(jobs[REPORT_JOB]),
         _lists_sensor(settings.dnc_inbox_dir, jobs[LISTS_JOB]),
         _opt_outs_sensor(settings.opt_out_inbox_dir, jobs[OPT_OUTS_JOB]),
         *_opt_outs_table_sensors(settings, jobs[OPT_OUTS_JOB]),
-        _retraction_sensor(
+        retraction_sensor(
             jobs[RETRACT_JOB], several_hosts=bool(settings.dnc_export_url or settings.redis_url)
         ),
         _left_over_sensor(
@@ -61,28 +55,6 @@ def build_sensors(settings: Settings, jobs: Mapping[str, Job]) -> list[dg.Sensor
             patience=timedelta(minutes=settings.retry_unknown_minutes),
         ),
     ]
-
-
-def _report_sensor(report: Job) -> dg.SensorDefinition:
-    @dg.run_status_sensor(
-        run_status=dg.DagsterRunStatus.SUCCESS,
-        request_job=report,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Writes scrub_report of the days that a run has published",
-    )
-    def report_published_days(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
-        run = context.dagster_run
-        # no SkipReason: Dagster refuses a tick in which one run has it and another a request
-        if reports_are_due(run):
-            for day in history.days_of(run):
-                yield dg.RunRequest(run_key=f"{run.run_id}-{day}", partition_key=day.isoformat())
-
-    return report_published_days
-
-
-def reports_are_due(run: dg.DagsterRun) -> bool:
-    """Whether a run has published leads and leaves the report to others."""
-    return STAGE_ASSETS[-1] in history.stages_of(run) and REPORTS_ITSELF not in run.tags
 
 
 def _lists_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
@@ -108,7 +80,7 @@ def _lists_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
             run_requests=[
                 dg.RunRequest(
                     partition_key=name,
-                    run_key=_once(
+                    run_key=once(
                         name, inbox.fingerprint(file.path for file in files if file.list == name)
                     ),
                 )
@@ -130,7 +102,7 @@ def _opt_outs_sensor(folder: Path, job: Job) -> dg.SensorDefinition:
     def opt_out_inbox(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         del context
         if files := inbox.waiting(folder):
-            return dg.RunRequest(run_key=_once(inbox.fingerprint(files)))
+            return dg.RunRequest(run_key=once(inbox.fingerprint(files)))
         return dg.SkipReason(f"nothing in {folder}")
 
     return opt_out_inbox
@@ -158,41 +130,13 @@ def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefin
         except WarehouseError:
             # people are told of runs that fail, of ticks they are not: so let the run meet it
             context.log.exception("%s cannot be read: the run of its job tells why", table)
-            return dg.RunRequest(run_key=_once("unread"))
+            return dg.RunRequest(run_key=once("unread"))
         done = history.newest(context.instance, OPT_OUTS)
         if done and FINGERPRINT in done.metadata and done.metadata[FINGERPRINT].value == found:
             return dg.SkipReason(f"nothing new in {table}")
-        return dg.RunRequest(run_key=_once(found))
+        return dg.RunRequest(run_key=once(found))
 
     return [opt_outs_table]
-
-
-def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
-    @dg.sensor(
-        job=job,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=INBOX_SECONDS,
-        description="Takes published leads back after the Do-Not-Call store has changed",
-    )
-    def dnc_changes(
-        context: dg.SensorEvaluationContext, dnc_store: DncStoreResource
-    ) -> dg.RunRequest | dg.SkipReason:
-        if not Path(dnc_store.path).exists():
-            return dg.SkipReason("there is no store yet")
-        versions = dnc_store.newest_versions()
-        done = history.newest(context.instance, RETRACTIONS)
-        cause = [versions]
-        if done and done.metadata[VERSIONS].value == versions:
-            said = done.metadata.get(SEEN)
-            seen = int(str(said.value)) if said else 0
-            if not several_hosts or not history.published_by_other_lists(
-                context.instance, versions, after=seen, key=VERSIONS
-            ):
-                return dg.SkipReason(f"nothing new since {versions}")
-            cause.append(str(seen))
-        return dg.RunRequest(run_key=_once(*cause))
-
-    return dnc_changes
 
 
 def _left_over_sensor(job: Job, *, within_days: int, patience: timedelta) -> dg.SensorDefinition:
@@ -236,14 +180,9 @@ def _left_over_sensor(job: Job, *, within_days: int, patience: timedelta) -> dg.
             tried = {one.chunk: one.at for one in chunks}
             for chunk_range in due:
                 yield dg.RunRequest(
-                    run_key=_once(str(chunk_range), str(tried[chunk_range.last])),
+                    run_key=once(str(chunk_range), str(tried[chunk_range.last])),
                     asset_selection=[dg.AssetKey(name) for name in STAGE_ASSETS[1:]],
                     tags=range_tags(chunk_range.first, chunk_range.last),
                 )
 
     return unanswered_phones
-
-
-def _once(*of: str) -> str:
-    """A run key for this cause and some minutes: what failed or was killed is tried again."""
-    return " ".join([*of, str(int(time.time() // TRY_AGAIN_SECONDS))])

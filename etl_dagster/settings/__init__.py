@@ -1,7 +1,8 @@
 """Every setting of the program, read from the environment in one place and checked as a whole.
 
 Belongs here: reading them, the rules between them (what production must state, what may not be
-mixed), and what follows from several. Does not: one setting's own bounds (`fields`); using any of
+mixed), and what follows from several. Does not: one setting's own bounds (`own.py`,
+`services.py`); using any of
 them. Secrets come from the environment only and are never shown: not in errors, not in `repr`.
 """
 
@@ -14,7 +15,8 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from etl_dagster.settings.fields import FIVE_YEARS, LOCAL_ACCOUNT, PROJECT, Deployment, Fields
+from etl_dagster.settings.own import FIVE_YEARS, PROJECT, Deployment
+from etl_dagster.settings.services import LOCAL_ACCOUNT, Fields
 
 __all__ = (
     "FIVE_YEARS",

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from etl_dagster.cli import show
+from etl_dagster.cli.display import RunDisplay
 from etl_dagster.defs.launch import DayResult
 from etl_dagster.progress import ProgressEvent
 from etl_dagster.settings import Settings
@@ -73,20 +74,20 @@ def test_text_in_brackets_is_shown_as_it_is(kind: str, *, terminal: bool) -> Non
     console = Console(file=io.StringIO(), width=120, force_terminal=terminal, highlight=False)
     percent = 50.0 if kind == "progress" else None
     event = ProgressEvent(kind, "dnc_registry", "a [bold] b[/x].txt", percent)  # type: ignore[arg-type]
-    with show.RunDisplay(console) as display:
+    with RunDisplay(console) as display:
         display(event)
     assert "a [bold] b[/x].txt" in text(console)
 
 
 def test_progress_tells_step_percent_and_fields(console: Console) -> None:
-    with show.RunDisplay(console) as display:
+    with RunDisplay(console) as display:
         display(ProgressEvent("progress", "leads", "half", 50.0, {"eta_seconds": 1.5}))
     assert text(console) == "  leads:  50% half eta_seconds=1.5\n"
 
 
 def test_a_bar_that_is_done_is_followed_by_a_new_one() -> None:
     console = Console(file=io.StringIO(), width=120, force_terminal=True, highlight=False)
-    with show.RunDisplay(console) as display:
+    with RunDisplay(console) as display:
         for percent in (50.0, 100.0, 25.0):
             display(ProgressEvent("progress", "leads", f"at {percent}", percent))
     assert "at 100.0" in text(console)
