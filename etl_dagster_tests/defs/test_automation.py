@@ -12,9 +12,9 @@ import pytest
 
 from etl_dagster.defs import history
 from etl_dagster.defs.automation import build_automation
+from etl_dagster.defs.follow_ups import reports_are_due
 from etl_dagster.defs.jobs import REPORTS_ITSELF
 from etl_dagster.defs.partitions import range_tags
-from etl_dagster.defs.follow_ups import reports_are_due
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings, SettingsError
 from etl_dagster.warehouse.removal import put_on_record
