@@ -137,11 +137,10 @@ def print_days(
         failures = {**failures, **result.failures}
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {escape(message)}", soft_wrap=True)
-    program = called()
     tables = f"{settings.snowflake_database}.{settings.snowflake_schema}"
-    console.print(f"tables:  {tables}  ({program} sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608  text to read
+    console.print(f"tables:  {tables}  ({called()} sql 'SELECT * FROM CALLABLE_NOW')")  # noqa: S608  text to read
     console.print(f"reports: {settings.home / 'reports'}")
-    console.print(f"UI:      {program} ui, then http://127.0.0.1:3000")
+    console.print(f"UI:      {called()} ui, then http://127.0.0.1:3000")
 
 
 def day_records(days: "Sequence[tuple[DayResult, Day]]") -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Values as `evidence.json` holds them.
+"""Values as `evidence.json` holds them, and sources as people call them.
 
 Belongs here: how a moment, a day and a record are written. Does not: which there are.
 """
@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
+
+SOURCES: Final = {
+    "ccc": "litigator scrub (CCC)",
+    "ccc_full": "full scrub (CCC)",
+    "dnc": "Do-Not-Call lists",
+}
+"""Sources as people call them."""
 
 
 class EvidenceError(ValueError):

@@ -1,18 +1,10 @@
 """Pieces of a page: everything that is not markup of ours is escaped.
 
-Belongs here: tables, marks, moments, names of sources. Does not: what is on the page (`page.py`).
+Belongs here: tables, marks, moments. Does not: what is on the page (`page.py`).
 """
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Final
-
-SOURCES: Final = {
-    "ccc": "litigator scrub (CCC)",
-    "ccc_full": "full scrub (CCC)",
-    "dnc": "Do-Not-Call lists",
-}
-"""Sources as people call them."""
 
 
 class Html(str):

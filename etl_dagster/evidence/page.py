@@ -9,19 +9,8 @@ from importlib import resources
 from typing import Any
 
 from etl_dagster.evidence import page_proof
-from etl_dagster.evidence.html import (
-    SOURCES,
-    Html,
-    code,
-    facts,
-    join,
-    link,
-    mark,
-    short,
-    table,
-    tag,
-    when,
-)
+from etl_dagster.evidence.forms import SOURCES
+from etl_dagster.evidence.html import Html, code, facts, join, link, mark, short, table, tag, when
 
 Content = dict[str, Any]
 

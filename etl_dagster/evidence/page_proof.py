@@ -7,7 +7,8 @@ done (`page.py`).
 import json
 from typing import Any
 
-from etl_dagster.evidence.html import SOURCES, Html, code, facts, join, mark, table, tag, when
+from etl_dagster.evidence.forms import SOURCES
+from etl_dagster.evidence.html import Html, code, facts, join, mark, table, tag, when
 
 Content = dict[str, Any]
 
