@@ -153,13 +153,8 @@ class DncReader:
                 past = None  # opt-outs are those of the versions, whenever they were received
             else:
                 lists = repetition.moments(connection, catalog, past, versions)
-            answer = self._look_up(
-                connection,
-                asked,
-                lists,
-                as_of or self._clock(),
-                seal=catalog.seal if versions is None else None,
-            )
+            seal = catalog.seal if versions is None else None
+            answer = self._look_up(connection, asked, lists, as_of or self._clock(), seal=seal)
             return explanation.explain(
                 connection,
                 catalog,
