@@ -178,6 +178,7 @@ def test_a_list_file_is_loaded_or_refused_and_nothing_between(tmp_path: Path) ->
 # --- snapshots ---------------------------------------------------------------------------------
 
 SNAPSHOT = Snapshot(
+    format=1,
     digest="a" * 64,
     size=4_096,
     store="b" * 16,

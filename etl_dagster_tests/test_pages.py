@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from etl_dagster.settings import PROJECT
-from etl_dagster_tests.test_cli import clean_environment
+from etl_dagster_tests.cli.test_cli import clean_environment
 from etl_dagster_tests.test_docs import commands
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]

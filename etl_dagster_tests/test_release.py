@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from etl_dagster.settings import PROJECT
+from etl_dagster_tests.cli.test_cli import clean_environment
 from etl_dagster_tests.e2e.server import free_port, wait_for
-from etl_dagster_tests.test_cli import clean_environment
 
 VERSION = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 AUDIT = [sys.executable, str(PROJECT / ".ci" / "audit.py")]

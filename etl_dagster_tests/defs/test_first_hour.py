@@ -20,8 +20,8 @@ import sqlalchemy
 from etl_dagster.cli import troubles
 from etl_dagster.defs.home import serve_alone
 from etl_dagster.settings import PROJECT, SettingsError
+from etl_dagster_tests.cli.test_cli import clean_environment, invoke
 from etl_dagster_tests.defs.line import DAY, EARLIER, Line, crowd
-from etl_dagster_tests.test_cli import clean_environment, invoke
 
 
 def only_line(output: str) -> str:

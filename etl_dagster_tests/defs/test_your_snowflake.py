@@ -11,11 +11,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from etl_dagster.warehouse.connect import open_warehouse, warehouse_config
-from etl_dagster.warehouse.preview import preview_day
-
+from etl_dagster.connect import open_warehouse, warehouse_config
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.policy import Policy
+from etl_dagster.report.preview import preview_day
 from etl_dagster.sandbox import sidecar
 from etl_dagster.settings import PROJECT, Settings
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from etl_dagster.defs.publish import publish_chunk
-from etl_dagster.defs.retract import record_listed
 from etl_dagster.dnc import DncStore
+from etl_dagster.scrub.published import record_listed
 from etl_dagster.warehouse import publication
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, POLICY, Tables, origin
