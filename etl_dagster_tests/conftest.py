@@ -4,10 +4,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from fakeredis import FakeRedis, FakeServer
 
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
+from etl_dagster_tests.embedded import config_of
+from etl_dagster_tests.receiver import Receiver, receiving
 
 
 @pytest.fixture(scope="session")
@@ -23,18 +26,7 @@ def snowflake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sidec
 @pytest.fixture
 def warehouse_config(snowflake_server: sidecar.Sidecar) -> WarehouseConfig:
     """How to reach a schema that no other test uses, not yet made."""
-    return WarehouseConfig(
-        account="embedded",
-        user="embedded",
-        password="embedded",
-        database="ETL_TEST",
-        schema=f"T_{uuid.uuid4().hex[:12]}".upper(),
-        connection_args={
-            "host": snowflake_server.host,
-            "port": snowflake_server.port,
-            "protocol": "http",
-        },
-    )
+    return config_of(snowflake_server, f"T_{uuid.uuid4().hex[:12]}".upper())
 
 
 @pytest.fixture
@@ -44,3 +36,22 @@ def warehouse(warehouse_config: WarehouseConfig) -> Iterator[Warehouse]:
     made.ensure_schema()
     yield made
     made.close()
+
+
+@pytest.fixture
+def redis_server() -> FakeServer:
+    """A Redis that several clients share, and that can be taken away."""
+    return FakeServer()
+
+
+@pytest.fixture
+def redis(redis_server: FakeServer) -> FakeRedis:
+    """A client of it."""
+    return FakeRedis(server=redis_server)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Somebody who is alerted by HTTP."""
+    with receiving() as one:
+        yield one

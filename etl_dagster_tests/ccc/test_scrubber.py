@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -23,6 +22,7 @@ from etl_dagster.ccc import (
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox.ccc import litigators
 from etl_dagster_tests.ccc.conftest import Sandbox, phones
+from etl_dagster_tests.together import at_once
 
 Settings = Callable[..., CccConfig]
 
@@ -318,13 +318,7 @@ def test_no_request_begins_after_the_deadline(settings: Settings, sandbox: Sandb
 def test_the_host_never_exceeds_its_requests_a_minute(settings: Settings, sandbox: Sandbox) -> None:
     config = settings(batch_size=10, requests_per_minute=7, chunk_deadline=1.0)
     with CccScrubber(config) as one, CccScrubber(config) as two:
-        threads = [
-            threading.Thread(target=lambda s=s: table(s.scrub(phones(500)))) for s in (one, two)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(lambda scrubber: table(scrubber.scrub(phones(500))), (one, two))
     assert sandbox.requests == 7
 
 

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from etl_dagster.leads.chunks import Chunk
@@ -14,8 +13,9 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox import sidecar
 from etl_dagster.warehouse import ledger
 from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
-from etl_dagster.warehouse.session import Session, Warehouse, WarehouseConfig
+from etl_dagster.warehouse.session import Session, Warehouse
 from etl_dagster.warehouse.tables import TABLES, create_tables
+from etl_dagster_tests.embedded import config_of
 
 CHUNKS = 1
 DAY = date(2026, 11, 20)
@@ -44,13 +44,13 @@ class Tables:
         self, name: str, *phones: int | None, chunk: Chunk = CHUNK, campaign: str = "walk_in"
     ) -> None:
         """Add a lead; its id is its name."""
-        self._load(
+        self.insert(
             "LEADS",
             {
                 **_place(chunk, name, campaign),
                 **dict(zip(("PHONE_1", "PHONE_2", "PHONE_3"), phones, strict=False)),
                 "FIRST_NAME": name,
-                "EXTRACTED_AT": NOW.replace(tzinfo=None),
+                "EXTRACTED_AT": NOW,
                 "RUN_ID": "r",
             },
         )
@@ -68,7 +68,7 @@ class Tables:
         """Add a lead's decision, made at a moment; None as earlier versions wrote it."""
         known = [verdict for verdict in verdicts if verdict]
         kinds = ("CALLABLE", "UNKNOWN", "BLOCKED")
-        self._load(
+        self.insert(
             "DNC_FILTERED",
             {
                 **_place(chunk, name, campaign),
@@ -77,7 +77,7 @@ class Tables:
                 "LEAD_REASON": reason,
                 "POLICY_HASH": "p",
                 "RUN_ID": "r",
-                "DECIDED_AT": at and at.replace(tzinfo=None),
+                "DECIDED_AT": at,
             },
         )
 
@@ -102,8 +102,13 @@ class Tables:
         for source in ("ccc", "dnc"):
             self.said(source, Verdict.CLEAR, *phones, **when)
 
-    def _load(self, table: str, *rows: dict[str, Any]) -> None:
-        self.session.load(table, pa.Table.from_pylist(list(rows)))
+    def insert(self, table: str, *rows: dict[str, Any]) -> None:
+        """Insert rows of the same columns, which for a few takes a fifth of what a file does."""
+        values = ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
+        self.session.execute(
+            f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES {values}",
+            [value for one in rows for value in one.values()],
+        )
 
 
 def _place(chunk: Chunk, name: str, campaign: str) -> dict[str, Any]:
@@ -151,19 +156,7 @@ def origin(source: str, chunk: Chunk = CHUNK, policy: Policy = POLICY) -> Proven
 @pytest.fixture(scope="session")
 def tables_warehouse(snowflake_server: sidecar.Sidecar) -> Iterator[Warehouse]:
     """A warehouse whose schema has the project's tables."""
-    config = WarehouseConfig(
-        account="embedded",
-        user="embedded",
-        password="embedded",
-        database="ETL_TEST",
-        schema="TABLES",
-        connection_args={
-            "host": snowflake_server.host,
-            "port": snowflake_server.port,
-            "protocol": "http",
-        },
-    )
-    warehouse = Warehouse(config)
+    warehouse = Warehouse(config_of(snowflake_server, "TABLES"))
     warehouse.ensure_schema()
     with warehouse.session() as session:
         create_tables(session, chunks=CHUNKS)
