@@ -143,7 +143,8 @@ def test_a_disliked_phone_in_every_batch_opens_nothing(
     asked = phones(1_000)
     disliked = asked[7::50].tolist()
     sandbox.fault("reject", phones=disliked)
-    config = settings(batch_size=50, max_workers=16, breaker_failures=5)
+    patient = {"read_timeout": 10.0, "answer_timeout": 20.0}
+    config = settings(batch_size=50, max_workers=16, breaker_failures=5, **patient)
     with CccScrubber(config) as scrubber:
         decided = table(scrubber.scrub(asked))
         assert scrubber.summary.breaker_openings == 0
@@ -336,7 +337,7 @@ def test_progress_is_reported_while_scrubbing(settings: Settings, sandbox: Sandb
 
 
 def test_requests_go_on_while_a_checkpoint_is_written(settings: Settings, sandbox: Sandbox) -> None:
-    with CccScrubber(settings(batch_size=10)) as scrubber:
+    with CccScrubber(settings(batch_size=10, checkpoint_seconds=60.0)) as scrubber:
         stream = scrubber.scrub(phones(150))
         next(stream)
         deadline = time.monotonic() + 2
