@@ -6,10 +6,11 @@ request (opt_outs.py), loading lists (store.py).
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Unpack
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,18 @@ from numpy.typing import NDArray
 from etl_dagster.dnc import opt_out_rows, opt_outs, replica, requests, schema
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lists import INTERNAL
-from etl_dagster.dnc.reader import DncReader, Limits
+from etl_dagster.dnc.reader import DncReader
 from etl_dagster.dnc.requests import OPT_OUT, REMOVAL
 from etl_dagster.dnc.writer import LoadResult, Read
+
+
+class Limits(TypedDict, total=False):
+    """How look-ups judge: what `DncStore.open` says of each."""
+
+    max_age_days: int | None
+    must_have: Collection[str]
+    clock: Callable[[], datetime]
+    snapshot_max_age: timedelta
 
 
 class DncRecorder(DncReader):
