@@ -4,11 +4,14 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from fakeredis import FakeRedis, FakeServer
 
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
 from etl_dagster.warehouse.tables import TABLES, create_tables
+from etl_dagster_tests.embedded import config_of
+from etl_dagster_tests.receiver import Receiver, receiving
 from etl_dagster_tests.warehouse.conftest import Tables
 
 
@@ -22,21 +25,10 @@ def snowflake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sidec
         sidecar.stop(NAME, home)
 
 
-def _config(server: sidecar.Sidecar, schema: str) -> WarehouseConfig:
-    return WarehouseConfig(
-        account="embedded",
-        user="embedded",
-        password="embedded",
-        database="ETL_TEST",
-        schema=schema,
-        connection_args={"host": server.host, "port": server.port, "protocol": "http"},
-    )
-
-
 @pytest.fixture
 def warehouse_config(snowflake_server: sidecar.Sidecar) -> WarehouseConfig:
     """How to reach a schema that no other test uses, not yet made."""
-    return _config(snowflake_server, f"T_{uuid.uuid4().hex[:12]}".upper())
+    return config_of(snowflake_server, f"T_{uuid.uuid4().hex[:12]}".upper())
 
 
 @pytest.fixture
@@ -51,7 +43,7 @@ def warehouse(warehouse_config: WarehouseConfig) -> Iterator[Warehouse]:
 @pytest.fixture(scope="session")
 def tables_warehouse(snowflake_server: sidecar.Sidecar) -> Iterator[Warehouse]:
     """A warehouse whose schema has the project's tables."""
-    made = Warehouse(_config(snowflake_server, "TABLES"))
+    made = Warehouse(config_of(snowflake_server, "TABLES"))
     made.ensure_schema()
     with made.session() as session:
         create_tables(session, chunks=1)
@@ -66,3 +58,22 @@ def tables(tables_warehouse: Warehouse) -> Iterator[Tables]:
         for name in TABLES:
             session.execute(f"DELETE FROM {name}")
         yield Tables(session)
+
+
+@pytest.fixture
+def redis_server() -> FakeServer:
+    """A Redis that several clients share, and that can be taken away."""
+    return FakeServer()
+
+
+@pytest.fixture
+def redis(redis_server: FakeServer) -> FakeRedis:
+    """A client of it."""
+    return FakeRedis(server=redis_server)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Somebody who is alerted by HTTP."""
+    with receiving() as one:
+        yield one

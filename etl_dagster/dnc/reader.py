@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Self, TypedDict
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,6 @@ from etl_dagster.dnc.readers import Readers
 from etl_dagster.dnc.segments import Segments
 from etl_dagster.dnc.snapshots import Contents
 from etl_dagster.leads.verdicts import Verdict
-
-
-class Limits(TypedDict, total=False):
-    """How look-ups judge: what `DncStore.open` says of each."""
-
-    max_age_days: int | None
-    must_have: Collection[str]
-    clock: Callable[[], datetime]
-    snapshot_max_age: timedelta
 
 
 class DncReader:

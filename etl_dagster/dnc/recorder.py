@@ -6,19 +6,30 @@ request (opt_outs.py), loading lists (store.py).
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Unpack
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import opt_out_rows, opt_outs, replica, requests, schema
 from etl_dagster.dnc.errors import DncUsageError
-from etl_dagster.dnc.reader import DncReader, Limits
+from etl_dagster.dnc.reader import DncReader
 from etl_dagster.dnc.records import INTERNAL
-from etl_dagster.dnc.writer import LoadResult
+from etl_dagster.dnc.requests import OPT_OUT, REMOVAL
+from etl_dagster.dnc.writer import LoadResult, Read
+
+
+class Limits(TypedDict, total=False):
+    """How look-ups judge: what `DncStore.open` says of each."""
+
+    max_age_days: int | None
+    must_have: Collection[str]
+    clock: Callable[[], datetime]
+    snapshot_max_age: timedelta
 
 
 class DncRecorder(DncReader):
@@ -60,11 +71,7 @@ class DncRecorder(DncReader):
         Raises:
             DncUsageError: one of them is not a phone, or none is given; nothing was recorded.
         """
-        asked = opt_outs.ask(phones, record)
-        with self._writer() as connection:
-            return opt_outs.record(
-                connection, name, asked, action=requests.OPT_OUT, clock=self._clock
-            )
+        return self._record(name, opt_outs.ask(phones, record))
 
     def opt_out_file(
         self,
@@ -80,16 +87,7 @@ class DncRecorder(DncReader):
         CSV columns `received`, `source`, `by` and `note` win over what `record` says.
         """
         read, asked = opt_outs.read_file(Path(file), column, record)
-        with self._writer() as connection:
-            return opt_outs.record(
-                connection,
-                name,
-                asked,
-                action=requests.OPT_OUT,
-                clock=self._clock,
-                read=read,
-                allow=allow,
-            )
+        return self._record(name, asked, read=read, allow=allow)
 
     def opt_out_rows(
         self,
@@ -115,8 +113,7 @@ class DncRecorder(DncReader):
         if self.is_replica:
             replica.hear(self.path, np.array([one.phone for one in asked], np.int64))
         elif asked:
-            with self._writer() as connection:
-                opt_outs.record(connection, name, asked, action=requests.OPT_OUT, clock=self._clock)
+            self._record(name, asked)
         return len(asked)
 
     def remove_opt_out(
@@ -130,9 +127,20 @@ class DncRecorder(DncReader):
         if not reason.strip() or not by.strip():
             raise DncUsageError("the removal of an opt-out needs a reason and who decided it")
         asked = opt_outs.ask(phones, {"by": by, "note": reason})
+        return self._record(name, asked, action=REMOVAL)
+
+    def _record(
+        self,
+        name: str,
+        asked: Sequence[opt_outs.Asked],
+        *,
+        action: str = OPT_OUT,
+        read: Read | None = None,
+        allow: Collection[str] = (),
+    ) -> LoadResult:
         with self._writer() as connection:
             return opt_outs.record(
-                connection, name, asked, action=requests.REMOVAL, clock=self._clock
+                connection, name, asked, action=action, clock=self._clock, read=read, allow=allow
             )
 
     @contextmanager

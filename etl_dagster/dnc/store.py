@@ -17,8 +17,7 @@ from etl_dagster.dnc.catalog import create_catalog
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lists import About, ListSpec, add_internal
 from etl_dagster.dnc.moments import micros, utc_now
-from etl_dagster.dnc.reader import Limits
-from etl_dagster.dnc.recorder import DncRecorder
+from etl_dagster.dnc.recorder import DncRecorder, Limits
 from etl_dagster.dnc.segments import Segments
 from etl_dagster.dnc.sources import Progress
 from etl_dagster.dnc.writer import LoadResult

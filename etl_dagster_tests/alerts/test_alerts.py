@@ -49,12 +49,6 @@ BOTH: list[Callable[[str], Channel]] = [webhook, ntfy]
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as one:
-        yield one
-
-
-@pytest.fixture
 def other() -> Iterator[Receiver]:
     with receiving() as one:
         yield one

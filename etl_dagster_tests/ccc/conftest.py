@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from etl_dagster.ccc import CccConfig
+from etl_dagster.ccc import CccConfig, CccScrubber
 from etl_dagster.sandbox.ccc import SANDBOX_KEY, CccSandbox, CccSandboxOptions, Fault, in_thread
 
 QUICK: dict[str, Any] = {
@@ -29,6 +29,18 @@ QUICK: dict[str, Any] = {
     "chunk_deadline": 30.0,
     "cancel_seconds": 1.0,
 }
+
+
+def leave_at_once(config: CccConfig) -> None:
+    """Scrub, and leave while requests are under way: that keeps nobody."""
+    with CccScrubber(config) as scrubber:
+        stream = scrubber.scrub(phones(1_000))
+        next(stream)
+        time.sleep(0.1)
+        started = time.monotonic()
+        stream.close()
+        assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 1.5
 
 
 def phones(count: int, start: int = 0) -> NDArray[np.int64]:

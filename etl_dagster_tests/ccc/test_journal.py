@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
-import pytest
 from fakeredis import FakeRedis, FakeServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,16 +27,6 @@ def batch_of(name: str, *verdicts: Verdict, at: datetime = NOW) -> ScrubbedBatch
         endpoint="https://nowhere.example/scrub",
         document=b'{"DNC": []}',
     )
-
-
-@pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
-def redis(server: FakeServer) -> FakeRedis:
-    return FakeRedis(server=server)
 
 
 def journal(redis: FakeRedis, name: str = "chunk", secret: str = "key") -> AnswerJournal:  # noqa: S107  invented
@@ -97,9 +86,9 @@ def test_what_was_changed_or_is_another_accounts_or_chunks_is_left_out(redis: Fa
 
 
 def test_a_redis_that_is_away_keeps_nothing_and_stops_nobody(
-    server: FakeServer, redis: FakeRedis
+    redis_server: FakeServer, redis: FakeRedis
 ) -> None:
-    server.connected = False
+    redis_server.connected = False
     batches = [batch_of("one", Verdict.CLEAR)]
     journal(redis).keep(batches)
     journal(redis).forget(batches)

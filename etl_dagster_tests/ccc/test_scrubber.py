@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -23,6 +22,7 @@ from etl_dagster.ccc import (
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox.ccc import litigators
 from etl_dagster_tests.ccc.conftest import Sandbox, phones
+from etl_dagster_tests.together import at_once
 
 Settings = Callable[..., CccConfig]
 
@@ -143,7 +143,8 @@ def test_a_disliked_phone_in_every_batch_opens_nothing(
     asked = phones(1_000)
     disliked = asked[7::50].tolist()
     sandbox.fault("reject", phones=disliked)
-    config = settings(batch_size=50, max_workers=16, breaker_failures=5)
+    patient = {"read_timeout": 10.0, "answer_timeout": 20.0}
+    config = settings(batch_size=50, max_workers=16, breaker_failures=5, **patient)
     with CccScrubber(config) as scrubber:
         decided = table(scrubber.scrub(asked))
         assert scrubber.summary.breaker_openings == 0
@@ -318,13 +319,7 @@ def test_no_request_begins_after_the_deadline(settings: Settings, sandbox: Sandb
 def test_the_host_never_exceeds_its_requests_a_minute(settings: Settings, sandbox: Sandbox) -> None:
     config = settings(batch_size=10, requests_per_minute=7, chunk_deadline=1.0)
     with CccScrubber(config) as one, CccScrubber(config) as two:
-        threads = [
-            threading.Thread(target=lambda s=s: table(s.scrub(phones(500)))) for s in (one, two)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(lambda scrubber: table(scrubber.scrub(phones(500))), (one, two))
     assert sandbox.requests == 7
 
 
@@ -342,7 +337,7 @@ def test_progress_is_reported_while_scrubbing(settings: Settings, sandbox: Sandb
 
 
 def test_requests_go_on_while_a_checkpoint_is_written(settings: Settings, sandbox: Sandbox) -> None:
-    with CccScrubber(settings(batch_size=10)) as scrubber:
+    with CccScrubber(settings(batch_size=10, checkpoint_seconds=60.0)) as scrubber:
         stream = scrubber.scrub(phones(150))
         next(stream)
         deadline = time.monotonic() + 2

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from etl_dagster.ccc import CccClient, CccConfig, CccConnectionError, CccScrubber
 from etl_dagster.sandbox.ccc import CccSandbox, CccSandboxOptions, in_thread
-from etl_dagster_tests.ccc.conftest import Sandbox, phones
+from etl_dagster_tests.ccc.conftest import Sandbox, leave_at_once, phones
 from etl_dagster_tests.ccc.test_scrubber import table, truth
 
 Settings = Callable[..., CccConfig]
@@ -92,14 +92,7 @@ def test_the_total_time_holds_over_tls(secure: Sandbox, settings: Settings, kind
 @pytest.mark.parametrize("kind", ["slow", "drip"])
 def test_cancelling_cuts_off_over_tls(secure: Sandbox, settings: Settings, kind: str) -> None:
     secure.fault(kind, batches=range(8, 1_000), seconds=20.0)
-    config = settings(url=secure.url, batch_size=10, read_timeout=30.0, answer_timeout=60.0)
-    with CccScrubber(config) as scrubber:
-        stream = scrubber.scrub(phones(1_000))
-        next(stream)
-        time.sleep(0.1)
-        started = time.monotonic()
-        stream.close()
-        assert time.monotonic() - started < 1.0
+    leave_at_once(settings(url=secure.url, batch_size=10, read_timeout=30.0, answer_timeout=60.0))
 
 
 @pytest.mark.usefixtures("_trusted")

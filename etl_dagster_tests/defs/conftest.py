@@ -84,6 +84,14 @@ def make_line(snowflake_home: Path, tmp_path: Path) -> Iterator[Callable[..., Li
         yield lambda **environment: small_world(stack, tmp_path, snowflake_home, environment)
 
 
+@pytest.fixture(scope="module")
+def lasting_chunk(snowflake_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
+    """A small world of one chunk for all tests of a module: for those that leave it as it is."""
+    with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("lasting")
+        yield small_world(stack, folder, snowflake_home, {"ETL_CHUNKS": "1"})
+
+
 @pytest.fixture
 def line(make_line: Callable[..., Line]) -> Line:
     """A small world of the default kind."""

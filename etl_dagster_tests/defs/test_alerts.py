@@ -1,7 +1,7 @@
 """Failed runs are told to people: which, with what facts, and with nobody's data."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -19,7 +19,7 @@ from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings
 from etl_dagster_tests.defs.line import DAY, Line, Result, crowd
 from etl_dagster_tests.defs.test_privacy import forbidden
-from etl_dagster_tests.receiver import Receiver, receiving
+from etl_dagster_tests.receiver import Receiver
 
 DATE = date(2026, 11, 22)
 NAME = "alert_failed_runs"
@@ -34,12 +34,6 @@ CHECK = Cause(
 )
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 DAY_TAGS = range_tags(Chunk(DATE, 0), Chunk(DATE, 3))
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

@@ -35,8 +35,10 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_campaign_stops_everything_before_it_writes(one_chunk: Line, fault: str) -> None:
-    line = one_chunk
+def test_a_faulty_campaign_stops_everything_before_it_writes(
+    lasting_chunk: Line, fault: str
+) -> None:
+    line = lasting_chunk
     line.people([person(1, CLEAN[1])])
     text, expected = FAULTS[fault]
     # two campaigns, the good one first: it must not be written either

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakeredis import FakeRedis, FakeServer
+from fakeredis import FakeRedis
 
 from etl_dagster.defs.resources import WriterLocks
 from etl_dagster.leads.chunks import Chunk
@@ -21,17 +21,13 @@ from etl_dagster.warehouse.errors import WarehouseStoppedError, WarehouseUnreach
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line, crowd
 from etl_dagster_tests.defs.test_reruns import assert_chains_are_whole
+from etl_dagster_tests.together import at_once
 from etl_dagster_tests.warehouse.conftest import batch_of
 
 CHUNK = Chunk(DAY, 0)
 ORIGIN = Provenance(chunk=CHUNK, source="ccc", policy_hash="p", run_id="r", deployment="local")
 NOWHERE = "redis://127.0.0.1:1/0"
 KEY = f"lease:here:{CHUNK}"
-
-
-@pytest.fixture
-def redis() -> FakeRedis:
-    return FakeRedis(server=FakeServer())
 
 
 @pytest.fixture
@@ -55,25 +51,15 @@ def without_redis(tmp_path: Path) -> WriterLocks:
 def test_two_hosts_append_to_one_chain_in_turn(
     one_chunk: Line, host: Callable[[str], WriterLocks]
 ) -> None:
-    failures = []
-
     def append(name: str) -> None:
-        try:
-            locks = host(name)
-            with one_chunk.session() as session:
-                for phone in CLEAN[:5]:
-                    with locks.hold_everywhere(CHUNK, session):
-                        batch = batch_of([phone], Verdict.CLEAR)
-                        ledger.append(session, [batch], origin=ORIGIN)
-        except Exception as error:  # noqa: BLE001  told below, on the test's own thread
-            failures.append(error)
+        locks = host(name)
+        with one_chunk.session() as session:
+            for phone in CLEAN[:5]:
+                with locks.hold_everywhere(CHUNK, session):
+                    batch = batch_of([phone], Verdict.CLEAR)
+                    ledger.append(session, [batch], origin=ORIGIN)
 
-    threads = [threading.Thread(target=append, args=(name,)) for name in ("one", "two")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    at_once(append, ("one", "two"))
     assert one_chunk.count("SCRUB_BATCHES") == 10
     assert_chains_are_whole(one_chunk)
 

@@ -23,6 +23,7 @@ from etl_dagster_tests.defs.line import (
     eventually,
     person,
 )
+from etl_dagster_tests.together import at_once
 
 ALL_STAGES = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
 
@@ -74,17 +75,11 @@ def test_two_runs_of_one_day_at_once_give_the_tables_of_one(
         line.people(crowd(48))
     assert alone.run().success
 
-    results: list[Any] = []
-
-    def run() -> None:
+    def run(_: int) -> Result:
         with dg.DagsterInstance.ephemeral() as instance:
-            results.append(together.run(instance=instance))
+            return together.run(instance=instance)
 
-    threads = [threading.Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(run, range(2))
     assert [result.success for result in results] == [True, True], [r.error for r in results]
     assert together.tables() == alone.tables()
     assert together.bought() == alone.bought()

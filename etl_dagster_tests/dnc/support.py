@@ -1,6 +1,7 @@
 """What the tests of the store share: a clock that stands still, list files, short questions."""
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,3 +59,44 @@ def reason(store: DncStore, phone: int, as_of: datetime | None = None) -> str:
 
 def numbers(store: DncStore, name: str = "national", as_of: datetime | None = None) -> set[int]:
     return {phone for piece in store.export(name, as_of) for phone in piece.tolist()}
+
+
+# --- stores that are none ----------------------------------------------------------------------
+
+
+def directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def foreign(path: Path) -> None:
+    path.unlink()
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE dnc_list (area_code TEXT, full_phone TEXT)")
+    connection.close()
+
+
+def damaged(path: Path) -> None:
+    """The numbers of the lists are overwritten where they lie."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(byte ^ 0x5A for byte in data[4096:])
+    path.write_bytes(data)
+
+
+def missing(path: Path) -> None:
+    for part in path.parent.glob(f"{path.name}*"):
+        part.unlink()
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {  # what breaks a store, what is said
+    "missing": (missing, "no Do-Not-Call store at"),
+    "left over": (Path.unlink, "is gone, but"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "directory": (directory, "is not a file"),
+    "no database": (lambda path: path.write_text("407,5550100\n" * 50), "not a Do-Not-Call store"),
+    "foreign": (foreign, "not a Do-Not-Call store"),
+    "damaged": (damaged, "damaged"),
+}

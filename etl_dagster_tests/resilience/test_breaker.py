@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from etl_dagster.resilience import Breaker, BreakerOpenError, Outcome, SqliteStore
+from etl_dagster_tests.together import at_once
 
 
 class Clock:
@@ -68,13 +69,11 @@ def test_calls_run_at_the_same_time() -> None:
     breaker = Breaker(name="x")
     barrier = threading.Barrier(16, timeout=5)
 
-    def call() -> None:
+    def call(_: int) -> None:
         with breaker.attempt():
             barrier.wait()  # breaks unless all sixteen are inside together
 
-    with ThreadPoolExecutor(16) as pool:
-        for future in [pool.submit(call) for _ in range(16)]:
-            future.result()
+    at_once(call, range(16))
 
 
 def test_half_open_lets_exactly_one_of_many_threads_through(tmp_path: Path) -> None:

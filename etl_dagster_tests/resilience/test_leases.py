@@ -1,6 +1,5 @@
 """Leases of several hosts, on a Redis that can be taken away and whose keys can be."""
 
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -18,31 +17,22 @@ from etl_dagster.resilience.leases import (
     LeaseUnavailableError,
 )
 from etl_dagster.resilience.redis_client import RedisUnusableError, address_of, connect
+from etl_dagster_tests.together import at_once
 
 KEY = "lease:chunk"
 SHORT = 0.3
 
 
 @pytest.fixture
-def server() -> FakeServer:
-    return FakeServer()
-
-
-@pytest.fixture
-def host(server: FakeServer) -> Callable[..., Leases]:
+def host(redis_server: FakeServer) -> Callable[..., Leases]:
     """Makes the leases of one more host."""
-    return lambda **options: Leases(FakeRedis(server=server), **options)
-
-
-@pytest.fixture
-def redis(server: FakeServer) -> FakeRedis:
-    return FakeRedis(server=server)
+    return lambda **options: Leases(FakeRedis(server=redis_server), **options)
 
 
 def test_one_holder_at_a_time(host: Callable[..., Leases]) -> None:
     inside, most, done = [0], [0], [0]
 
-    def work() -> None:
+    def work(_: int) -> None:
         leases = host()
         for _ in range(3):
             with leases.hold("chunk") as lease:
@@ -53,11 +43,7 @@ def test_one_holder_at_a_time(host: Callable[..., Leases]) -> None:
                 inside[0] -= 1
                 done[0] += 1
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, range(3))
     assert (most, done) == ([1], [9])
 
 
@@ -110,9 +96,11 @@ def test_one_that_ran_out_is_not_confirmed_though_nobody_took_it(
             lease.confirm()
 
 
-def test_without_redis_there_is_no_lock(host: Callable[..., Leases], server: FakeServer) -> None:
+def test_without_redis_there_is_no_lock(
+    host: Callable[..., Leases], redis_server: FakeServer
+) -> None:
     ran = []
-    server.connected = False
+    redis_server.connected = False
     with (
         pytest.raises(LeaseUnavailableError, match=r"ETL_REDIS_URL.*nothing is written"),
         host().hold("chunk"),
@@ -122,18 +110,18 @@ def test_without_redis_there_is_no_lock(host: Callable[..., Leases], server: Fak
 
 
 def test_a_redis_that_goes_away_confirms_nothing_and_one_that_comes_back_does(
-    host: Callable[..., Leases], server: FakeServer
+    host: Callable[..., Leases], redis_server: FakeServer
 ) -> None:
     with host(seconds=1).hold("chunk") as lease:
-        server.connected = False
+        redis_server.connected = False
         with pytest.raises(LeaseUnavailableError):
             lease.confirm()
         time.sleep(0.4)  # renewals fail meanwhile
-        server.connected = True
+        redis_server.connected = True
         time.sleep(0.3)
         lease.confirm()
-        server.connected = False  # giving it back is not possible, and no harm
-    server.connected = True
+        redis_server.connected = False  # giving it back is not possible, and no harm
+    redis_server.connected = True
 
 
 class Ledger:

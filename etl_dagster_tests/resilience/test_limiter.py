@@ -16,6 +16,7 @@ from etl_dagster.resilience import (
     Stop,
     host_bucket,
 )
+from etl_dagster_tests.together import at_once
 
 
 class Time:
@@ -124,7 +125,7 @@ def _hammer(path: str, queue: "multiprocessing.Queue[list[float]]") -> None:
     lock = threading.Lock()
     until = time.time() + 1.5
 
-    def work() -> None:
+    def work(_: int) -> None:
         while time.time() < until:
             try:
                 limiter.acquire(deadline=until)
@@ -133,11 +134,7 @@ def _hammer(path: str, queue: "multiprocessing.Queue[list[float]]") -> None:
             with lock:
                 times.append(time.time())
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, range(4))
     queue.put(times)
 
 

@@ -1,10 +1,12 @@
-"""Breaker and limiter over several hosts; runs where a Redis client and server are at hand."""
+"""Breaker and limiter over several hosts, on a Redis in this process or at TEST_REDIS_URL."""
 
 import os
 import uuid
 from typing import Any
 
 import pytest
+import redis
+from fakeredis import FakeStrictRedis
 
 from etl_dagster.resilience import (
     Breaker,
@@ -15,15 +17,11 @@ from etl_dagster.resilience import (
     redis_bucket,
 )
 
-redis = pytest.importorskip("redis")
-
 
 @pytest.fixture
 def client() -> Any:
     url = os.environ.get("TEST_REDIS_URL")
-    if url:
-        return redis.Redis.from_url(url)
-    return pytest.importorskip("fakeredis").FakeStrictRedis(server_type="redis")
+    return redis.Redis.from_url(url) if url else FakeStrictRedis(server_type="redis")
 
 
 class Clock:

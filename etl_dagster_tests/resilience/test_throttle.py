@@ -6,6 +6,7 @@ import time
 import pytest
 
 from etl_dagster.resilience import CancelledError, Stop, Throttle
+from etl_dagster_tests.together import at_once
 
 
 class Clock:
@@ -26,7 +27,7 @@ def test_no_more_than_the_limit_are_in_flight() -> None:
     stop, lock = Stop(), threading.Lock()
     inside = most = 0
 
-    def call() -> None:
+    def call(_: int) -> None:
         nonlocal inside, most
         with throttle.turn(stop):
             with lock:
@@ -36,11 +37,7 @@ def test_no_more_than_the_limit_are_in_flight() -> None:
             with lock:
                 inside -= 1
 
-    threads = [threading.Thread(target=call) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(5)
+    at_once(call, range(20))
     assert most == 3
 
 

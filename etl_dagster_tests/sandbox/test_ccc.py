@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,16 @@ def service() -> CccSandbox:
     return CccSandbox(CccSandboxOptions(latency_ms=0, requests_per_minute=20))
 
 
+@contextmanager
+def served(service: CccSandbox) -> Iterator[httpx.Client]:
+    headers = {"loginId": SANDBOX_KEY}
+    with in_thread(service) as url, httpx.Client(base_url=url, headers=headers) as client:
+        yield client
+
+
 @pytest.fixture
 def http(service: CccSandbox) -> Iterator[httpx.Client]:
-    with (
-        in_thread(service) as url,
-        httpx.Client(base_url=url, headers={"loginId": SANDBOX_KEY}) as client,
-    ):
+    with served(service) as client:
         yield client
 
 
@@ -119,10 +124,7 @@ def test_beyond_the_requests_a_minute_429_is_answered(form: str | None) -> None:
     now = [1_000.0]
     options = CccSandboxOptions(latency_ms=0, requests_per_minute=3, retry_after=form)
     service = CccSandbox(options, clock=lambda: now[0])
-    with (
-        in_thread(service) as url,
-        httpx.Client(base_url=url, headers={"loginId": SANDBOX_KEY}) as http,
-    ):
+    with served(service) as http:
         assert [post(http, KNOWN).status_code for _ in range(4)] == [200, 200, 200, 429]
         now[0] += 50
         refused = post(http, KNOWN)
@@ -138,10 +140,7 @@ def test_beyond_the_requests_a_minute_429_is_answered(form: str | None) -> None:
 
 def test_latency_varies_around_its_mean() -> None:
     service = CccSandbox(CccSandboxOptions(latency_ms=30, jitter=0.5))
-    with (
-        in_thread(service) as url,
-        httpx.Client(base_url=url, headers={"loginId": SANDBOX_KEY}) as http,
-    ):
+    with served(service) as http:
         took = []
         for _ in range(10):
             started = time.perf_counter()

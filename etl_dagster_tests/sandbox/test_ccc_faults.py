@@ -10,10 +10,10 @@ import httpx
 import numpy as np
 import pytest
 
-from etl_dagster.sandbox.ccc import SANDBOX_KEY, CccSandbox, CccSandboxOptions, in_thread
+from etl_dagster.sandbox.ccc import CccSandbox, CccSandboxOptions
 from etl_dagster.sandbox.ccc_faults import BOMB_MEGABYTES, Fault, FaultScript, Kind
+from etl_dagster_tests.sandbox.test_ccc import PATH, served
 
-PATH = "/v1.5/Scrub/litigator"
 PHONES = "2125550100,2675466417,7075276405"
 TRUTH = [
     {"Phone": 2125550100, "IsLitigator": False},
@@ -25,8 +25,7 @@ TRUTH = [
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
     service = CccSandbox(CccSandboxOptions(latency_ms=0))
-    headers = {"loginId": SANDBOX_KEY}
-    with in_thread(service) as url, httpx.Client(base_url=url, headers=headers) as client:
+    with served(service) as client:
         yield client
 
 

@@ -13,6 +13,7 @@ from etl_dagster.sandbox import data, lists
 from etl_dagster.sandbox.ccc import SANDBOX_KEY
 from etl_dagster.sandbox.local import SAMPLE_DAYS, LocalWorld, _today
 from etl_dagster.warehouse.session import Warehouse
+from etl_dagster_tests.dnc.support import BROKEN
 
 DAY = date(2026, 5, 20)
 
@@ -67,15 +68,19 @@ def test_sample_lists_are_made_where_there_are_none_and_kept_where_they_are_fres
     assert len(inbox.waiting(opt_outs)) == 1
 
 
-def test_a_store_that_is_none_is_never_replaced_by_sample_lists(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["empty", "directory", "foreign", "damaged"])
+def test_a_store_that_is_none_is_never_replaced_by_sample_lists(tmp_path: Path, fault: str) -> None:
     path = tmp_path / "dnc.sqlite"
-    path.write_bytes(b"")
+    DncStore.create(path).close()
+    break_it, says = BROKEN[fault]
+    break_it(path)
+    before = path.is_file() and path.read_bytes()
     world = LocalWorld(tmp_path)
-    with pytest.raises(DncError, match="is empty"):
+    with pytest.raises(DncError, match=says):
         world.load_lists(path)
-    with pytest.raises(DncError, match="is empty"):
+    with pytest.raises(DncError, match=says):
         world.deliver_lists(path, tmp_path / "inbox", tmp_path / "opt_outs")
-    assert path.read_bytes() == b""
+    assert (path.is_file() and path.read_bytes()) == before
     assert not (tmp_path / "inbox").exists()
 
 

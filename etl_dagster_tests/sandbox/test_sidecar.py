@@ -11,13 +11,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from etl_dagster.sandbox import sidecar
+from etl_dagster_tests.together import at_once
 
 NAME = "echo"
 SERVER = """
@@ -179,8 +179,7 @@ def test_of_many_starters_one_wins_and_all_get_it(home: Path) -> None:
     def start(_: int) -> str:
         return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
 
-    with ThreadPoolExecutor(4) as pool:
-        pids = set(pool.map(start, range(4)))
+    pids = set(at_once(start, range(4)))
     found = sidecar.find(NAME, home)
     assert found is not None
     assert pids == {f"{found.pid}\n"}

@@ -1,13 +1,10 @@
 """The embedded Snowflake as a process: it keeps what was committed, and cleans up after itself."""
 
 import hashlib
-import os
-import signal
 import stat
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,17 +12,11 @@ import pyarrow as pa
 import pytest
 
 from etl_dagster.sandbox import sidecar
-from etl_dagster.sandbox.snowflake import MEMORY_LIMIT, NAME, THREADS, start_snowflake
+from etl_dagster.sandbox.snowflake import MEMORY_LIMIT, NAME, THREADS
 from etl_dagster.warehouse.errors import StatementError, WarehouseError
-from etl_dagster.warehouse.local import listens
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
-
-LONG = """
-SELECT SUM(a.x * b.x)
-FROM (SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM TABLE(GENERATOR(ROWCOUNT => 200000))) AS a,
-     (SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM TABLE(GENERATOR(ROWCOUNT => 200000))) AS b
-WHERE MOD(a.x * b.x, 7) = 3
-"""
+from etl_dagster_tests.embedded import LONG, following, kill
+from etl_dagster_tests.together import at_once
 
 
 @pytest.fixture
@@ -47,22 +38,10 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def own(home: Path, warehouse_config: WarehouseConfig) -> Iterator[Warehouse]:
     """A warehouse on a server that the test may kill; it follows the server's successors."""
 
-    def address() -> dict[str, object]:
-        server = start_snowflake(home)
-        return {"host": server.host, "port": server.port, "protocol": "http"}
-
-    warehouse = Warehouse(replace(warehouse_config, connection_args={}), address=address)
+    warehouse = following(home, warehouse_config)
     warehouse.ensure_schema()
     yield warehouse
     warehouse.close()
-
-
-def kill(home: Path) -> None:
-    server = sidecar.find(NAME, home)
-    assert server is not None
-    os.kill(server.pid, signal.SIGKILL)
-    while listens(server.host, server.port) or sidecar.find(NAME, home) is not None:
-        time.sleep(0.01)
 
 
 def test_what_was_committed_outlives_a_kill(home: Path, own: Warehouse) -> None:
@@ -166,9 +145,11 @@ def test_its_folder_is_private_and_its_log_says_nothing_of_data(home: Path, own:
     assert stat.S_IMODE((home / NAME).stat().st_mode) == 0o700
 
 
-def test_many_processes_may_set_up_the_same_things_at_once(own: Warehouse) -> None:
+def test_many_processes_may_set_up_the_same_things_at_once(warehouse: Warehouse) -> None:
+    shared = replace(warehouse.config, database="SET_UP_AT_ONCE", schema="SHARED")
+
     def set_up(_: int) -> None:
-        mine = Warehouse(replace(own.config, schema="SHARED"), address=own._pool._address)
+        mine = Warehouse(shared)
         mine.ensure_schema()
         with mine.session() as session:
             session.execute("CREATE TABLE IF NOT EXISTS T (a NUMBER(10, 0), b VARCHAR(64))")
@@ -176,10 +157,9 @@ def test_many_processes_may_set_up_the_same_things_at_once(own: Warehouse) -> No
             session.execute("INSERT INTO T VALUES (1, 'x')")
         mine.close()
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(set_up, range(8)))
-    with own.session() as session:
-        assert session.scalar("SELECT COUNT(*) FROM SHARED.V") == 8
+    at_once(set_up, range(8))
+    with warehouse.session() as session:
+        assert session.scalar("SELECT COUNT(*) FROM SET_UP_AT_ONCE.SHARED.V") == 8
 
 
 def test_sessions_make_temporary_tables_of_one_name_at_once(warehouse: Warehouse) -> None:
@@ -195,8 +175,7 @@ def test_sessions_make_temporary_tables_of_one_name_at_once(warehouse: Warehouse
                 session.execute("INSERT INTO MINE VALUES (%s, 'x')", [number])
             return int(session.scalar("SELECT SUM(a) FROM MINE"))
 
-    with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(work, range(4))) == [0, 1, 2, 3]
+    assert at_once(work, range(4)) == [0, 1, 2, 3]
 
 
 def test_limits_are_set(warehouse: Warehouse) -> None:

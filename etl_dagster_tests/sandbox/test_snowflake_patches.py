@@ -33,16 +33,11 @@ from etl_dagster.sandbox import (
 )
 from etl_dagster.sandbox.snowflake import NAME
 from etl_dagster.warehouse.errors import StatementError, WarehouseError
-from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
+from etl_dagster.warehouse.session import Warehouse
+from etl_dagster_tests.embedded import LONG, config_of
 
 Check = Callable[[Warehouse], None]
 
-LONG = """
-SELECT SUM(a.x * b.x)
-FROM (SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM TABLE(GENERATOR(ROWCOUNT => 200000))) AS a,
-     (SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM TABLE(GENERATOR(ROWCOUNT => 200000))) AS b
-WHERE MOD(a.x * b.x, 7) = 3
-"""
 # Deletes a row in a transaction that it never ends.
 CLIENT = """
 import sys
@@ -358,17 +353,7 @@ def command(home: Path, without: str) -> list[str]:
 def lacking(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Warehouse]:
     """A warehouse on a server that lacks one repair."""
     server = sidecar.ensure(NAME, tmp_path, command(tmp_path, request.param))
-    address = {"host": server.host, "port": server.port, "protocol": "http"}
-    config = WarehouseConfig(
-        account="embedded",
-        user="embedded",
-        password="embedded",
-        database="ETL_TEST",
-        schema="LACKING",
-        connection_args=address,
-        network_timeout=4,
-    )
-    warehouse = Warehouse(config)
+    warehouse = Warehouse(config_of(server, "LACKING", network_timeout=4))
     warehouse.ensure_schema()
     yield warehouse
     sidecar.stop(NAME, tmp_path, wait_seconds=0.5)

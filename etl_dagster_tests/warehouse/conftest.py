@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
@@ -40,13 +39,13 @@ class Tables:
         self, name: str, *phones: int | None, chunk: Chunk = CHUNK, campaign: str = "walk_in"
     ) -> None:
         """Add a lead; its id is its name."""
-        self._load(
+        self.insert(
             "LEADS",
             {
                 **_place(chunk, name, campaign),
                 **dict(zip(("PHONE_1", "PHONE_2", "PHONE_3"), phones, strict=False)),
                 "FIRST_NAME": name,
-                "EXTRACTED_AT": NOW.replace(tzinfo=None),
+                "EXTRACTED_AT": NOW,
                 "RUN_ID": "r",
             },
         )
@@ -64,7 +63,7 @@ class Tables:
         """Add a lead's decision, made at a moment; None as earlier versions wrote it."""
         known = [verdict for verdict in verdicts if verdict]
         kinds = ("CALLABLE", "UNKNOWN", "BLOCKED")
-        self._load(
+        self.insert(
             "DNC_FILTERED",
             {
                 **_place(chunk, name, campaign),
@@ -73,7 +72,7 @@ class Tables:
                 "LEAD_REASON": reason,
                 "POLICY_HASH": "p",
                 "RUN_ID": "r",
-                "DECIDED_AT": at and at.replace(tzinfo=None),
+                "DECIDED_AT": at,
             },
         )
 
@@ -98,8 +97,13 @@ class Tables:
         for source in ("ccc", "dnc"):
             self.said(source, Verdict.CLEAR, *phones, **when)
 
-    def _load(self, table: str, *rows: dict[str, Any]) -> None:
-        self.session.load(table, pa.Table.from_pylist(list(rows)))
+    def insert(self, table: str, *rows: dict[str, Any]) -> None:
+        """Insert rows of the same columns, which for a few takes a fifth of what a file does."""
+        values = ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
+        self.session.execute(
+            f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES {values}",
+            [value for one in rows for value in one.values()],
+        )
 
 
 def _place(chunk: Chunk, name: str, campaign: str) -> dict[str, Any]:

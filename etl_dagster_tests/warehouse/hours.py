@@ -36,16 +36,16 @@ def publish_leads(tables: Tables, *leads: Lead) -> None:
         at_once["LEADS"].append(
             {"LEAD_ID": name, "FIRST_NAME": name, "STATE": state, "ZIP": zip_code}
             | {f"PHONE_{n}": phone for n, phone in numbered.items()}
-            | {"EXTRACTED_AT": NOW.replace(tzinfo=None)}
+            | {"EXTRACTED_AT": NOW}
         )
         at_once["DNC_FILTERED"].append(
             {"LEAD_ID": name, "LEAD_VERDICT": "CALLABLE", "LEAD_REASON": "", "POLICY_HASH": "p"}
-            | {"DECIDED_AT": NOW.replace(tzinfo=None)}
+            | {"DECIDED_AT": NOW}
             | {f"PHONE_{n}_VERDICT": "CALLABLE" if phone else None for n, phone in numbered.items()}
         )
     for table, rows in at_once.items():
         columns = dict.fromkeys(column for row in rows for column in row)
-        tables._load(table, *({**of_all, **dict.fromkeys(columns), **row} for row in rows))
+        tables.insert(table, *({**of_all, **dict.fromkeys(columns), **row} for row in rows))
     tables.cleared(*phones, until=NOW + timedelta(days=36_500))
     publish(tables.session, CHUNK, POLICY, moment=NOW, run_id="r", ask_again=lambda _phones: 0)
     assert tables.count("CALLABLE_NOW") == len(leads)

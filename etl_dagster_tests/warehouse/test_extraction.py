@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from etl_dagster.leads.campaigns import (
@@ -44,7 +43,7 @@ def campaign(tmp_path: Path, contacts: Tables) -> Any:
         contacts.session.execute(f"CREATE OR REPLACE TABLE {table} ({declared})")
         if rows:
             filled = [{column.upper(): row.get(column) for column in columns} for row in rows]
-            contacts.session.load(table, pa.Table.from_pylist(filled))
+            contacts.insert(table, *filled)
         return sql_campaign(tmp_path, f"SELECT * FROM {table}", name=name)
 
     return make
@@ -62,7 +61,7 @@ def contact(tables: Tables, phone: str | None, rank: int, **changes: Any) -> Non
         name.upper(): row[name]
         for name in ("first_name", "last_name", "address", "zip", "phone", "email", "rank")
     }
-    tables.session.load("CONTACTS", pa.Table.from_pylist([kept]))
+    tables.insert("CONTACTS", kept)
 
 
 ADA = {

@@ -2,10 +2,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from etl_dagster.warehouse import loading
+from etl_dagster_tests.together import at_once
 
 
 def left_behind(process: int, count: int = 1) -> list[Path]:
@@ -37,7 +37,5 @@ def test_only_files_of_dead_processes_are_swept() -> None:
 
 def test_many_may_sweep_at_once() -> None:
     paths = left_behind(dead_process(), 300)
-    with ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(loading.sweep) for _ in range(16)]:
-            done.result()
+    at_once(lambda _: loading.sweep(), range(16))
     assert not any(path.exists() for path in paths)

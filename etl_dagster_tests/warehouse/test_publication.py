@@ -89,14 +89,23 @@ def test_the_proof_refuses(tables: Tables, source: str, what: str) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("verdict", [Verdict.LISTED, Verdict.UNKNOWN])
-def test_a_phone_that_was_blocked_since_its_decision_is_left_out_and_the_others_published(
-    tables: Tables, source: str, verdict: Verdict
+@pytest.mark.parametrize(
+    ("verdict", "until", "chunk"),
+    [
+        (Verdict.LISTED, FRESH, NEXT),
+        (Verdict.UNKNOWN, FRESH, NEXT),
+        (Verdict.CLEAR, NOW, CHUNK),
+        (Verdict.CLEAR, NOW - timedelta(microseconds=1), CHUNK),
+    ],
+)
+def test_a_phone_that_is_clear_no_more_since_its_decision_is_left_out_and_the_others_published(
+    tables: Tables, source: str, verdict: Verdict, until: datetime, chunk: Chunk
 ) -> None:
     callable_lead(tables, "both", A, B)
     callable_lead(tables, "gone", A)
     tables.cleared(A, B)
-    tables.said(source, verdict, A, at=NOW + timedelta(microseconds=1), chunk=NEXT)
+    since = NOW + timedelta(microseconds=1)
+    tables.said(source, verdict, A, at=since, until=until, chunk=chunk)
     assert publish(tables) == 1
     assert published(tables) == {"both": (CHUNK.lead_date, None, B, None)}
 
@@ -109,19 +118,6 @@ def test_a_decision_of_no_known_moment_is_held_to_all_that_is_on_record(tables: 
     tables.said("dnc", Verdict.LISTED, A, at=LATER)
     with pytest.raises(NotProvenError):
         publish(tables)
-
-
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("until", [NOW, NOW - timedelta(microseconds=1)])
-def test_a_phone_whose_verdict_ran_out_since_is_left_out_and_the_others_published(
-    tables: Tables, source: str, until: datetime
-) -> None:
-    callable_lead(tables, "both", A, B)
-    callable_lead(tables, "gone", A)
-    tables.cleared(A, B)
-    tables.said(source, Verdict.CLEAR, A, at=NOW + timedelta(seconds=1), until=until)
-    assert publish(tables) == 1
-    assert published(tables) == {"both": (CHUNK.lead_date, None, B, None)}
 
 
 def test_an_answer_is_valid_no_longer_than_the_policy_in_force_allows(tables: Tables) -> None:
@@ -172,20 +168,13 @@ def test_a_later_clear_clears_again_and_an_earlier_row_counts_no_more(tables: Ta
     assert publish(tables) == 1
 
 
-def test_of_two_rows_of_one_moment_the_one_that_blocks_counts(tables: Tables) -> None:
-    callable_lead(tables, "lead", A)
-    tables.cleared(A)
-    tables.said("ccc", Verdict.LISTED, A)
-    with pytest.raises(NotProvenError):
-        publish(tables)
-
-
-def test_of_two_clear_rows_of_one_moment_the_one_that_is_valid_for_less_counts(
-    tables: Tables,
+@pytest.mark.parametrize(("verdict", "until"), [(Verdict.LISTED, FRESH), (Verdict.CLEAR, None)])
+def test_of_two_rows_of_one_moment_the_one_that_blocks_or_is_valid_for_less_counts(
+    tables: Tables, verdict: Verdict, until: datetime | None
 ) -> None:
     callable_lead(tables, "lead", A)
     tables.cleared(A)
-    tables.said("ccc", Verdict.CLEAR, A, until=None)
+    tables.said("ccc", verdict, A, until=until)
     with pytest.raises(NotProvenError):
         publish(tables)
 

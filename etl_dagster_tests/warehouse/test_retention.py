@@ -1,6 +1,5 @@
 """What is removed because its time is up: whole days, verified, on record, and nothing else."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -32,6 +31,7 @@ from etl_dagster.warehouse.retentions import read as read_records
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.tables import TABLES
 from etl_dagster.warehouse.verification import verify
+from etl_dagster_tests.together import at_once
 from etl_dagster_tests.warehouse.aged import LEAD_TABLES, PHONES, fill
 from etl_dagster_tests.warehouse.conftest import Tables
 
@@ -295,8 +295,7 @@ def test_two_that_remove_at_once_keep_one_chain(
                 start.wait(timeout=30)
                 put_on_record(session, [record("LEADS", age=70), record("LEADS", age=71)])
 
-    with ThreadPoolExecutor(hosts) as pool:
-        list(pool.map(host, range(hosts)))
+    at_once(host, range(hosts))
     records = read_records(tables.session)
     assert list(examine(records, moment=NOW)) == []
     assert len(records) == 2 * hosts * times

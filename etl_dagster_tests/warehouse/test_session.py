@@ -2,7 +2,6 @@
 
 import contextlib
 import decimal
-import os
 import signal
 import subprocess
 import sys
@@ -34,17 +33,11 @@ from etl_dagster.warehouse.errors import (
     WarehouseUnreachableError,
     translated,
 )
-from etl_dagster.warehouse.local import listens
 from etl_dagster.warehouse.session import Column, Session, Statement, Warehouse, WarehouseConfig
 from etl_dagster.warehouse.statements import commits, name_of, sql
+from etl_dagster_tests.embedded import LONG, following, kill
+from etl_dagster_tests.together import at_once
 
-# Longer than any test waits: 40 billion multiplications.
-LONG = """
-SELECT SUM(a.x * b.x)
-FROM (SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM TABLE(GENERATOR(ROWCOUNT => 200000))) AS a,
-     (SELECT ROW_NUMBER() OVER (ORDER BY 1) AS x FROM TABLE(GENERATOR(ROWCOUNT => 200000))) AS b
-WHERE MOD(a.x * b.x, 7) = 3
-"""
 # Real input on which nothing may depend: any text a column may hold.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 PER_CONNECTION = settings(
@@ -434,22 +427,6 @@ def own_server(tmp_path: Path) -> Iterator[Path]:
     sidecar.stop(NAME, tmp_path)
 
 
-def following(home: Path, config: WarehouseConfig) -> Warehouse:
-    def address() -> dict[str, object]:
-        server = start_snowflake(home)
-        return {"host": server.host, "port": server.port, "protocol": "http"}
-
-    return Warehouse(replace(config, connection_args={}), address=address)
-
-
-def kill(home: Path) -> None:
-    server = sidecar.find(NAME, home)
-    assert server is not None
-    os.kill(server.pid, signal.SIGKILL)
-    while listens(server.host, server.port) or sidecar.find(NAME, home) is not None:
-        time.sleep(0.01)
-
-
 def test_a_lost_server_is_noticed_and_its_successor_found(
     own_server: Path, warehouse_config: WarehouseConfig
 ) -> None:
@@ -571,18 +548,14 @@ def test_connections_are_kept_and_few(warehouse_config: WarehouseConfig) -> None
     seen: set[int] = set()
     lock = threading.Lock()
 
-    def work() -> None:
+    def work(_: int) -> None:
         for _ in range(5):
             with warehouse.session() as lent:
                 with lock:
                     seen.add(id(lent._connection))
                 assert lent.scalar("SELECT 1") == 1
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(work, range(6))
     assert len(seen) == 2
     warehouse.close()
     with warehouse.session() as lent:
