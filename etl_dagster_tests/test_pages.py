@@ -76,7 +76,7 @@ def test_commands_stand_in_blocks_that_run_or_say_why_not() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1_800)
 def test_every_page_runs(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "etl-dagster"
     program.parent.mkdir()
