@@ -7,6 +7,7 @@ costs tens of microseconds and the sandbox never is what a benchmark measures.
 
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +41,15 @@ def litigators(phones: NDArray[np.int64]) -> NDArray[np.bool_]:
 def is_litigator(phone: int) -> bool:
     """Tell whether ``phone`` belongs to a litigator."""
     return bool(litigators(np.array([phone], dtype=np.int64))[0])
+
+
+class ScrubRequest(msgspec.Struct):
+    """The documented body; what is optional there is read and ignored."""
+
+    PhoneList: str
+    CampaignId: int | None = None
+    ProjId: str | None = None
+    OutputFormat: str | None = None
 
 
 class PhoneList(NamedTuple):

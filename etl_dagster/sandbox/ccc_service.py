@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.sandbox.ccc_answers import read_phones, render
+from etl_dagster.sandbox.ccc_answers import ScrubRequest, read_phones, render
 from etl_dagster.sandbox.ccc_faults import LOGIN_PAGE, Fault, FaultScript, Reply, apply, error
 from etl_dagster.sandbox.ccc_full import PATH, FullRequest, render_full
 from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
@@ -72,15 +72,6 @@ class _Stats:
     statuses: dict[int, int] = field(default_factory=dict)
 
 
-class _ScrubRequest(msgspec.Struct):
-    """The documented body; what is optional there is read and ignored."""
-
-    PhoneList: str
-    CampaignId: int | None = None
-    ProjId: str | None = None
-    OutputFormat: str | None = None
-
-
 class CccSandbox:
     """The service. All methods run on the server's event loop.
 
@@ -106,7 +97,7 @@ class CccSandbox:
         self.said: dict[int, dict[str, str]] = {}
         self.full: CccSandbox | None = None
         self._path = PATH if is_full else SCRUB_PATH
-        self._request: type[Any] = FullRequest if is_full else _ScrubRequest
+        self._request: type[Any] = FullRequest if is_full else ScrubRequest
         if not is_full:
             theirs = replace(
                 self.options, requests_per_minute=self.options.full_requests_per_minute
