@@ -76,7 +76,7 @@ def ask_about(  # noqa: PLR0913, PLR0917
         asked = scrubbing.phones_to_ask(
             session, policy, origin.source, moment=datetime.now(UTC), force=force
         )
-    step.info(f"{origin.chunk}: {phones:,} phones, {len(asked):,} to ask")
+    step.info(f"{origin.chunk}: {phones:,} phones, {len(asked):,} to ask {origin.source} about")
     if len(asked):
         with step.timed("ask"):
             for checkpoint in scrub.scrub(asked):

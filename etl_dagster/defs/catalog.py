@@ -18,11 +18,6 @@ from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import PROJECT, Settings
 
 SOURCES: Final = "sources"
-API_KEYS: Final = {
-    "ccc": dg.AssetKey([SOURCES, "ccc_litigator_scrub"]),
-    "ccc_full": dg.AssetKey([SOURCES, "ccc_full_scrub"]),
-}
-"""The services that are asked about phones, by the names of sources."""
 LIST_FILES: Final = dg.AssetKey([SOURCES, "dnc_list_files"])
 OPT_OUT_FILES: Final = dg.AssetKey([SOURCES, "opt_out_files"])
 STATEMENTS: Final = Path(__file__).parent.parent / "warehouse" / "sql"
@@ -52,19 +47,7 @@ def source_specs(
             )
             for key, description in tables.items()
         ),
-        *(
-            dg.AssetSpec(
-                API_KEYS[api],
-                description=(
-                    f"The {CCC_SOURCES[api](policy).title} of Contact Center Compliance: phones"
-                    " go there, nothing else."
-                ),
-                group_name=SOURCES,
-                kinds={"api"},
-                tags=tags(SOURCES),
-            )
-            for api in policy.apis
-        ),
+        *api_specs(policy),
         dg.AssetSpec(
             LIST_FILES,
             description=(
@@ -82,6 +65,21 @@ def source_specs(
             kinds={"file"},
             tags=tags(SOURCES),
         ),
+    ]
+
+
+def api_specs(policy: Policy) -> list[dg.AssetSpec]:
+    """The services that a run under a policy asks about phones."""
+    titles = [CCC_SOURCES[api](policy).title for api in policy.apis]
+    return [
+        dg.AssetSpec(
+            dg.AssetKey([SOURCES, f"ccc_{title.replace(' ', '_')}"]),
+            description=f"The {title} of Contact Center Compliance: phones go there, nothing else.",
+            group_name=SOURCES,
+            kinds={"api"},
+            tags=tags(SOURCES),
+        )
+        for title in titles
     ]
 
 

@@ -42,7 +42,7 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
     @dg.asset(
         partitions_def=chunk_partitions(settings),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=["leads", *(catalog.API_KEYS[api] for api in in_force.apis)],
+        deps=["leads", *(spec.key for spec in catalog.api_specs(in_force))],
         check_specs=check_specs("ccc_enriched"),
         group_name="enrich",
         kinds={"snowflake", "table"},
@@ -62,9 +62,8 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         description=(
             "Each phone's verdict by each service of CCC that the policy asks, at least the"
             " litigator scrub. Phones without a valid answer in PHONE_VERDICTS are sent there,"
-            " nothing else leaves the warehouse; answers are appended to the"
-            " ledger as they come, so none is bought twice. No answer means UNKNOWN, which never"
-            " dials."
+            " nothing else leaves the warehouse; answers are appended to the ledger as they come,"
+            " so none is bought twice. No answer means UNKNOWN, which never dials."
         ),
     )
     def ccc_enriched(  # noqa: PLR0913, PLR0917  one resource each

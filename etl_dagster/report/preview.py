@@ -41,11 +41,11 @@ LABELS: Final = {
     "phones_to_ask": "phones to ask CCC about",
     "requests": "requests to CCC, canaries included",
     "seconds_at_rate_limit": "seconds for them at the rate limit",
-    "cost": "cost, in your contract's currency",
     "ccc_full_phones_to_ask": "full scrub: phones to ask about",
     "ccc_full_requests": "full scrub: requests, canaries included",
     "ccc_full_seconds_at_rate_limit": "full scrub: seconds for them at its rate limit",
     "ccc_full_cost": "full scrub: cost",
+    "cost": "cost, in your contract's currency",
 }
 """What people call the numbers: those of a campaign in the order of the flow, then the day's."""
 

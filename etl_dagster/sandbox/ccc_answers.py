@@ -52,6 +52,15 @@ def is_litigator(phone: int) -> bool:
     return bool(litigators(np.array([phone], dtype=np.int64))[0])
 
 
+class ScrubRequest(msgspec.Struct):
+    """The documented body; what is optional there is read and ignored."""
+
+    PhoneList: str
+    CampaignId: int | None = None
+    ProjId: str | None = None
+    OutputFormat: str | None = None
+
+
 class PhoneList(NamedTuple):
     """A phone list as it was read.
 

@@ -61,5 +61,5 @@ def test_the_cost_is_that_of_the_phones_where_the_price_is_known() -> None:
 
 
 def test_every_number_has_a_name_for_people() -> None:
-    found = preview(1)
+    found = preview(1, full=preview(1, price_per_1000=4.0))
     assert [*found.total.numbers, *found.asking, "cost"] == list(LABELS)
