@@ -150,7 +150,9 @@ def place(chunk: Chunk, name: str, campaign: str = "walk_in") -> dict[str, Any]:
 
 def lead(at: dict[str, Any], phones: Sequence[int | None]) -> dict[str, Any]:
     numbered = {f"PHONE_{slot}": phone for slot, phone in enumerate(phones, 1)}
-    return {**at, **numbered, "FIRST_NAME": at["LEAD_ID"], "EXTRACTED_AT": NOW, "RUN_ID": "r"}
+    numbered |= {f"EMAIL_{slot}": f"{slot}@example.org" for slot in (1, 2, 3)}
+    whose = f"{at['LEAD_ID']} of {at['LEAD_DATE']} {at['CHUNK']}"
+    return {**at, **numbered, "FIRST_NAME": whose, "EXTRACTED_AT": NOW, "RUN_ID": "r"}
 
 
 def judged(at: dict[str, Any], verdicts: Sequence[str | None]) -> dict[str, Any]:
@@ -311,6 +313,12 @@ def test_only_what_is_decided_and_proven_is_published_and_shown(
             if phone
         }
     assert shown(told, "CALLABLE_NOW") == view(expected, {})
+    people = told.session.rows(
+        "SELECT lead_id, first_name, email_1, email_2, email_3 FROM CALLABLE_NOW"
+    )
+    addresses = tuple(f"{slot}@example.org" for slot in (1, 2, 3))
+    for name, *rest in people:
+        assert tuple(rest) == (f"{name} of {CHUNK.lead_date} 0", *addresses)
     since = dict(zip(sorted(left), SINCE * len(left), strict=False))
     rows = [row(phone, source, said, NEXT) for phone, (source, said) in since.items()]
     told.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
