@@ -3,7 +3,8 @@
 Belongs here: which words are changed into which, and running the tests of `[tool.sql_mutants]` in
 pyproject.toml on a copy of the project. Does not: mutants of Python, which mutmut makes.
 
-`python -m etl_dagster_tests.sql_mutants [STATEMENT...]` names each mutant that no test noticed.
+`python -m etl_dagster_tests.sql_mutants [STATEMENT[:LINE]...]` names each mutant that no test
+noticed; all of `pyproject.toml` if no statement is named.
 """
 
 import os
@@ -115,19 +116,19 @@ class Mutation:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = list(session.items)
         assert not self.killed(items), "a test fails without any mutant"
-        for name in self.names:
+        for name, _, only in (name.partition(":") for name in self.names):
             file, started, count = FOLDER / f"{name}.sql", time.monotonic(), 0
             text = file.read_text()
             body = re.match(r"(--[^\n]*\n)*", text).end()
             before = len(self.survived)
             for start, end, other in mutants(text):
-                if start < body:
+                line = text.count("\n", 0, start) + 1
+                if start < body or (only and int(only) != line):
                     continue
                 count += 1
                 file.write_text(text[:start] + other + text[end:])
                 if not (self.renewed(name) and not self.killed(items)):
                     continue
-                line = text.count("\n", 0, start) + 1
                 whole = " ".join(text.splitlines()[line - 1].split())
                 changed = " ".join(text[start:end].split())
                 self.survived.append(f"{name}:{line}: `{changed}` -> `{other}` in `{whole}`")

@@ -5,7 +5,7 @@ other days, chunks and campaigns: a statement with one wrong word is wrong for o
 ledgers are in `test_proof_property.py`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -26,8 +26,10 @@ NOW = datetime.now(UTC).replace(tzinfo=None)
 DECIDED = NOW - timedelta(hours=1)
 TWO_DAYS = replace(POLICY, ccc_ttl_days=2)
 OTHER = replace(TWO_DAYS, dnc_max_age_days=30)
+Shown = dict[str, tuple[Any, ...]]
 C, L, U = "CLEAR", "LISTED", "UNKNOWN"
-REQUIRED = [("ccc", "dnc"), ("ccc",), ("dnc",)]
+SOURCES = ("ccc", "dnc")
+REQUIRED = [SOURCES, ("ccc",), ("dnc",)]
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ OF_DNC: list[Story] = [
 STORIES = [{"ccc": ccc, "dnc": dnc} for ccc, dnc in product(OF_BOTH, [*OF_BOTH, *OF_DNC])]
 FIRST = 4075550000
 PHONES = range(FIRST, FIRST + len(STORIES))
-STRANGER, FRIEND = 4085550100, 4085550101
-"""Of leads of other days, chunks and campaigns: never asked about, and clear for long."""
+STRANGER, FRIENDS = 4085550100, (4085550101, 4085550102, 4085550103)
+"""Of leads of another chunk, never asked about, and of another day, clear for long."""
 
 
 def newest(story: Story, moment: datetime | None = None) -> Said | None:
@@ -148,10 +150,12 @@ def place(chunk: Chunk, name: str, campaign: str = "walk_in") -> dict[str, Any]:
 
 def lead(at: dict[str, Any], phones: Sequence[int | None]) -> dict[str, Any]:
     numbered = {f"PHONE_{slot}": phone for slot, phone in enumerate(phones, 1)}
-    return {**at, **numbered, "FIRST_NAME": at["LEAD_ID"], "EXTRACTED_AT": NOW, "RUN_ID": "r"}
+    numbered |= {f"EMAIL_{slot}": f"{slot}@example.org" for slot in (1, 2, 3)}
+    whose = f"{at['LEAD_ID']} of {at['LEAD_DATE']} {at['CHUNK']}"
+    return {**at, **numbered, "FIRST_NAME": whose, "EXTRACTED_AT": NOW, "RUN_ID": "r"}
 
 
-def judged(at: dict[str, Any], verdicts: Sequence[str]) -> dict[str, Any]:
+def judged(at: dict[str, Any], verdicts: Sequence[str | None]) -> dict[str, Any]:
     numbered = {f"PHONE_{slot}_VERDICT": one for slot, one in enumerate(verdicts, 1)}
     kind = "CALLABLE" if "CALLABLE" in verdicts else "BLOCKED"
     rest = {"LEAD_VERDICT": kind, "LEAD_REASON": "", "POLICY_HASH": "p", "RUN_ID": "r"}
@@ -176,11 +180,18 @@ def row(phone: int, source: str, said: Said, chunk: Chunk = CHUNK) -> dict[str, 
     }
 
 
-def trios() -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Leads in which each phone stands once in each place."""
-    for number in range(len(PHONES)):
-        trio = [PHONES[(number + step) % len(PHONES)] for step in (0, 1, 2)]
-        yield f"lead {number:03d}", (trio[0], trio[1], trio[2])
+def trios() -> Iterator[tuple[str, tuple[int | None, ...]]]:
+    """Leads: of four phones three stand in one place alone, and the fourth in each, among its like.
+
+    Each story of a source is told of all four, beside other stories of the other source.
+    """
+    kinds = [(number + number // (len(OF_BOTH) + len(OF_DNC))) % 4 for number in range(len(PHONES))]
+    among = [phone for phone, kind in zip(PHONES, kinds, strict=True) if kind == 3]
+    for at, phone in enumerate(among):
+        yield f"lead {phone}", tuple(among[(at + step) % len(among)] for step in range(3))
+    for phone, kind in zip(PHONES, kinds, strict=True):
+        if kind < 3:
+            yield f"lead {phone}", tuple(phone if slot == kind else None for slot in range(3))
 
 
 @pytest.fixture
@@ -192,28 +203,32 @@ def told(tables: Tables) -> Tables:
         for source, story in stories.items()
         for number, said in enumerate(story)
     ]
-    rows += [row(FRIEND, source, Said(C, 2, 72)) for source in ("ccc", "dnc")]
+    rows += [row(friend, source, Said(C, 2, 72)) for friend in FRIENDS for source in ("ccc", "dnc")]
     tables.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
     leads = [lead(place(CHUNK, name), phones) for name, phones in trios()]
-    leads += [lead(at, (FRIEND, STRANGER, None)) for at in elsewhere()]
+    leads += [lead(at, phones) for at, phones in elsewhere()]
     tables.session.load("LEADS", pa.Table.from_pylist(leads))
     return tables
 
 
-def elsewhere() -> Iterator[dict[str, Any]]:
-    for name, _ in trios():
-        yield place(NEXT, name)
-        yield place(Chunk(CHUNK.lead_date, 1), name)
+def elsewhere() -> Iterator[tuple[dict[str, Any], tuple[int, int, int]]]:
+    shared = FIRST + STORIES.index({"ccc": (CLEAR,), "dnc": (CLEAR,)})
+    for number, (name, _) in enumerate(trios()):
+        yield place(NEXT, name), FRIENDS if number % 2 else (shared, shared, shared)
+        yield place(Chunk(CHUNK.lead_date, 1), name), (STRANGER, STRANGER, STRANGER)
 
 
-def judge(tables: Tables, verdict_of: Any) -> None:
+def judge(tables: Tables, verdict_of: Callable[[int, int], str]) -> None:
     """Decide on every lead of the chunk; elsewhere all are CALLABLE."""
     tables.session.execute("DELETE FROM DNC_FILTERED")
     rows = [
-        judged(place(CHUNK, name), [verdict_of(slot, phone) for slot, phone in enumerate(phones)])
+        judged(
+            place(CHUNK, name),
+            [phone and verdict_of(slot, phone) for slot, phone in enumerate(phones)],
+        )
         for name, phones in trios()
     ]
-    rows += [judged(at, ["CALLABLE", "CALLABLE"]) for at in elsewhere()]
+    rows += [judged(at, ["CALLABLE"] * 3) for at, _ in elsewhere()]
     tables.session.load("DNC_FILTERED", pa.Table.from_pylist(rows))
 
 
@@ -226,11 +241,34 @@ def test_every_phone_that_was_called_callable_without_proof_is_counted(
         f"UPDATE PHONE_VERDICTS SET policy_hash = '{policy.hash}'"
         f" WHERE policy_hash = '{TWO_DAYS.hash}'"
     )
-    wrong = sum(not clears(phone, required) and not clears(phone, required, DECIDED)
-                for phone in PHONES)  # fmt: skip
     for here in range(3):
         judge(told, lambda slot, _: "CALLABLE" if slot == here else "UNKNOWN")  # noqa: B023
-        assert publication.count_unproven(told.session, CHUNK, policy) == wrong
+        wrong = {
+            phones[here]
+            for _, phones in trios()
+            if phones[here]
+            and not clears(phones[here], required)
+            and not clears(phones[here], required, DECIDED)
+        }
+        assert publication.count_unproven(told.session, CHUNK, policy) == len(wrong) > 100
+
+
+def publishable(verdict_of: Callable[[int, int], str], required: Sequence[str]) -> Shown:
+    """Lead to what of it is published, and until when it is callable."""
+    found = {}
+    for name, phones in trios():
+        good = [
+            phone
+            if phone
+            and verdict_of(slot, phone) == "CALLABLE"
+            and clears(phone, required)
+            and end(phone) > NOW
+            else None
+            for slot, phone in enumerate(phones)
+        ]
+        if any(good):
+            found[name] = (*good, min(end(phone) for phone in good if phone))
+    return found
 
 
 @pytest.mark.parametrize("required", REQUIRED)
@@ -246,36 +284,41 @@ def test_only_what_is_decided_and_proven_is_published_and_shown(
     def verdict_of(slot: int, phone: int) -> str:
         """CALLABLE wherever there was proof, but for some that something else blocks."""
         proof = clears(phone, required) or clears(phone, required, DECIDED)
-        return "CALLABLE" if proof and (phone + slot) % 5 else ("UNKNOWN", "BLOCKED")[phone % 2]
+        return "CALLABLE" if proof and (phone + slot) % 3 else ("UNKNOWN", "BLOCKED")[phone % 2]
 
     judge(told, verdict_of)
-    expected = {}
-    for name, phones in trios():
-        good = [
-            phone
-            if verdict_of(slot, phone) == "CALLABLE"
-            and clears(phone, required)
-            and end(phone) > NOW
-            else None
-            for slot, phone in enumerate(phones)
-        ]
-        if any(good):
-            expected[name] = (*good, min(end(phone) for phone in good if phone))
+    expected = publishable(verdict_of, required)
+    asked: list[int] = []
     count = publication.publish(
         told.session,
         CHUNK,
         policy,
-        ask_again=lambda _phones: 0,
+        ask_again=lambda phones: asked.extend(phones.tolist()) or 0,
         moment=NOW.replace(tzinfo=UTC),
         run_id="r",
     )
+    assert sorted(asked) == [phone for phone in PHONES if clears(phone, required)]
     found = shown(told, "CALLABLE_LEADS")
     assert found == expected
     assert count == len(expected) > 100
-    now = NOW.replace(tzinfo=UTC)
     left = {phone for *phones, _ in expected.values() for phone in phones if phone}
-    assert set(retraction.published_phones(told.session, CHUNK, moment=now).tolist()) == left
+    first_end = min(until for *_, until in expected.values())
+    for moment in (NOW, first_end):
+        phones = retraction.published_phones(told.session, CHUNK, moment=moment.replace(tzinfo=UTC))
+        assert set(phones.tolist()) == {
+            phone
+            for *phones, until in expected.values()
+            if until > moment
+            for phone in phones
+            if phone
+        }
     assert shown(told, "CALLABLE_NOW") == view(expected, {})
+    people = told.session.rows(
+        "SELECT lead_id, first_name, email_1, email_2, email_3 FROM CALLABLE_NOW"
+    )
+    addresses = tuple(f"{slot}@example.org" for slot in (1, 2, 3))
+    for name, *rest in people:
+        assert tuple(rest) == (f"{name} of {CHUNK.lead_date} 0", *addresses)
     since = dict(zip(sorted(left), SINCE * len(left), strict=False))
     rows = [row(phone, source, said, NEXT) for phone, (source, said) in since.items()]
     told.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
@@ -293,8 +336,6 @@ SINCE = [
     ("ccc", Said(C, 60, 1)),  # older than what was known
 ]
 """What is written of published phones afterwards."""
-
-Shown = dict[str, tuple[Any, ...]]
 
 
 def shown(tables: Tables, table: str) -> Shown:
@@ -324,6 +365,64 @@ def clear_until(phone: int, more: tuple[str, Said] | None) -> datetime | None:
     if not all(word.verdict == C and word.until and word.until > NOW for word in said):
         return None
     return min(word.until for word in said if word.until)
+
+
+def test_a_publication_replaces_its_own_and_older_ones_and_yields_to_newer(told: Tables) -> None:
+    def first(slot: int, phone: int) -> str:
+        return "BLOCKED" if (phone + slot) % 3 == 0 or not clears(phone, SOURCES) else "CALLABLE"
+
+    def second(slot: int, phone: int) -> str:
+        return "UNKNOWN" if phone % 4 == 0 else first(slot, phone)
+
+    for verdict_of, seconds in ((first, 0), (second, 1)):
+        judge(told, verdict_of)
+        if seconds:
+            told.session.load("CALLABLE_LEADS", pa.Table.from_pylist(list(others())))
+        publication.publish(
+            told.session,
+            CHUNK,
+            TWO_DAYS,
+            ask_again=lambda _phones: 0,
+            moment=(NOW + timedelta(seconds=seconds)).replace(tzinfo=UTC),
+            run_id=f"run {seconds}",
+        )
+    before, after = publishable(first, SOURCES), publishable(second, SOURCES)
+    newer = {one["LEAD_ID"] for one in others() if kind_of(one) == (NEXT.lead_date, 0, "walk_in")}
+    names = {name for name, _ in trios()}
+    stay = [
+        one
+        for one in others()
+        if one["LEAD_DATE"] >= CHUNK.lead_date or one["CHUNK"] or one["CAMPAIGN"] != "walk_in"
+    ]
+    assert names > newer
+    columns = ("LEAD_ID", "CAMPAIGN", "LEAD_DATE", "CHUNK", "PHONE_1", "PUBLISHED_AT", "RUN_ID")
+    wanted = [tuple(one[column] for column in columns) for one in stay]
+    for name, phones in after.items():
+        if name not in newer:
+            same = before.get(name, ())[:3] == phones[:3]
+            since = NOW + timedelta(seconds=0 if same else 1)
+            wanted.append((name, "walk_in", CHUNK.lead_date, 0, phones[0], since, "run 1"))
+    found = told.session.rows(f"SELECT {', '.join(columns)} FROM CALLABLE_LEADS")
+    assert sorted(found, key=str) == sorted(
+        ((*one[:5], one[5].replace(tzinfo=found[0][5].tzinfo), one[6]) for one in wanted), key=str
+    )
+
+
+def kind_of(one: dict[str, Any]) -> tuple[Any, ...]:
+    return one["LEAD_DATE"], one["CHUNK"], one["CAMPAIGN"]
+
+
+def others() -> Iterator[dict[str, Any]]:
+    """What other partitions have published of some leads, two hosts at once included."""
+    for number, (name, phones) in enumerate(trios()):
+        for bit, (days, chunk, campaign) in enumerate(
+            ((-1, 0, "walk_in"), (1, 0, "walk_in"), (1, 1, "walk_in"), (1, 0, "mailing"))
+        ):
+            if number % 16 >> bit & 1:
+                at = place(Chunk(CHUNK.lead_date + timedelta(days=days), chunk), name, campaign)
+                numbered = {f"PHONE_{slot}": phone for slot, phone in enumerate(phones, 1)}
+                rest = {"CALLABLE_UNTIL": NOW, "PUBLISHED_AT": NOW - timedelta(hours=1)}
+                yield {**at, **numbered, **rest, "POLICY_HASH": "p", "RUN_ID": "other"}
 
 
 @pytest.mark.parametrize("force", [False, True])

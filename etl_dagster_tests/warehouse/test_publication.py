@@ -362,6 +362,19 @@ def test_retraction_takes_out_phones_and_leads_without_any_left(tables: Tables) 
     assert set(retraction.published_phones(tables.session, CHUNK, moment=NOW)) == {B}
 
 
+def test_retraction_leaves_a_lead_its_last_phone_wherever_it_stands(tables: Tables) -> None:
+    for name, phones in (("first", (A, B, B)), ("second", (B, A, B)), ("third", (B, B, A))):
+        callable_lead(tables, name, *phones)
+    tables.cleared(A, B)
+    publish(tables)
+    assert retraction.retract(tables.session, CHUNK, np.array([B])) == 0
+    assert {name: phones for name, (_, *phones) in published(tables).items()} == {
+        "first": [A, None, None],
+        "second": [None, A, None],
+        "third": [None, None, A],
+    }
+
+
 def test_retraction_leaves_other_chunks_and_what_has_run_out_alone(tables: Tables) -> None:
     callable_lead(tables, "one", A)
     callable_lead(tables, "two", A, chunk=NEXT)
@@ -385,11 +398,11 @@ def test_callable_now_has_the_people_and_only_once(tables: Tables) -> None:
 
 
 def test_conservation_holds_where_each_lead_is_judged_once(tables: Tables) -> None:
-    for name in ("a", "b", "c"):
-        tables.lead(name, A)
-        tables.judged(name, "BLOCKED")
+    for kind in ("CALLABLE", "BLOCKED", "UNKNOWN", "INVALID"):
+        tables.lead(kind, A)
+        tables.judged(kind, lead=kind)
     found = publication.check_conservation(tables.session, CHUNK)
-    assert (found.leads, found.judged, found.violations) == (3, 3, 0)
+    assert (found.leads, found.judged, found.violations) == (4, 4, 0)
     assert publication.check_conservation(tables.session, NEXT).violations == 0
 
 
