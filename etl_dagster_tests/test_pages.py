@@ -80,7 +80,7 @@ def test_commands_stand_in_blocks_that_run_or_say_why_not() -> None:
 def test_every_page_runs(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "etl-dagster"
     program.parent.mkdir()
-    module = f"{sys.executable} -m etl_dagster_tests.defs.run_cli"
+    module = f"{sys.executable} -m etl_dagster"
     program.write_text(f'#!/bin/sh\nexec {module} "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     environment = {

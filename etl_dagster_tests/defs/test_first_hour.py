@@ -108,7 +108,7 @@ def test_a_home_has_one_ui_and_a_busy_port_is_named(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_ends_a_range_with_one_line(line: Line) -> None:
     line.people([*crowd(16), *crowd(8, start=24, day=EARLIER)])
-    command = [sys.executable, "-m", "etl_dagster_tests.defs.run_cli", "run", "--force"]
+    command = [sys.executable, "-m", "etl_dagster", "run", "--force"]
     process = subprocess.Popen(
         [*command, "--from", str(EARLIER), "--to", str(DAY)], text=True, start_new_session=True,
         env={**clean_environment(), **line.environment, "PYTHONUNBUFFERED": "1"},
