@@ -1,8 +1,8 @@
 """Hold every locked package against known vulnerabilities: `make audit`; status 1 if there is one.
 
-Asks PyPI, then OSV, whichever answers first. Where neither does (a mirror has no advisories), that
-is said, and is no failure: what could not be looked up is not known to be bad. Arguments go to
-pip-audit.
+Asks PyPI, then OSV, whichever knows all packages first. Where neither does (a mirror has no
+advisories), that is said, and is no failure: what could not be looked up is not known to be bad.
+Arguments go to pip-audit.
 """
 
 import json
@@ -22,6 +22,9 @@ def audit(arguments: list[str]) -> tuple[int, int, list[str]]:
     try:
         packages = json.loads(done.stdout)["dependencies"]
     except ValueError:
+        if done.returncode == 2:  # noqa: PLR2004 - misuse, by argparse
+            raise SystemExit(done.stderr) from None
+        print(f"no answer: {done.stderr.strip().rpartition(chr(10))[2]}")
         return 0, 0, []  # the service cannot be reached
     found = [
         f"{one['name']} {one['version']}: {bad['id']}, mended in {bad['fix_versions'] or 'none'}"
@@ -35,7 +38,7 @@ def main(arguments: list[str]) -> int:
     """Audit with these arguments, or, without any, by each service until one knows the packages."""
     for choice in [arguments] if arguments else [["-s", "pypi"], ["-s", "osv"]]:
         packages, audited, found = audit(choice)
-        if audited:
+        if audited == packages > 0 or found:
             print(*found, f"audited {audited} of {packages} packages: {len(found)} known", sep="\n")
             return bool(found)
     print("NOTHING WAS AUDITED: no service with advisories can be reached from here")

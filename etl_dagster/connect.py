@@ -52,7 +52,7 @@ def open_warehouse(
         WarehouseError: Snowflake cannot be reached, or refused.
         SidecarError: the embedded Snowflake cannot be started.
     """
-    for module in ("cursor", "connection"):
+    for module in ("cursor", "connection", "result_batch"):
         logging.getLogger(f"snowflake.connector.{module}").addFilter(_quotes_no_data)
     if world:
         # the embedded server asks nobody who they are, but the connector insists on a password

@@ -20,7 +20,7 @@ def said(error: BaseException) -> str | None:
     while cause:
         if words := _words(cause):
             return words
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
 
 

@@ -20,11 +20,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-_PHONE: Final = re.compile(r"(?<![0-9A-Za-z])[2-9][0-9]{9}(?![0-9A-Za-z])")
+_PHONE: Final = re.compile(
+    r"(?<![0-9])(?:\+?1[-. ]?)?\(?[2-9][0-9]{2}\)?[-. ]?[0-9]{3}[-. ]?[0-9]{4}(?![0-9])"
+)
 
 
 def printable(text: str) -> str:
-    """Text of somebody else's for people to read: no control characters, no phone of ten digits."""
+    """Text of somebody else's for people to read: no control characters, no phone."""
     shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
     return _PHONE.sub("*" * 10, shown)
 

@@ -165,7 +165,9 @@ class Day:
     def _made(self, moment: Moment) -> Made:
         words = self.history.newest(moment.at)
         rules = self.rules.get(moment.policy_hash)
-        decided = decisions.decide_phone(words, rules, moment.at) if rules else None
+        decided = (
+            decisions.decide_phone(words, rules, moment.at, moment.policy_hash) if rules else None
+        )
         return Made(moment, words, decided)
 
     @property

@@ -111,14 +111,24 @@ def _moments(history: PhoneHistory, lead_date: date) -> Iterator[Moment]:
             yield Moment(lead.extracted_at, TAKEN_IN, lead.policy_hash)
 
 
-def decide_phone(words: Mapping[str, VerdictRow], rules: Rules, at: datetime) -> Decided:
+def decide_phone(
+    words: Mapping[str, VerdictRow], rules: Rules, at: datetime, policy_hash: str
+) -> Decided:
     """Decide on a phone by each source's newest word.
+
+    A CLEAR of a source whose answers a policy judges counts under that policy only.
 
     Args:
         words: source to its word; as `PhoneHistory.newest` finds them.
         rules: the policy.
         at: the moment of the decision, aware.
+        policy_hash: of the policy.
     """
+    words = {
+        source: row
+        for source, row in words.items()
+        if source in (LITIGATOR, "dnc") or row.verdict != "CLEAR" or row.policy_hash == policy_hash
+    }
     if not words:
         missing = Cause.MISSING.name.lower()
         return Decided(Decision.UNKNOWN.name, None, dict.fromkeys(rules.required_sources, missing))

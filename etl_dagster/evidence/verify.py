@@ -266,6 +266,9 @@ def verdict_of(source: str, entry: dict[str, Any], policy: dict[str, Any] | None
         listed = entry.get("IsLitigator")
         return ("LISTED" if listed else "CLEAR") if isinstance(listed, bool) else None
     rules = json.loads((policy or {})["text"])["ccc_full"]
+    fields = ("ResultCode", "LineType", "Reason", "DoNotCallToday")
+    if not all(isinstance(entry.get(field), str) for field in fields):
+        return None  # refused as a whole
     code, line = entry["ResultCode"], entry["LineType"].lower()
     kind = {"wireless": "wireless", "voip": "voip", "allother": "landline"}.get(line, "unknown")
     named = all(
@@ -315,10 +318,21 @@ def _decisions(proof: Proof, content: dict[str, Any]) -> None:
                     )
             until = decision["callable_until"]
             shown = decision["decision"], None if until is None else micros(until)
-            if decide(rules, rows, at) != shown:
+            if decide(rules, counted(rows, decision["policy_hash"]), at) != shown:
                 raise WrongError(f"the policy decides otherwise at {decision['at']}")
             count += 1
     proof.proven.append(f"{count} decisions follow from policy and verdicts")
+
+
+def counted(rows: dict[str, Any], policy_hash: str) -> dict[str, Any]:
+    """The words that count: a CLEAR of a source that a policy judges counts under that one only."""
+    return {
+        source: row
+        for source, row in rows.items()
+        if source in ("ccc", "dnc")
+        or row["verdict"] != "CLEAR"
+        or row["policy_hash"] == policy_hash
+    }
 
 
 def decide(rules: dict[str, Any], rows: dict[str, Any], at: int) -> tuple[str, int | None]:

@@ -29,15 +29,6 @@ _FLAG_AT = slice(34, 39)
 _TRUE = np.frombuffer(b"true ", dtype=np.uint8)  # padded: JSON ignores the blank
 
 
-class ScrubRequest(msgspec.Struct):
-    """The documented body; what is optional there is read and ignored."""
-
-    PhoneList: str
-    CampaignId: int | None = None
-    ProjId: str | None = None
-    OutputFormat: str | None = None
-
-
 def litigators(phones: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell which phones belong to litigators: the test numbers, else 1 in 50 by a hash."""
     mixed = (phones.astype(np.uint64) * _MIX) >> np.uint64(40)

@@ -131,10 +131,12 @@ def repeated_requests() -> None:
 
     async def once(endpoint: Endpoint, request: Request) -> Response:
         key = (request.headers.get("Authorization", ""), request.query_params.get("requestId", ""))
+        if not key[1]:
+            return await endpoint(request)
         before = answers.get(key)
         if before is not None:
             await asyncio.wait({before})
-            if not before.exception() and _succeeded(before.result()):
+            if not before.cancelled() and not before.exception() and _succeeded(before.result()):
                 return before.result()
         work = answers[key] = asyncio.ensure_future(endpoint(request))
         while len(answers) > _KEPT_ANSWERS:

@@ -61,6 +61,18 @@ def test_the_packs_script_judges_as_the_policy_does(
         assert not {"Litigator", "Project"} & {*entry["Reason"].split(";")}
 
 
+@pytest.mark.parametrize("lacking", ["ResultCode", "Reason", "DoNotCallToday", "LineType"])
+@pytest.mark.parametrize("instead", [{}, None, 1])
+def test_the_packs_script_finds_nothing_said_where_a_field_is_missing(
+    lacking: str, instead: object
+) -> None:
+    entry = dict.fromkeys(("ResultCode", "Reason", "DoNotCallToday", "LineType"), "")
+    del entry[lacking]
+    broken = entry if instead == {} else {**entry, lacking: instead}
+    text = Policy(required_sources=APIS, ccc_ttl_days=7.0, dnc_max_age_days=31).meaning
+    assert verdict_of("ccc_full", broken, {"text": text}) is None
+
+
 @pytest.mark.parametrize("code", [*CODES, "Q", ""])
 def test_by_default_only_clean_is_clear(code: str) -> None:
     verdict, _ = FullRules().judge(code, ";;;", "", "AllOther")

@@ -429,8 +429,7 @@ def others() -> Iterator[dict[str, Any]]:
 def test_what_is_known_of_every_phone(told: Tables, *, force: bool) -> None:
     now = NOW.replace(tzinfo=UTC)
     assert scrubbing.gather_evidence(told.session, CHUNK) == len(PHONES)
-    ttl = TWO_DAYS.ccc_ttl
-    asked = scrubbing.phones_to_ask(told.session, ccc_ttl=ttl, moment=now, force=force)
+    asked = scrubbing.phones_to_ask(told.session, TWO_DAYS, "ccc", moment=now, force=force)
     beyond = NOW + timedelta(hours=12)
     ccc = {phone: words(phone).get("ccc", (U, None)) for phone in PHONES}
     assert asked.tolist() == [
@@ -438,12 +437,10 @@ def test_what_is_known_of_every_phone(told: Tables, *, force: bool) -> None:
         for phone, (verdict, until) in ccc.items()
         if force or verdict == U or not until or until <= beyond
     ]
-    found = scrubbing.read_evidence(
-        told.session, list_versions="v", policy_hash=TWO_DAYS.hash, ccc_ttl=ttl, moment=now
-    )
+    found = scrubbing.read_evidence(told.session, list_versions="v", policy=TWO_DAYS, moment=now)
     assert found.phones.tolist() == list(PHONES)
-    assert found.ccc.verdicts.tolist() == [Verdict[verdict] for verdict, _ in ccc.values()]
-    assert found.ccc.valid_until.astype("datetime64[us]").tolist() == [
+    assert found.apis["ccc"].verdicts.tolist() == [Verdict[verdict] for verdict, _ in ccc.values()]
+    assert found.apis["ccc"].valid_until.astype("datetime64[us]").tolist() == [
         until for _, until in ccc.values()
     ]
     dnc = [newest(story["dnc"]) for story in STORIES]
@@ -455,7 +452,7 @@ def test_what_is_known_of_every_phone(told: Tables, *, force: bool) -> None:
         and (said.verdict != C or (said.until is not None and said.until > NOW))
         for said in dnc
     ]
-    assert scrubbing.count_unanswered(told.session) == sum(v == U for v, _ in ccc.values())
+    assert scrubbing.count_unanswered(told.session, "ccc") == sum(v == U for v, _ in ccc.values())
 
 
 CAUSES = ("NONE", "LISTED", "UNKNOWN", "EXPIRED", "MISSING")
@@ -480,6 +477,7 @@ def test_every_lead_has_the_class_and_the_reason_of_its_phones(tables: Tables) -
         decisions.append({
             "PHONE": phone, "DNC_VERDICT": f"d{phone}", "DNC_REASON": f"why {dnc}",
             "LISTS": f"l{phone}", "VERDICT": verdict, "CCC_CAUSE": ccc, "DNC_CAUSE": dnc,
+            "CCC_FULL_CAUSE": "NONE",
         })  # fmt: skip
     phones[STRANGER] = (U, "not_checked")
     tables.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
@@ -501,7 +499,7 @@ def test_every_lead_has_the_class_and_the_reason_of_its_phones(tables: Tables) -
         policy_hash="p",
         run_id="r",
     )
-    scrubbing.write_ccc_enriched(tables.session, CHUNK, run_id="r")
+    scrubbing.write_ccc_enriched(tables.session, CHUNK, "ccc", run_id="r")
     found = tables.rows("SELECT * FROM DNC_FILTERED ORDER BY lead_id")
     asked = tables.rows("SELECT * FROM CCC_ENRICHED ORDER BY lead_id")
     assert len(found) == len(asked) == len(sets)

@@ -44,7 +44,7 @@ def test_every_statement_file_is_used() -> None:
     names += [f"{path.name[:-4]}" for path in folder.joinpath("fragments").iterdir()]
     code = "\n".join(
         path.read_text("utf-8")
-        for part in ("warehouse", "defs")
+        for part in ("warehouse", "report", "defs")
         for path in package.joinpath(part).iterdir()
         if path.name.endswith(".py")
     )

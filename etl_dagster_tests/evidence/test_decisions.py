@@ -1,0 +1,43 @@
+"""Which words count in a decision that is made again for the evidence."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from etl_dagster.evidence import verify
+from etl_dagster.evidence.decisions import Rules, decide_phone
+from etl_dagster.evidence.forms import iso
+from etl_dagster.leads.policy import Policy
+from etl_dagster.warehouse.phone_history import VerdictRow
+
+AT = datetime(2026, 11, 20, 6, tzinfo=UTC)
+POLICY = Policy(required_sources=("ccc", "ccc_full", "dnc"), ccc_ttl_days=7.0, dnc_max_age_days=31)
+CLEAR = VerdictRow(
+    lead_date=AT.date(), chunk=0, phone=4075550100, source="ccc", verdict="CLEAR", reason="",
+    list_versions="", checked_at=AT, valid_until=AT + timedelta(days=5), policy_hash=POLICY.hash,
+    evidence_hash="", run_id="r", batch_id="b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("judged_under", "decision"), [(POLICY.hash, "CALLABLE"), ("0" * 64, "UNKNOWN")]
+)
+def test_a_clear_of_the_full_scrub_counts_under_its_own_policy_only(
+    judged_under: str, decision: str
+) -> None:
+    words = {source: replace(CLEAR, source=source) for source in POLICY.required_sources}
+    words["ccc_full"] = replace(words["ccc_full"], policy_hash=judged_under)
+    now = AT + timedelta(hours=1)
+    made = decide_phone(words, Rules.of(POLICY.meaning), now, POLICY.hash)
+    assert made.decision == decision
+    rows = {
+        source: {**vars(row), "valid_until": iso(AT + timedelta(days=5)), "checked_at": iso(AT)}
+        for source, row in words.items()
+    }
+    told = verify.decide(
+        verify.json.loads(POLICY.meaning),
+        verify.counted(rows, POLICY.hash),
+        verify.micros(iso(now)),
+    )
+    assert told[0] == decision
