@@ -24,7 +24,7 @@ def audit(arguments: list[str]) -> tuple[int, int, list[str]]:
     except ValueError:
         if done.returncode == 2:  # noqa: PLR2004 - misuse, by argparse
             raise SystemExit(done.stderr) from None
-        print(f"no answer: {done.stderr.strip().rpartition(chr(10))[2]}")
+        sys.stderr.write(f"no answer: {done.stderr.strip().rpartition(chr(10))[2]}\n")
         return 0, 0, []  # the service cannot be reached
     found = [
         f"{one['name']} {one['version']}: {bad['id']}, mended in {bad['fix_versions'] or 'none'}"
