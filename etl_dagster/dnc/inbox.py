@@ -169,6 +169,8 @@ def _read_name(path: Path) -> InboxFile | None:
 
 def _move(path: Path, to: str) -> Path:
     folder = path.parent / to
+    if folder.is_symlink():
+        raise DncFormatError(f"{folder} is a link: files would be moved elsewhere; take it away")
     folder.mkdir(exist_ok=True)
     target = folder / path.name
     number = 1

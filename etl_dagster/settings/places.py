@@ -33,6 +33,7 @@ def is_loopback(address: str) -> bool:
         number = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
     except (OSError, ValueError):
         return f".{host.rstrip('.')}".endswith(".localhost")
+    number = getattr(number, "ipv4_mapped", None) or number
     return number.is_loopback or number.is_unspecified
 
 
@@ -44,10 +45,13 @@ def _absolute(path: Path) -> Path:
 
 
 def _address(address: str) -> str:
+    expected = "expected an address, such as https://host.example"
+    if any(map(str.isspace, address)):
+        raise ValueError(expected)
     try:
         is_loopback(address)
     except ValueError:
-        raise ValueError("expected an address, such as https://host.example") from None
+        raise ValueError(expected) from None
     return address
 
 

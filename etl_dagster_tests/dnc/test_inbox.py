@@ -169,3 +169,19 @@ def test_messages_show_names_without_control_characters_and_phones(put: Put) -> 
     path = put("\x1b[2J\n4075550100@2026.txt")
     assert inbox.shown(path) == "\ufffd[2J\ufffd**********@2026.txt"
     assert str(DncFormatError(path.name)) == inbox.shown(path)
+
+
+def test_no_file_is_moved_through_a_link(put: Put, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / inbox.DONE).symlink_to(elsewhere)
+    path = put("4075550100")
+    with pytest.raises(DncFormatError, match="is a link"):
+        inbox.set_done(path)
+    assert path.exists()
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("phone", ["14075550100", "407-555-0100", "(407) 555-0100", "x4075550100x"])
+def test_a_phone_in_a_name_is_masked_however_it_is_written(phone: str) -> None:
+    assert "0100" not in str(DncFormatError(f"{phone}.csv"))
