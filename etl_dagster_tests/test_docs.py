@@ -82,8 +82,9 @@ def commands(
     command: click.Command = main, above: click.Context | None = None, name: str = "etl-dagster"
 ) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Each command with its full name, groups left out."""
-    width = {"terminal_width": 98, "max_content_width": 98}
-    context = click.Context(command, parent=above, info_name=name, **width)  # type: ignore[arg-type]
+    command._help_option = None  # as another test may have asked for it, without its group
+    options = {"terminal_width": 98, "max_content_width": 98, **command.context_settings}
+    context = click.Context(command, parent=above, info_name=name, **options)  # type: ignore[arg-type]
     if not isinstance(command, click.Group):
         yield context.command_path, command, context
         return
