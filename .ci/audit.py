@@ -24,7 +24,8 @@ def audit(arguments: list[str]) -> tuple[int, int, list[str]]:
     except ValueError:
         if done.returncode == 2:  # noqa: PLR2004 - misuse, by argparse
             raise SystemExit(done.stderr) from None
-        sys.stderr.write(f"no answer: {done.stderr.strip().rpartition(chr(10))[2]}\n")
+        kind = done.stderr.strip().rpartition("\n")[2].partition(":")[0]
+        sys.stderr.write(f"no answer ({kind})\n")
         return 0, 0, []  # the service cannot be reached
     found = [
         f"{one['name']} {one['version']}: {bad['id']}, mended in {bad['fix_versions'] or 'none'}"
