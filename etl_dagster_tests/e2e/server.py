@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -62,10 +63,12 @@ class UiServer:
     Attributes:
         home: the folder of all its state.
         options: settings besides the home, by variable.
+        born: its day (UTC), whatever day it becomes while tests run: its sample ends there.
     """
 
     home: Path
     options: Mapping[str, str] = field(default_factory=dict)
+    born: date = field(default_factory=lambda: datetime.now(UTC).date())
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
     _groups: list[int] = field(default_factory=list)
@@ -77,6 +80,10 @@ class UiServer:
     @property
     def environment(self) -> dict[str, str]:
         return {"ETL_HOME": str(self.home), **self.options}
+
+    def day(self, back: int) -> str:
+        """The day so many days before its first."""
+        return str(self.born - timedelta(days=back))
 
     @property
     def output(self) -> Path:

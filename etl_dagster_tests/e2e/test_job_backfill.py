@@ -1,7 +1,5 @@
 """A backfill of the job, which Dagster may give fewer partitions than it says: never in silence."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from etl_dagster.defs.jobs import DAY_JOB, STAGE_ASSETS
@@ -9,13 +7,13 @@ from etl_dagster_tests.e2e.api import DagsterApi
 from etl_dagster_tests.e2e.server import UiServer, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-DAYS = tuple(str(datetime.now(UTC).date() - timedelta(days=back)) for back in (7, 6))
 ENDED = ("COMPLETED", "FAILED", "CANCELED")
 
 
 def test_a_backfill_of_the_job_does_every_partition_or_fails(own_server: UiServer) -> None:
     api = DagsterApi(own_server.url)
-    partitions = [key for key in api.partitions("leads") if key.partition("|")[0] in DAYS]
+    days = {own_server.day(7), own_server.day(6)}
+    partitions = [key for key in api.partitions("leads") if key.partition("|")[0] in days]
     assert len(partitions) == 8
     backfill = api.launch_job_backfill(DAY_JOB, partitions)
     status = wait_for(

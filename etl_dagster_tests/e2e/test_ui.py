@@ -6,7 +6,6 @@ expect is what is seen, and that GraphQL and the warehouse agree with it.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -21,11 +20,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 PROGRESS = re.compile(r"[2-9]\d% \| [^|]* phones \| phones_per_second=")
 """A line of progress from beyond the first chunk."""
 PUBLISHED = "SELECT * FROM CALLABLE_LEADS WHERE {} ORDER BY lead_id, campaign"
-
-
-def day(back: int) -> str:
-    """The day so many days before today (UTC)."""
-    return str(datetime.now(UTC).date() - timedelta(days=back))
 
 
 def chunks(api: DagsterApi, *days: str) -> list[str]:
@@ -44,11 +38,11 @@ def assert_materialized(
 def test_a_day_is_materialized_by_clicking_and_watched_until_it_is_done(
     ui: Ui, api: DagsterApi, server: UiServer
 ) -> None:
-    newest = chunks(api, day(1))
+    newest = chunks(api, server.day(1))
     server.slow_ccc(1.0)
     ui.open_graph()
     ui.select(STAGE_ASSETS)
-    ui.materialize("Materialize selected (4)")
+    ui.materialize("Materialize selected (4)", days=server.day(1))
     run = ui.open_only_run(seconds=120)
 
     expect(ui.log_line(PROGRESS)).to_be_visible(timeout=120_000)
@@ -71,26 +65,30 @@ def test_a_day_is_materialized_by_clicking_and_watched_until_it_is_done(
     assert plots.count() > 5
 
     # the sensor has the day's report written
-    wait_for("the report", lambda: api.materialized("scrub_report", [day(1)]))
+    wait_for("the report", lambda: api.materialized("scrub_report", [server.day(1)]))
     ui.open_asset("callable_leads")
     ui.follow_asset("scrub_report")
     report = ui.open_markdown()
-    title = report.get_by_role("heading", name=f"Scrub report for {day(1)}")
+    title = report.get_by_role("heading", name=f"Scrub report for {server.day(1)}")
     title.scroll_into_view_if_needed()  # it opens at its end
     expect(title).to_be_in_viewport()
-    (row,) = server.rows(f"SELECT COUNT(*) AS callable FROM CALLABLE_LEADS WHERE {of(1)}")
+    (row,) = server.rows(f"SELECT COUNT(*) AS callable FROM CALLABLE_LEADS WHERE {of(server, 1)}")
     expect(report).to_contain_text(f"{row['CALLABLE']:,}")
     ui.picture("report")
 
 
-def test_three_days_are_backfilled_from_the_dialog(ui: Ui, api: DagsterApi) -> None:
+def test_three_days_are_backfilled_from_the_dialog(
+    ui: Ui, api: DagsterApi, server: UiServer
+) -> None:
     ui.open_graph()
     ui.select(STAGE_ASSETS)
-    backfill = ui.materialize("Materialize selected (4)", days=f"[{day(4)}...{day(2)}]")
+    backfill = ui.materialize(
+        "Materialize selected (4)", days=f"[{server.day(4)}...{server.day(2)}]"
+    )
     ui.backfill_succeeded(len(STAGE_ASSETS), seconds=400)
     ui.picture("backfill")
     assert api.backfill_status(backfill) == "COMPLETED_SUCCESS"
-    partitions = chunks(api, day(2), day(3), day(4))
+    partitions = chunks(api, *(server.day(back) for back in (2, 3, 4)))
     assert len(partitions) == 3 * 4
     assert_materialized(api, partitions)
 
@@ -111,21 +109,21 @@ def test_the_graph_shows_all_groups_and_all_assets(ui: Ui, api: DagsterApi) -> N
 def test_a_failed_blocking_check_is_red_and_nothing_after_it_runs(
     ui: Ui, api: DagsterApi, server: UiServer
 ) -> None:
-    partitions = materialize_day(api, 6)
+    partitions = materialize_day(api, server.day(6))
     before = api.materialized("callable_leads", partitions)
-    published = server.rows(PUBLISHED.format(of(6)))
+    published = server.rows(PUBLISHED.format(of(server, 6)))
     assert published
 
     have_a_lead_twice(server, 6, chunk=3)
     ui.open_graph()
     ui.filter_graph(["dnc_filtered", "callable_leads"])
-    ui.materialize("Materialize all", days=day(6))
+    ui.materialize("Materialize all", days=server.day(6))
     run = ui.open_only_run(seconds=120)
     ui.run_ended("Failure", seconds=180)
     assert api.run(run).status == "FAILURE"
     assert api.steps(run) == {"dnc_filtered": "FAILURE"}
     assert api.materialized("callable_leads", partitions) == before
-    assert server.rows(PUBLISHED.format(of(6))) == published
+    assert server.rows(PUBLISHED.format(of(server, 6))) == published
 
     ui.open_check("dnc_filtered", CONSERVED)
     expect(ui.page.get_by_text("This is a blocking asset check")).to_be_visible()
@@ -137,7 +135,7 @@ def test_a_failed_blocking_check_is_red_and_nothing_after_it_runs(
 def test_a_check_that_failed_for_the_first_chunk_is_red_though_the_last_chunk_passed(
     ui: Ui, api: DagsterApi, server: UiServer
 ) -> None:
-    partitions = materialize_day(api, 5)
+    partitions = materialize_day(api, server.day(5))
     have_a_lead_twice(server, 5, chunk=0)
     launched = api.launch_backfill(["dnc_filtered"], partitions)
     wait_for("the run", lambda: ended(api, launched), seconds=300)
@@ -154,7 +152,7 @@ def test_a_sensor_that_is_turned_off_leaves_lists_alone_until_it_is_turned_on(
     ui.turn(on=False)
     wait_for("off", lambda: api.sensor("dnc_inbox")[0] == "STOPPED")
     inbox = server.home / "inbox" / "dnc"
-    file = inbox / f"state_tx@{day(0)}.txt"
+    file = inbox / f"state_tx@{server.day(0)}.txt"
     file.write_text("".join(f"21455501{n:02d}\n" for n in range(100)), encoding="utf-8")
 
     # its neighbour looks twice meanwhile, it does not
@@ -177,9 +175,9 @@ def test_a_sensor_that_is_turned_off_leaves_lists_alone_until_it_is_turned_on(
     assert (inbox / "done" / file.name).exists()
 
 
-def materialize_day(api: DagsterApi, back: int) -> list[str]:
+def materialize_day(api: DagsterApi, day: str) -> list[str]:
     """Have all four stages of a day done; return its partitions."""
-    partitions = chunks(api, day(back))
+    partitions = chunks(api, day)
     launched = api.launch_backfill(STAGE_ASSETS, partitions)
     wait_for("the day", lambda: ended(api, launched), seconds=400)
     assert_materialized(api, partitions)
@@ -194,14 +192,14 @@ def ended(api: DagsterApi, backfill: str) -> str:
 
 def have_a_lead_twice(server: UiServer, back: int, *, chunk: int) -> None:
     """Put a lead of a chunk into LEADS again, as somebody might by hand."""
-    one = f"SELECT * FROM LEADS WHERE {of(back)} AND chunk = {chunk} LIMIT 1"
+    one = f"SELECT * FROM LEADS WHERE {of(server, back)} AND chunk = {chunk} LIMIT 1"
     with server.warehouse() as session:
         session.execute(f"INSERT INTO LEADS {one}")
 
 
-def of(back: int) -> str:
+def of(server: UiServer, back: int) -> str:
     """The condition that picks the rows of a day."""
-    return f"lead_date = '{day(back)}'"
+    return f"lead_date = '{server.day(back)}'"
 
 
 def newer(api: DagsterApi, sensor: str, seen: float) -> float:

@@ -23,8 +23,6 @@ RUN_LINK: Final = re.compile(r"^run [0-9a-f]{8}$")
 """Name of a link to a run: its icon's label, and the beginning of its id."""
 BARS_END: Final = 1_100
 """Where the bars of a run's steps end, left of the list of steps."""
-NEWEST: Final = ""
-"""The newest day, in place of days."""
 
 
 class Ui:
@@ -130,7 +128,7 @@ class Ui:
 
     # Launching
 
-    def materialize(self, button: str, *, days: str = NEWEST) -> str:
+    def materialize(self, button: str, *, days: str) -> str:
         """Launch a backfill of days, all chunks, by the dialog; return its id, its page open.
 
         Args:
@@ -139,12 +137,9 @@ class Ui:
         """
         self.page.get_by_role("button", name=button).click()
         dialog = self.page.get_by_role("dialog").filter(has_text="Partition selection")
-        if days == NEWEST:
-            dialog.get_by_role("button", name="Latest").click()
-        else:
-            field = dialog.get_by_placeholder("ex: ").first
-            field.fill(days)
-            field.press("Tab")
+        field = dialog.get_by_placeholder("ex: ").first
+        field.fill(days)
+        field.press("Tab")
         dialog.get_by_role("button", name="All", exact=True).last.click()  # the last: of chunks
         dialog.get_by_role("button", name="Launch").click()
         began = self.page.locator('a[href^="/runs/b/"]').first  # in the message that says so
