@@ -6,10 +6,6 @@ Belongs here: the decision, from what became of earlier runs. Does not: where th
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
-
-QUIET_FOR: Final = timedelta(hours=1)
-"""After so long even the same failure is told again, as long as it lasts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +23,20 @@ class Earlier:
     told_at: datetime | None = None
 
 
-def is_repeat(fingerprint: str, earlier: Iterable[Earlier], *, now: datetime) -> bool:
+def is_repeat(
+    fingerprint: str, earlier: Iterable[Earlier], *, now: datetime, quiet_for: timedelta
+) -> bool:
     """Whether people know of a failure already and it has neither changed nor been over since.
 
     Args:
         fingerprint: of the alert that would be told.
         earlier: the runs before, newest first.
         now: aware.
+        quiet_for: after so long even the same failure is told again, as long as it lasts.
     """
     for one in earlier:
         if one.succeeded:
             return False
         if one.told_at is not None:
-            return one.told == fingerprint and now - one.told_at < QUIET_FOR
+            return one.told == fingerprint and now - one.told_at < quiet_for
     return False

@@ -6,7 +6,7 @@ words and the channels, which are `etl_dagster.alerts`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, islice
 from typing import Final
 
@@ -14,7 +14,14 @@ import dagster as dg
 
 from etl_dagster.alerts import Alert, Channel, Earlier, deliver, is_repeat, ntfy, webhook
 from etl_dagster.defs.failures import Cause, causes, publishable
-from etl_dagster.defs.jobs import EXPORT_JOB, LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB, STAGE_ASSETS
+from etl_dagster.defs.jobs import (
+    EXPORT_JOB,
+    FRESHNESS_JOB,
+    LISTS_JOB,
+    OPT_OUTS_JOB,
+    RETRACT_JOB,
+    STAGE_ASSETS,
+)
 from etl_dagster.defs.partitions import PARTITION, covered
 from etl_dagster.settings import Settings
 
@@ -23,10 +30,14 @@ RETRIED_BY = "dagster/auto_retry_run_id"
 TOLD: Final = "etl_dagster/told"
 """Tag of a failed run that people were told of: the alert's fingerprint."""
 TOLD_AT: Final = "etl_dagster/told_at"
-REPEATING: Final = frozenset({EXPORT_JOB, LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB})
-"""Jobs that sensors launch again every few minutes while what they are about is there."""
+REPEATING: Final = {
+    **dict.fromkeys((EXPORT_JOB, LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB), timedelta(hours=1)),
+    FRESHNESS_JOB: timedelta(days=1),
+}
+"""Jobs that are launched again every few minutes, or every hour, while what they are about is
+there, and how long people are not told of the same failure."""
 LOOKED_AT: Final = 100
-"""So many runs of such a job are looked at for the last alert: more than there are in an hour."""
+"""So many runs of such a job are looked at for the last alert: more than there are in that time."""
 ASKED_STAGE = "ccc_enriched"
 UNKNOWN = "phones_unknown"
 ASSETS = "materialization of assets"
@@ -80,7 +91,7 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
             "Tells people of failed runs, once no retry is left: in the log and on the channels"
             " of ETL_ALERT_WEBHOOK_URL and ETL_ALERT_NTFY_URL. Fails if no channel takes it. A job"
             " of lists, opt-outs or retraction that fails again and again for the same reason is"
-            " told of once an hour."
+            " told of once an hour, the hourly watch once a day."
         ),
     )
     def alert_failed_runs(context: dg.RunFailureSensorContext) -> None:
@@ -93,8 +104,10 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
         facts = gather(context.instance, run, context.failure_event)
         alert = alert_of(facts, ui_url=settings.ui_url)
         now = datetime.now(UTC)
-        if is_repeat(alert.fingerprint, earlier_runs(context.instance, run), now=now):
-            context.log.info("%s, as before: that was told less than an hour ago", alert.title)
+        quiet_for = REPEATING.get(run.job_name, timedelta(0))
+        earlier = earlier_runs(context.instance, run)
+        if is_repeat(alert.fingerprint, earlier, now=now, quiet_for=quiet_for):
+            context.log.info("%s, as before: that was told not long ago", alert.title)
             return
         deliver(alert, channels, log=context.log.error)
         told = {TOLD: alert.fingerprint, TOLD_AT: now.isoformat()}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from etl_dagster.defs.jobs import FRESHNESS_JOB
 from etl_dagster.defs.partitions import partition_key
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.oversight.findings import Finding, Level, worst
@@ -67,6 +68,40 @@ def tell(
             partition=None if chunk is None else partition_key(chunk),
             metadata=dict(finding.numbers),
         )
+    )
+
+
+def watched(
+    context: dg.AssetCheckExecutionContext,
+    key: dg.AssetCheckKey,
+    result: dg.AssetCheckResult,
+    *,
+    advice: str,
+) -> dg.AssetCheckResult:
+    """Give a result back; an error fails the hourly watch: people are told of runs, not of checks.
+
+    Raises:
+        dagster.Failure: the run is the watch's, and the check found an error.
+    """
+    ours = context.op_execution_context
+    if (
+        result.passed
+        or result.severity is not dg.AssetCheckSeverity.ERROR
+        or ours.job_name != FRESHNESS_JOB
+    ):
+        return result
+    ours.log_event(
+        dg.AssetCheckEvaluation(  # type: ignore[arg-type]  # takes them
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=False,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+        )
+    )
+    raise dg.Failure(
+        f"check {key.name}: {result.description}. What to do: {advice}", allow_retries=False
     )
 
 

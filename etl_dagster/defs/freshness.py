@@ -12,7 +12,8 @@ import dagster as dg
 from dagster._utils.schedules import get_latest_completed_cron_tick
 
 from etl_dagster.defs import history
-from etl_dagster.defs.jobs import DAY_CHECK, FRESHNESS_JOB, PRIMARY, QUEUE
+from etl_dagster.defs.checks import watched
+from etl_dagster.defs.jobs import DAY_CHECK, FRESHNESS_JOB, LISTS_CHECK, PRIMARY, QUEUE
 from etl_dagster.defs.opt_out_age import build_opt_out_check
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource
 from etl_dagster.dnc import DncError, ListStats
@@ -22,6 +23,9 @@ TIME_TO_PUBLISH = timedelta(hours=2)
 """How long after the schedule's tick the day must be published."""
 RENEW_BEFORE = timedelta(days=7)
 """A list that grows too old within so long is worth a warning."""
+
+NEWER = "load a newer list of that name; until then its phones are UNKNOWN."
+RUN_IT = "see the day's runs, then `etl-dagster run --date`"
 
 
 def build_freshness(settings: Settings) -> dg.Definitions:
@@ -39,21 +43,24 @@ def build_freshness(settings: Settings) -> dg.Definitions:
 
 def _lists_check() -> dg.AssetChecksDefinition:
     @dg.asset_check(
-        asset="dnc_registry",
-        name="every_list_is_fresh",
+        asset=LISTS_CHECK.asset_key,
+        name=LISTS_CHECK.name,
         description=(
             "No list that clears phones is older than the policy allows, or will be within a week."
-            " If it fails: load a newer list of that name; until then its phones are UNKNOWN."
+            f" An error fails the hourly run, so that people are told. If it fails: {NEWER}"
         ),
     )
     def every_list_is_fresh(
-        dnc_store: DncStoreResource, policy: PolicyResource
+        context: dg.AssetCheckExecutionContext,
+        dnc_store: DncStoreResource,
+        policy: PolicyResource,
     ) -> dg.AssetCheckResult:
         try:
             with dnc_store.open(policy.load()) as store:
-                return lists_result(store.stats(), datetime.now(UTC), store.evidence_until())
+                found = lists_result(store.stats(), datetime.now(UTC), store.evidence_until())
         except DncError as error:
-            return dg.AssetCheckResult(passed=False, description=str(error))
+            found = dg.AssetCheckResult(passed=False, description=str(error))
+        return watched(context, LISTS_CHECK, found, advice=NEWER)
 
     return every_list_is_fresh
 
@@ -96,8 +103,8 @@ def _day_check(settings: Settings) -> dg.AssetChecksDefinition:
         name=DAY_CHECK.name,
         description=(
             "All chunks of the day that the schedule asked for last are published, two hours"
-            " after its tick. If it fails: see the day's runs, then `etl-dagster run --date`."
-            " In a local deployment, where nobody dials, it only warns."
+            " after its tick. An error fails the hourly run, so that people are told. If it fails:"
+            f" {RUN_IT}. In a local deployment, where nobody dials, it only warns."
         ),
     )
     def newest_day_is_published(
@@ -116,7 +123,7 @@ def _day_check(settings: Settings) -> dg.AssetChecksDefinition:
         )
         newest = max(finished, default=None)
         severity = dg.AssetCheckSeverity.WARN if settings.is_local else dg.AssetCheckSeverity.ERROR
-        return dg.AssetCheckResult(
+        result = dg.AssetCheckResult(
             passed=expected in finished,
             severity=severity,
             description=(
@@ -126,5 +133,6 @@ def _day_check(settings: Settings) -> dg.AssetChecksDefinition:
             ),
             metadata={"expected": str(expected), "newest_published": str(newest or "none")},
         )
+        return watched(context, DAY_CHECK, result, advice=RUN_IT)
 
     return newest_day_is_published

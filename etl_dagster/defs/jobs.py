@@ -28,6 +28,7 @@ AGE_CHECK: Final = dg.AssetCheckKey(
 )
 DAY_CHECK: Final = dg.AssetCheckKey(dg.AssetKey("scrub_report"), "newest_day_is_published")
 """On the report, since it would be a step of every run of the stages otherwise."""
+LISTS_CHECK: Final = dg.AssetCheckKey(dg.AssetKey("dnc_registry"), "every_list_is_fresh")
 TRY_AGAIN_SECONDS: Final = 600
 """After so long, what failed is launched again."""
 Job = Any

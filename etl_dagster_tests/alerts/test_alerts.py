@@ -372,7 +372,8 @@ def earlier(letter: str) -> Earlier:
 def test_a_failure_is_a_repeat_if_it_was_told_and_neither_changed_nor_was_over(
     before: str, *, repeat: bool
 ) -> None:
-    assert is_repeat("a", map(earlier, before), now=MOMENT) is repeat
+    hour = timedelta(hours=1)
+    assert is_repeat("a", map(earlier, before), now=MOMENT, quiet_for=hour) is repeat
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from etl_dagster.defs.alerts import alert_of, gather
 from etl_dagster.defs.freshness import lists_result
 from etl_dagster.defs.stage_checks import CHECKS, check_specs
 from etl_dagster.dnc import DncStore, ListStats
@@ -309,6 +310,24 @@ def test_the_newest_day_is_watched(make_line: Callable[..., Line]) -> None:
     assert line.run(expected).success
     after = freshness(line)
     assert after["newest_day_is_published"].passed
+
+
+def test_a_list_that_is_too_old_fails_the_watch_so_that_people_are_told(
+    make_line: Callable[..., Line], tmp_path: Path
+) -> None:
+    line = make_line(ETL_CHUNKS="1")
+    line.environment["DNC_DB_PATH"] = str(tmp_path / "lists.sqlite")
+    line.lists(as_of=TODAY - timedelta(days=40))
+    done = line.run(job="check_freshness", tags={})
+    assert not done.success
+    assert "check every_list_is_fresh: too old to clear a phone: national" in done.error
+    assert "What to do: load a newer list of that name" in done.error
+    found = {one.check_name: one for one in evaluations(line, done)}
+    assert not found["every_list_is_fresh"].passed
+    assert {"newest_day_is_published", "opt_outs_have_effect_in_time"} <= set(found)
+    (failed,) = (event for event in done.run.all_events if event.is_failure and not event.step_key)
+    facts = gather(line.instance, done.run.dagster_run, failed)
+    assert "dnc_registry: every_list_is_fresh" in alert_of(facts, ui_url="").checks
 
 
 def test_a_missing_store_is_told_by_the_watch(
