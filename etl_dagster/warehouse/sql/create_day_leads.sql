@@ -67,14 +67,15 @@ phones AS (
     SELECT phone_3 FROM published WHERE phone_3 IS NOT NULL
 ),
 latest AS (
-    SELECT v.phone, v.verdict, v.valid_until
+    SELECT v.phone, v.source, v.verdict, v.valid_until
     FROM PHONE_VERDICTS AS v
     JOIN phones AS p ON p.phone = v.phone
     QUALIFY {newest_first} = 1
 ),
 blocked AS (
     SELECT DISTINCT phone FROM latest
-    WHERE verdict <> 'CLEAR' OR valid_until IS NULL OR valid_until <= %(valid_beyond)s
+    WHERE verdict <> 'CLEAR' OR valid_until IS NULL
+        OR (source IN ('ccc', 'dnc') AND valid_until <= %(valid_beyond)s)
 ),
 shown AS (
     SELECT DISTINCT p.lead_id, p.campaign
