@@ -22,7 +22,7 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
 ENCODING: Final = "zlib+base64"
-LONGEST: Final = 16_000_000
+LONGEST: Final = 24_000_000
 """No answer is longer; a row that would unpack to more than that is damaged."""
 
 

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl_dagster.ccc.config import MOST_PHONES
+from etl_dagster.ccc.full import SOURCES
+from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger
-from etl_dagster.warehouse.answers import ENCODING, AnswerError, pack, read_answers, unpack
+from etl_dagster.warehouse.answers import ENCODING, LONGEST, AnswerError, pack, read_answers, unpack
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.ledger import LedgerBatch
 from etl_dagster.warehouse.verification import verify
@@ -61,8 +64,15 @@ def test_a_body_that_was_changed_never_passes_for_the_one_that_was_kept(
     assert found == body or hashlib.sha256(found).digest() != hashlib.sha256(body).digest()
 
 
+def test_the_longest_answer_that_is_accepted_can_be_kept() -> None:
+    sources = [source(Policy.load()) for source in SOURCES.values()]
+    longest = MOST_PHONES * max(source.bytes_per_phone for source in sources)
+    body = bytes(longest + 100_000)
+    assert unpack(ENCODING, str(pack(body)["BODY"])) == body
+
+
 def test_a_body_that_unpacks_without_end_is_refused() -> None:
-    bomb = base64.b64encode(zlib.compress(bytes(17_000_000))).decode()
+    bomb = base64.b64encode(zlib.compress(bytes(LONGEST + 1))).decode()
     with pytest.raises(AnswerError, match="cut off"):
         unpack(ENCODING, bomb)
     with pytest.raises(AnswerError, match="encoding"):
