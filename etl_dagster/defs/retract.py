@@ -1,6 +1,7 @@
 """The stage that never ends: published leads are taken back when a list has their phone.
 
-Belongs here: asking the Do-Not-Call store again about what is published. Does not: loading lists
+Belongs here: asking the Do-Not-Call store again about what is published, and holding what another
+policy published to the one in force. Does not: loading lists
 (`dnc.py`), or publishing (`publish.py`, which asks again about each chunk that it publishes).
 """
 
@@ -17,7 +18,7 @@ from etl_dagster.defs.resources import (
     WriterLocks,
 )
 from etl_dagster.scrub.lookup_rows import SOURCE
-from etl_dagster.scrub.published import retract_listed, versions_of
+from etl_dagster.scrub.published import retract_listed, retract_outdated, versions_of
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import policies, retraction
 
@@ -43,11 +44,13 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
         owners=["team:compliance"],
         tags=catalog.tags("publish"),
         metadata=catalog.links("mask_callable_leads", docs=["operations.md"]),
-        code_version="1",
+        code_version="2",
         description=(
             "Published leads asked about again after the Do-Not-Call store has changed: an opt-out"
             " or a new list entry becomes a verdict in the ledger, which CALLABLE_NOW obeys at"
-            " once, and the phone is taken out of CALLABLE_LEADS."
+            " once, and the phone is taken out of CALLABLE_LEADS. After the policy has become"
+            " stricter, so are phones that were published under an older one for longer than it"
+            " allows."
         ),
     )
     def retractions(  # noqa: PLR0913, PLR0917  one resource each
@@ -60,7 +63,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        blocked = retracted = 0
+        blocked = retracted = outdated = 0
         with (
             dnc_store.open(rules) as store,
             warehouse.for_step(context).session() as session,
@@ -72,24 +75,33 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
                 # what is being published was asked about before: it counts as published
                 with locks.hold_everywhere(publication_of(number), session):
                     pass
-            chunks = retraction.published_chunks(session, moment=datetime.now(UTC))
+            moment = datetime.now(UTC)
+            chunks = retraction.published_chunks(session, moment=moment)
+            of_others = set(
+                retraction.published_chunks(session, moment=moment, other_than=rules.hash)
+            )
             if chunks:
                 policies.keep_policy(session, rules, run_id=context.run.run_id)
             for number, chunk in enumerate(chunks):
                 origin = provenance(context, settings, rules, chunk, source=SOURCE)
                 with locks.hold_everywhere(chunk, session):
                     phones, leads = retract_listed(session, store, origin)
-                blocked, retracted = blocked + phones, retracted + leads
+                    older = (
+                        retract_outdated(session, store, chunk, rules) if chunk in of_others else 0
+                    )
+                blocked, retracted, outdated = blocked + phones, retracted + leads, outdated + older
                 step.progress(
-                    100 * (number + 1) / len(chunks), f"{chunk}: {leads:,} leads retracted"
+                    100 * (number + 1) / len(chunks), f"{chunk}: {leads + older:,} leads retracted"
                 )
         return dg.MaterializeResult(
             metadata={
                 VERSIONS: versions,
                 SEEN: seen,
+                history.POLICY: rules.hash,
                 "chunks": len(chunks),
                 "phones_blocked": blocked,
                 "leads_retracted": retracted,
+                "leads_outdated": outdated,
             }
         )
 

@@ -26,7 +26,7 @@ from etl_dagster.defs.jobs import (
 )
 from etl_dagster.defs.opt_outs import FINGERPRINT
 from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
-from etl_dagster.defs.resources import DncStoreResource, WarehouseResource
+from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.retract import SEEN, VERSIONS
 from etl_dagster.defs.unanswered import unanswered_sensor
@@ -167,24 +167,29 @@ def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
         job=job,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=INBOX_SECONDS,
-        description="Takes published leads back after the Do-Not-Call store has changed",
+        description="Takes published leads back after the Do-Not-Call store or the policy changed",
     )
     def dnc_changes(
-        context: dg.SensorEvaluationContext, dnc_store: DncStoreResource
+        context: dg.SensorEvaluationContext, dnc_store: DncStoreResource, policy: PolicyResource
     ) -> dg.RunRequest | dg.SkipReason:
         if not Path(dnc_store.path).exists():
             return dg.SkipReason("there is no store yet")
-        versions = dnc_store.newest_versions()
+        versions, rules = dnc_store.newest_versions(), policy.load().hash
         done = history.newest(context.instance, RETRACTIONS)
-        cause = [versions]
-        if done and done.metadata[VERSIONS].value == versions:
+        cause = [versions, rules]
+        if done and [_value(done, key) for key in (VERSIONS, history.POLICY)] == cause:
             said = done.metadata.get(SEEN)
             seen = int(str(said.value)) if said else 0
             if not several_hosts or not history.published_by_other_lists(
                 context.instance, versions, after=seen, key=VERSIONS
             ):
-                return dg.SkipReason(f"nothing new since {versions}")
+                return dg.SkipReason(f"nothing new since {versions} and policy {rules[:8]}")
             cause.append(str(seen))
         return dg.RunRequest(run_key=once(*cause))
 
     return dnc_changes
+
+
+def _value(done: dg.AssetMaterialization, key: str) -> object:
+    """What the metadata says, None where there is no such entry."""
+    return done.metadata[key].value if key in done.metadata else None

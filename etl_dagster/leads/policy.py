@@ -108,10 +108,17 @@ class Policy:
     def with_limits(
         self, *, ccc_ttl_days: float | None = None, dnc_max_age_days: int | None = None
     ) -> Self:
-        """Shorten validity: a limit that is longer than the policy's changes nothing."""
+        """Shorten validity: a limit that is longer than the policy's changes nothing.
+
+        Args:
+            ccc_ttl_days: bound for the answers of both of CCC's services.
+            dnc_max_age_days: bound for the ages of lists.
+        """
+        full = self.ccc_full
         return replace(
             self,
             ccc_ttl_days=min(self.ccc_ttl_days, ccc_ttl_days or self.ccc_ttl_days),
+            ccc_full=replace(full, ttl_days=min(full.ttl_days, ccc_ttl_days or full.ttl_days)),
             dnc_max_age_days=min(self.dnc_max_age_days, dnc_max_age_days or self.dnc_max_age_days),
         )
 

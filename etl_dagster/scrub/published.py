@@ -1,4 +1,4 @@
-"""What is published, asked about again: phones that are no longer CLEAR are taken back.
+"""What is published, asked about again: what is no longer CLEAR, or long enough, is taken back.
 
 Belongs here: one chunk's. Does not: when, and which chunks (`defs/retract.py`, `defs/publish.py`).
 """
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import DncStore
+from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.scrub.lookup_rows import ledger_batch
 from etl_dagster.warehouse import ledger, retraction
@@ -27,6 +29,29 @@ def retract_listed(session: Session, store: DncStore, origin: Provenance) -> tup
     if not len(blocked):
         return 0, 0
     return len(blocked), retraction.retract(session, origin.chunk, blocked)
+
+
+def retract_outdated(session: Session, store: DncStore, chunk: Chunk, policy: Policy) -> int:
+    """Take out what another policy published, and for longer than the one in force would.
+
+    So a policy that has become stricter holds before its days are run again. What the lists do not
+    clear any more is out already (`retract_listed`).
+
+    Returns:
+        The number of leads taken back.
+    """
+    moment = datetime.now(UTC)
+    phones = retraction.published_phones(session, chunk, moment=moment)
+    if not len(phones):
+        return 0
+    found = store.lookup(phones, moment=moment)
+    clear = found.verdicts == Verdict.CLEAR
+    # of a phone that was listed just now nothing is valid any more
+    until = found.valid_until.min() if clear.all() else np.datetime64(0, "us")
+    outdated = retraction.outdated_phones(
+        session, chunk, policy, lists_until=until.item().replace(tzinfo=UTC)
+    )
+    return retraction.retract(session, chunk, outdated) if len(outdated) else 0
 
 
 def record_listed(

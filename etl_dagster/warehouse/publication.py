@@ -4,7 +4,7 @@ Belongs here: the proof, the publication, the checks on both. Does not: deciding
 asking the lists, which the caller does between proof and publication.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,24 +51,30 @@ def count_unproven(session: Session, chunk: Chunk, policy: Policy) -> int:
         chunk: the chunk.
         policy: which sources must clear a phone, and for how long an answer is valid.
     """
-    _prove(session, chunk, policy)
+    prove(session, chunk, policy, required=policy.required_sources)
     values = {**chunk.values, "policy_hash": policy.hash}
-    return int(session.scalar(render("count_unproven", **_clear(policy)), values))
+    return int(session.scalar(render("count_unproven", **_clear(policy.required_sources)), values))
 
 
-def _prove(session: Session, chunk: Chunk, policy: Policy) -> None:
-    """Make PROVEN_PHONES: the chunk's phones that the ledger clears as it is now."""
+def prove(session: Session, chunk: Chunk, policy: Policy, *, required: Collection[str]) -> None:
+    """Make PROVEN_PHONES: the chunk's phones that the ledger clears as it is now.
+
+    Args:
+        session: a session without an open transaction.
+        chunk: the chunk.
+        policy: what the words of the ledger are held to.
+        required: those of the policy's required sources that must clear a phone.
+    """
     values = {
         **chunk.values,
         "policy_hash": policy.hash,
         "ccc_ttl_seconds": round(policy.ccc_ttl.total_seconds()),
     }
-    session.execute(render("create_proven_phones", **_clear(policy)), values)
+    session.execute(render("create_proven_phones", **_clear(required)), values)
 
 
-def _clear(policy: Policy) -> dict[str, object]:
+def _clear(required: Collection[str]) -> dict[str, object]:
     """What a statement needs to tell which phones are clear."""
-    required = policy.required_sources
     return {
         "required": literals(required),
         "required_count": len(required),
@@ -114,7 +120,7 @@ def publish(  # noqa: PLR0913  each is part of what is published
         )
     proved = phone_array(session.arrow_table(sql("select_proven_phones"))["PHONE"])
     if len(proved) and ask_again(proved):
-        _prove(session, chunk, policy)
+        prove(session, chunk, policy, required=policy.required_sources)
     values = {**chunk.values, "moment": moment}
     session.execute(sql("create_publishable"), values)
     with session.transaction():

@@ -1,7 +1,8 @@
 """Taking back what was published, when a list has a phone that it had not when it was scrubbed.
 
-Belongs here: the published phones, and taking some of them out. Does not: asking the lists; the
-new verdicts, which stand in the ledger before anything is taken out.
+Belongs here: the published phones, those that another policy published for longer than the one in
+force allows, and taking some of them out. Does not: asking the lists; the new verdicts, which stand
+in the ledger before anything is taken out.
 """
 
 from datetime import datetime
@@ -11,15 +12,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
+from etl_dagster.warehouse.publication import prove
 from etl_dagster.warehouse.scrubbing import phone_array
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import render
+from etl_dagster.warehouse.templates import fragment, render
 
 
-def published_chunks(session: Session, *, moment: datetime) -> list[Chunk]:
-    """The chunks with leads that may still be dialled, in order."""
-    rows = session.rows(sql("select_published_chunks"), {"moment": moment})
+def published_chunks(session: Session, *, moment: datetime, other_than: str = "") -> list[Chunk]:
+    """The chunks with leads that may still be dialled, and of another policy than one, in order."""
+    values = {"moment": moment, "other_than": other_than}
+    rows = session.rows(sql("select_published_chunks"), values)
     return [Chunk(day, int(number)) for day, number in rows]
 
 
@@ -27,6 +31,29 @@ def published_phones(session: Session, chunk: Chunk, *, moment: datetime) -> NDA
     """The distinct phones of a chunk's leads that may still be dialled; int64."""
     values = {**chunk.values, "moment": moment}
     return phone_array(session.arrow_table(sql("select_published_phones"), values)["PHONE"])
+
+
+def outdated_phones(
+    session: Session, chunk: Chunk, policy: Policy, *, lists_until: datetime
+) -> NDArray[np.int64]:
+    """Find what other policies published, and for longer than the policy in force does.
+
+    Args:
+        session: a session without an open transaction.
+        chunk: the chunk.
+        policy: the policy in force.
+        lists_until: until when the lists clear the chunk's published phones by it, aware.
+
+    Returns:
+        Those of the chunk's published phones; int64, distinct.
+    """
+    services = [source for source in policy.apis if source in policy.required_sources]
+    prove(session, chunk, policy, required=services)
+    leads = "lead_date = %(lead_date)s AND chunk = %(chunk)s AND policy_hash <> %(policy_hash)s"
+    published = fragment("phones_of", beside="callable_until,", leads="CALLABLE_LEADS", which=leads)
+    statement = render("select_outdated_phones", published=published)
+    values = {**chunk.values, "policy_hash": policy.hash, "lists_until": lists_until}
+    return phone_array(session.arrow_table(statement, values)["PHONE"])
 
 
 def retract(session: Session, chunk: Chunk, phones: NDArray[np.int64]) -> int:

@@ -1,6 +1,6 @@
 import re
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
@@ -95,6 +95,8 @@ def test_limits_only_shorten() -> None:
     shorter = policy.with_limits(ccc_ttl_days=1)
     assert shorter.ccc_ttl_days == 1
     assert shorter.hash != policy.hash
+    half_a_day = policy.with_limits(ccc_ttl_days=0.5)
+    assert half_a_day.ttl("ccc") == half_a_day.ttl("ccc_full") == timedelta(hours=12)
     assert policy.with_limits(dnc_max_age_days=10) == replace(policy, dnc_max_age_days=10)
 
 
