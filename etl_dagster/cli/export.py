@@ -68,7 +68,7 @@ def export(  # noqa: PLR0913, PLR0917  one option each
     from etl_dagster.cli import show
     from etl_dagster.leads.campaigns import choose, load_campaigns
     from etl_dagster.warehouse.export import Selection
-    from etl_dagster.warehouse.export_place import check_target
+    from etl_dagster.warehouse.export_files import check_target
 
     target = out.absolute()
     check_target(target, force=force)

@@ -20,7 +20,7 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.export import Export, Origin, Selection
-from etl_dagster.warehouse.export_place import ExportError
+from etl_dagster.warehouse.export_files import ExportError
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, Tables
 
 A, B, C, D = (4075550100 + n for n in range(4))

@@ -13,7 +13,7 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.call_windows import NoHoursError
 from etl_dagster.warehouse.export import Export, Origin, Selection
-from etl_dagster.warehouse.export_place import ExportError
+from etl_dagster.warehouse.export_files import ExportError
 from etl_dagster_tests.warehouse.conftest import NEXT, Tables
 from etl_dagster_tests.warehouse.hours import (
     HONOLULU,
