@@ -6,7 +6,7 @@ Belongs here: :class:`Session`. Does not: how a statement runs and transactions 
 loading files (:mod:`~etl_dagster.warehouse.loading`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ class Session(Connection):
         found = self._run(sql, lambda: list(results.batches(cursor)))
         return pa.Table.from_batches(found, results.schema(cursor.description))
 
-    def load(self, table: str, data: "pa.Table", *, columns: Sequence[str] | None = None) -> int:
+    def load(self, table: str, data: "pa.Table") -> int:
         """Append ``data`` to ``table``, matching columns by name; return how many rows.
 
         All or nothing: without a transaction of the caller's it runs in one of its own.
@@ -103,17 +103,15 @@ class Session(Connection):
         Args:
             table: Its plain name, qualified or not.
             data: Rows; column names match in any case.
-            columns: Which of its columns to load; default: all.
 
         Raises:
             LoadMismatchError: Other than the rows sent were stored. Inside a transaction of the
                 caller's, let it pass, so that the transaction is rolled back.
         """
-        chosen = data if columns is None else data.select(list(columns))
         if self._in_transaction:
-            return loading.load(self, table, chosen)
+            return loading.load(self, table, data)
         with self.transaction():
-            return loading.load(self, table, chosen)
+            return loading.load(self, table, data)
 
     def set_variables(self, variables: Mapping[str, str | int | date]) -> None:
         """Set session variables, which SQL reads as ``$NAME``.
