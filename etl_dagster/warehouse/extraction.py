@@ -22,8 +22,7 @@ from etl_dagster.warehouse.errors import StatementError
 from etl_dagster.warehouse.retention import refuse_removed
 from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster.warehouse.session import Session, Statement
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import fragment, literals, render
+from etl_dagster.warehouse.statements import fragment, literals, render, sql
 
 STILL_VALID_FOR: Final = timedelta(days=1)
 """A lead that another day published is left out while it can be dialled for at least so long."""

@@ -19,8 +19,7 @@ from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.retention import LEDGER, RULES, Plan, Removable
 from etl_dagster.warehouse.retentions import Retention
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import render
+from etl_dagster.warehouse.statements import render, sql
 from etl_dagster.warehouse.verification import Verification, verify
 
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.warehouse.scrubbing import phone_array
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import render
+from etl_dagster.warehouse.statements import render, sql
 
 
 def published_chunks(session: Session, *, moment: datetime) -> list[Chunk]:

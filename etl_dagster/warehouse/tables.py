@@ -10,8 +10,7 @@ from typing import Final
 
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.session import Column, Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import fragment, render
+from etl_dagster.warehouse.statements import fragment, render, sql
 
 TABLES: Final = (
     "leads",
