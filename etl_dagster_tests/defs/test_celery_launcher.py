@@ -18,8 +18,8 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from etl_dagster.defs import celery_launcher
 from etl_dagster.defs.celery_launcher import SILENT_SECONDS, WatchedCeleryRunLauncher
 from etl_dagster.defs.home import dagster_home
-from etl_dagster.defs.runner import Runner
 from etl_dagster.defs.launcher import HOST, PROCESS
+from etl_dagster.defs.runner import Runner
 from etl_dagster.settings import PROJECT, Settings
 from etl_dagster_tests.defs.test_launcher import started
 
