@@ -21,7 +21,7 @@ from etl_dagster.defs.resources import (
     WarehouseResource,
     WriterLocks,
 )
-from etl_dagster.defs.retract import VERSIONS, publication_of
+from etl_dagster.defs.retract import publication_of
 from etl_dagster.defs.stage_checks import PROVEN, CheckLog, check_specs
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.chunks import Chunk
@@ -132,7 +132,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                             "dagster/row_count": published,
                             "dagster/column_schema": schema,
                             history.POLICY: rules.hash,
-                            VERSIONS: versions,
+                            history.VERSIONS: versions,
                             "preview": counts_preview(
                                 "campaign", {name: {"leads": n} for name, n in by_campaign.items()}
                             ),
