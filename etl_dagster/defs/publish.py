@@ -8,10 +8,10 @@ import dagster as dg
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
-    ChunkReport,
     Progress,
     column_schema,
     counts_preview,
+    landed,
     provenance,
     seconds,
 )
@@ -79,7 +79,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        report, checks = ChunkReport(context), CheckLog(context)
+        checks = CheckLog(context)
         chunks = chunks_in(context)
         refused: list[str] = []
         ours = warehouse.for_step(context)
@@ -126,7 +126,8 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                         ),
                         chunk=chunk,
                     )
-                    report.landed(
+                    landed(
+                        context,
                         chunk,
                         {
                             "dagster/row_count": published,
