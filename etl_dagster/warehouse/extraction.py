@@ -195,7 +195,7 @@ class Extraction:
             raise CampaignSqlError(
                 campaign.path, f"Snowflake cannot compile the query, nothing was written: {error}"
             ) from error
-        return resolve_columns(campaign, described)
+        return resolve_columns(campaign.path, described)
 
     def _run(self, campaign: Campaign, columns: ColumnMap) -> int:
         """Put what the campaign returns into EXTRACTED; return the number of rows."""
