@@ -7,19 +7,22 @@ loading files (:mod:`~etl_dagster.warehouse.loading`).
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from etl_dagster.leads.campaigns import Column
 from etl_dagster.warehouse import loading, parameters, results, statements
 from etl_dagster.warehouse.connection import Connection
 from etl_dagster.warehouse.errors import WarehouseMisuseError
 from etl_dagster.warehouse.parameters import Params
-from etl_dagster.warehouse.results import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from _typeshed import DataclassInstance
 
 Row = tuple[Any, ...]
+Record = TypeVar("Record", bound="DataclassInstance")
 
 
 class Session(Connection):
@@ -55,6 +58,11 @@ class Session(Connection):
             name = statements.name_of(sql)
             raise WarehouseMisuseError(f"{name}: {len(found)} rows, expected one")
         return found[0] if found else None
+
+    def records(self, kind: type[Record], sql: str, params: Params = None) -> list[Record]:
+        """Run a query and return its rows as records of a dataclass, field by field in order."""
+        names = [field.name for field in fields(kind)]
+        return [kind(**dict(zip(names, row, strict=True))) for row in self.rows(sql, params)]
 
     def scalar(self, sql: str, params: Params = None) -> Any:
         """Run a query and return the only value of its only row, or None if it has no row."""

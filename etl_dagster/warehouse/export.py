@@ -33,8 +33,8 @@ from etl_dagster.warehouse.export_files import (
     ExportError,
     check_target,
     create,
+    left_behind,
     put,
-    sweep,
     unfinished,
 )
 from etl_dagster.warehouse.session import Session
@@ -144,7 +144,8 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
     if wrong := differences("exports", columns(session, "exports")):
         raise ExportError(f"an export could not be put on record: {'; '.join(wrong)}")
     check_day(session, selection.call_date)
-    sweep(target)
+    for left in left_behind(target):
+        left.unlink(missing_ok=True)
     partial = unfinished(target)
     try:
         leads, phones = _write(session, selection, partial, layout=layout, vouch=vouch)
@@ -179,9 +180,7 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
 
 def exports(session: Session, *, most: int) -> list[Export]:
     """The newest exports on record, newest first."""
-    names = list(Export.__dataclass_fields__)
-    rows = session.rows(sql("select_exports"), {"most": most})
-    return [Export(**dict(zip(names, row, strict=True))) for row in rows]
+    return session.records(Export, sql("select_exports"), {"most": most})
 
 
 def _why_nothing(session: Session, selection: Selection) -> str:

@@ -144,9 +144,9 @@ def put(partial: Path, target: Path, *, force: bool) -> None:
         os.close(folder)
 
 
-def sweep(target: Path) -> None:
-    """Remove what killed exports to this target left behind: names and phones are in it."""
+def left_behind(target: Path) -> Iterator[Path]:
+    """What killed processes left of this target, unfinished: names and phones are in it."""
     for left in target.parent.glob(f".{escape(target.name)}.*{UNFINISHED}"):
         owner = left.name.removesuffix(UNFINISHED).rpartition(".")[2]
         if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            left.unlink(missing_ok=True)
+            yield left
