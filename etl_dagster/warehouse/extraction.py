@@ -5,7 +5,7 @@ campaign must return (`leads/campaigns.py`), the statements themselves (`sql/`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -222,20 +222,11 @@ class Extraction:
         )
 
     def _counts(self) -> list[ExtractCount]:
-        found = {
-            name: ExtractCount(
-                campaign=name,
-                rows=int(rows),
-                nameless=int(nameless),
-                duplicates=int(duplicates),
-                still_valid=int(still_valid),
-            )
-            for name, rows, nameless, duplicates, still_valid in self._session.rows(
-                sql("count_extracted")
-            )
-        }
-        empty = {"rows": 0, "nameless": 0, "duplicates": 0, "still_valid": 0}
-        return [
-            found.get(campaign.name, ExtractCount(campaign=campaign.name, **empty))
-            for campaign in self._campaigns
-        ]
+        found = {name: numbers for name, *numbers in self._session.rows(sql("count_extracted"))}
+        names = [one.name for one in fields(ExtractCount) if one.name != "campaign"]
+        counts = []
+        for campaign in self._campaigns:
+            numbers = map(int, found.get(campaign.name, [0] * len(names)))
+            by_name = dict(zip(names, numbers, strict=True))
+            counts.append(ExtractCount(campaign=campaign.name, **by_name))
+        return counts
