@@ -205,7 +205,7 @@ def test_nothing_is_exported_where_there_is_nothing_to_dial(tables: Tables, tmp_
 
 
 def test_what_may_no_longer_be_dialled_is_not_in_the_file(filled: Tables, tmp_path: Path) -> None:
-    filled.said("dnc", Verdict.LISTED, A, C, at=NOW + timedelta(hours=1))
+    filled.noted("dnc", Verdict.LISTED, A, C, at=NOW + timedelta(hours=1))
     record, leads = export(filled, tmp_path / "leads.csv")
     assert leads == {"mailing": 1, "walk_in": 1}
     assert record.phone_count == 2

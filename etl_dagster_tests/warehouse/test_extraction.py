@@ -260,7 +260,7 @@ def test_leads_that_are_no_longer_shown_are_extracted_again(
         (Verdict.UNKNOWN, None, 0),
         (Verdict.LISTED, FRESH, 0),
     ]:
-        contacts.said(source, verdict, A, at=NOW + timedelta(hours=next(hours)), until=until)
+        contacts.noted(source, verdict, A, at=NOW + timedelta(hours=next(hours)), until=until)
         assert still_valid() == expected
     contacts.session.execute(f"UPDATE CALLABLE_LEADS SET phone_2 = {A + 1}")
     assert still_valid() == 1  # by its other phone
