@@ -15,18 +15,21 @@ from typing import Any, Final
 import dagster as dg
 
 from etl_dagster.defs import (
-    automation,
+    alerts,
     catalog,
     dnc,
     enrich,
     extract,
     freshness,
+    jobs,
     opt_outs,
     preview,
     publish,
     report,
     retract,
+    schedules,
     scrub,
+    sensors,
     snapshots,
 )
 from etl_dagster.defs.reporting import Progress
@@ -61,8 +64,8 @@ def build_defs(
         listeners: told all progress, besides Dagster.
 
     Raises:
-        SettingsError: the environment does not make a usable configuration, or names a campaign
-            that there is not.
+        SettingsError: the environment does not make a usable configuration, names a campaign that
+            there is not, or a schedule that is none.
         CampaignError: a campaign file cannot be used.
         PolicyError: the policy file cannot be used.
     """
@@ -85,6 +88,7 @@ def build_defs(
             "CCC_FULL_API_URL is not set, and the policy requires ccc_full: set it to"
             " https://www.dncscrub.com, or take ccc_full out of required_sources"
         )
+    launched = jobs.build_jobs()
     stages = dg.Definitions(
         assets=[
             *catalog.source_specs(settings, campaigns, policy),
@@ -100,12 +104,17 @@ def build_defs(
         ],
         resources=served,
         executor=dg.in_process_executor,
+        jobs=list(launched.values()),
+        schedules=schedules.build_schedules(settings),
+        sensors=[
+            *sensors.build_sensors(settings, launched),
+            alerts.build_alert_sensor(settings),
+        ],
     )
     return dg.Definitions.merge(
         stages,
         freshness.build_freshness(settings),
         snapshots.build_snapshots(settings),
-        automation.build_automation(settings),
         preview.build_preview(settings, campaigns),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
-from etl_dagster.warehouse.local import listens
+from etl_dagster.warehouse.config import listens
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
 
 # Longer than any test waits: 40 billion multiplications.

@@ -1,5 +1,8 @@
 """The layout that a newcomer may rely on."""
 
+import ast
+import re
+
 from etl_dagster.settings import PROJECT
 
 PACKAGE = PROJECT / "etl_dagster"
@@ -23,6 +26,14 @@ def test_every_module_is_short_enough_to_be_read_at_once() -> None:
 def test_every_module_and_package_says_what_belongs_there() -> None:
     for path in PACKAGE.rglob("*.py"):
         assert path.read_text(encoding="utf-8").startswith(('"""', "#!")), path
+
+
+def test_a_map_of_a_package_has_each_of_its_modules() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        text = ast.get_docstring(ast.parse(path.read_bytes())) or ""
+        told = set(re.findall(r"(?<![\w/])(\w+)\.py\b", text))
+        there = {one.stem for one in path.parent.glob("*.py")} - {"__init__"}
+        assert told in (set(), there), path
 
 
 def test_test_folders_mirror_the_packages() -> None:

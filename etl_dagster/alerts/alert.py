@@ -7,7 +7,7 @@ where its facts come from, and how it reaches people.
 import hashlib
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from etl_dagster.leads.phones import mask_phones
@@ -121,16 +121,4 @@ class Alert:
     @property
     def fields(self) -> dict[str, Any]:
         """Every fact by its name, for programs."""
-        return {
-            "title": self.title,
-            "job": self.job,
-            "run_id": self.run_id,
-            "covers": self.covers,
-            "stages": list(self.stages),
-            "checks": list(self.checks),
-            "message": self.message,
-            "chunks_asked": self.chunks_asked,
-            "chunks_done": dict(self.chunks_done),
-            "phones_unknown": self.phones_unknown,
-            "link": self.link,
-        }
+        return {"title": self.title, **asdict(self)}

@@ -129,28 +129,28 @@ def run(  # noqa: PLR0913  one option each
     console = show.make_console()
     show.announce(console, settings)
     with show.RunDisplay(console) as display:
-        from etl_dagster.defs.launch import Launcher
+        from etl_dagster.defs.runner import Runner
 
-        with Launcher(settings, listeners=(display,)) as launcher:
+        with Runner(settings, listeners=(display,)) as runner:
             # leads are taken back by what is known, also where something could not be read
-            failures = {**launcher.load_lists(), **launcher.retract()}
-            finished = launcher.finished_days(campaigns) if first and not force else set()
+            failures = {**runner.load_lists(), **runner.retract()}
+            finished = runner.finished_days(campaigns) if first and not force else set()
             due = [] if failures else [each for each in wanted if each not in finished]
-            kept = launcher.without_removed(due, refuse=not first)
+            kept = runner.without_removed(due, refuse=not first)
             if kept != due:
                 gone = len(due) - len(kept)
                 console.print(f"{gone:,} days are left out: retention removed their leads")
                 due = kept
-            results = [launcher.skip_day(each) for each in wanted if each in finished]
+            results = [runner.skip_day(each) for each in wanted if each in finished]
             if results:
                 console.print(f"{len(results):,} of {len(wanted):,} days are finished already")
             for done, each in enumerate(due):
                 if len(wanted) > 1:
                     display.day(each, done=done, days=len(due))
-                results.append(launcher.run_day(each, campaigns=campaigns, force=force))
+                results.append(runner.run_day(each, campaigns=campaigns, force=force))
             results.sort(key=lambda result: result.lead_date)
     with connect(settings).session() as session:
-        names = campaigns or launcher.campaigns
+        names = campaigns or runner.campaigns
         days = [(result, read_day(session, result.lead_date, names)) for result in results]
     show.print_days(console, settings, days, failures)
     write_json(show.day_records(days), json_file)
@@ -175,13 +175,13 @@ def retract() -> None:
     """Take back published leads whose phones a list has now; the daemon does so by itself."""
     settings = read_settings()
     from etl_dagster.cli import show
-    from etl_dagster.defs.launch import Launcher
+    from etl_dagster.defs.runner import Runner
 
     with (
         show.RunDisplay(show.make_console()) as display,
-        Launcher(settings, listeners=(display,)) as launcher,
+        Runner(settings, listeners=(display,)) as runner,
     ):
-        failures = {**launcher.load_lists(), **launcher.retract()}
+        failures = {**runner.load_lists(), **runner.retract()}
     if failures:
         raise click.ClickException(all_of(failures))
 
@@ -221,7 +221,7 @@ def ui(port: int, options: tuple[str, ...]) -> None:
     from etl_dagster.cli import show
     from etl_dagster.cli.sandbox import bring_up
     from etl_dagster.defs.home import dagster_home, serve_alone
-    from etl_dagster.defs.launch import Launcher
+    from etl_dagster.defs.runner import Runner
     from etl_dagster.settings import PROJECT
 
     show.announce(show.make_console(), settings)
@@ -229,8 +229,8 @@ def ui(port: int, options: tuple[str, ...]) -> None:
     serve_alone(home, port)
     if settings.is_local:
         click.echo("bringing up the embedded parts and their sample...")
-        with Launcher(settings) as launcher:
-            launcher.load_lists()
+        with Runner(settings) as runner:
+            runner.load_lists()
         bring_up(settings)
     click.echo(f"graph: http://127.0.0.1:{port}/asset-groups  (in some seconds; Ctrl-C stops it)")
     environment = {**os.environ, "DAGSTER_HOME": str(home), "ETL_HOME": str(settings.home)}

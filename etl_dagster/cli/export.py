@@ -68,7 +68,7 @@ def export(  # noqa: PLR0913, PLR0917  one option each
     from etl_dagster.cli import show
     from etl_dagster.leads.campaigns import choose, load_campaigns
     from etl_dagster.warehouse.export import Selection
-    from etl_dagster.warehouse.export_place import check_target
+    from etl_dagster.warehouse.export_files import check_target
 
     target = out.absolute()
     check_target(target, force=force)
@@ -124,15 +124,15 @@ def _export(  # noqa: PLR0913  what the command was asked for
         click.ClickException: lists could not be loaded, leads not taken back, a day is not ready.
     """
     from etl_dagster.connect import connect
-    from etl_dagster.defs.launch import Launcher
+    from etl_dagster.defs.runner import Runner
     from etl_dagster.dnc import DncStore, inbox
     from etl_dagster.dnc.witness import Witness
     from etl_dagster.warehouse import export as exporting
     from etl_dagster.warehouse.call_windows import check_day
 
-    with Launcher(settings, listeners=(display,)) as launcher:
+    with Runner(settings, listeners=(display,)) as runner:
         # leads are taken back by what is known, also where something could not be read
-        if failures := {**launcher.load_lists(), **launcher.retract()}:
+        if failures := {**runner.load_lists(), **runner.retract()}:
             raise click.ClickException(f"nothing was exported: {all_of(failures)}")
         if unread := inbox.rejected(settings.opt_out_inbox_dir):
             raise click.ClickException(
@@ -144,7 +144,7 @@ def _export(  # noqa: PLR0913  what the command was asked for
         ):
             check_day(session, selection.call_date)
             days = exporting.callable_now(session, selection)
-            if refusals := launcher.refusals(days, policy_hash=policy.hash, accepted=accepted):
+            if refusals := runner.refusals(days, policy_hash=policy.hash, accepted=accepted):
                 raise click.ClickException("\n  ".join(["nothing was exported:", *refusals]))
             witness = Witness(store)
             record, leads = exporting.export(

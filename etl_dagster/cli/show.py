@@ -21,7 +21,7 @@ from etl_dagster.settings import Settings
 from etl_dagster.warehouse.funnel import FUNNEL_COLUMNS, Day
 
 if TYPE_CHECKING:
-    from etl_dagster.defs.launch import DayResult
+    from etl_dagster.defs.runner import DayResult
     from etl_dagster.report.preview import Preview
 
 WIDTH_WITHOUT_TERMINAL: Final = 120

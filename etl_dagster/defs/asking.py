@@ -1,24 +1,27 @@
 """Asking one service about one chunk: from phones to answers on record.
 
-Belongs here: the order in which things are asked, recorded and written, and telling how far it is.
-Does not: the protocol and its policies (`ccc/`), the asset (`enrich.py`).
+Belongs here: the order in which things are asked, recorded and written, and telling how far it is;
+what a dead run had bought and not recorded. Does not: the protocol and its policies (`ccc/`),
+appending (`warehouse/ledger.py`), the asset (`enrich.py`).
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from etl_dagster.ccc import CccScrubber, ScrubProgress
+import numpy as np
+
+from etl_dagster.ccc import CccScrubber, ScrubbedBatch, ScrubProgress
 from etl_dagster.defs import history
-from etl_dagster.defs.answers import ledger_batches, take_over
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.warehouse import ledger, scrubbing
-from etl_dagster.warehouse.ledger import Provenance
+from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
 from etl_dagster.warehouse.session import Session
+from etl_dagster.warehouse.statements import sql
 
 if TYPE_CHECKING:
     from etl_dagster.ccc.journal import AnswerJournal
@@ -106,6 +109,64 @@ def ask_about(  # noqa: PLR0913, PLR0917
         "latency_p50_ms": round(summary.latency_ms_p50, 1),
         "latency_p95_ms": round(summary.latency_ms_p95, 1),
     }
+
+
+def ledger_batches(
+    batches: Sequence[ScrubbedBatch], ttl: timedelta, *, keep: bool
+) -> list[LedgerBatch]:
+    """What CCC answered as ledger batches.
+
+    Args:
+        batches: what CCC answered.
+        ttl: so long an answer stays valid.
+        keep: keep the answers' bodies, too.
+    """
+    made = []
+    for batch in batches:
+        until = np.datetime64(scrubbing.naive(batch.checked_at + ttl), "us")
+        answered = batch.verdicts != Verdict.UNKNOWN
+        made.append(
+            LedgerBatch(
+                batch_id=batch.batch_id,
+                phones=batch.phones,
+                verdicts=batch.verdicts,
+                reasons=list(batch.reasons),
+                valid_until=np.where(answered, until, np.datetime64("NaT", "us")),
+                list_versions="",
+                checked_at=batch.checked_at,
+                evidence_hash=batch.evidence_hash,
+                endpoint=batch.endpoint,
+                answer=batch.document if keep else b"",
+            )
+        )
+    return made
+
+
+def take_over(
+    session: Session, journal: "AnswerJournal", origin: Provenance, ttl: timedelta, *, keep: bool
+) -> int:
+    """Append what a dead run of the chunk had bought and not recorded.
+
+    Args:
+        session: a session without an open transaction, whose chunk is locked.
+        journal: the chunk's.
+        origin: who appends.
+        ttl: see `ledger_batches`.
+        keep: the same.
+
+    Returns:
+        The number of phones whose answers were saved.
+    """
+    kept = journal.kept()
+    if not kept:
+        return 0
+    # a run may die after its commit and before it forgets
+    values = {**origin.chunk.values, "source": origin.source}
+    recorded = {str(name) for (name,) in session.rows(sql("select_batch_ids"), values)}
+    saved = [batch for batch in kept if batch.batch_id not in recorded]
+    phones = ledger.append(session, ledger_batches(saved, ttl, keep=keep), origin=origin)
+    journal.forget(kept)
+    return phones
 
 
 def shown(

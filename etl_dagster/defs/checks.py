@@ -37,8 +37,13 @@ class Check:
             self.name,
             asset=asset,
             blocking=self.blocks,
-            description=f"{self.says} If it fails: {self.advice}",
+            description=self.description,
         )
+
+    @property
+    def description(self) -> str:
+        """What people read of it in the UI."""
+        return f"{self.says} If it fails: {self.advice}"
 
     def failure(self, finding: Finding) -> dg.Failure:
         """What to raise for a finding that ends the step."""
@@ -50,24 +55,22 @@ class Check:
         self, context: dg.AssetExecutionContext, finding: Finding, *, chunk: Chunk | None = None
     ) -> dg.Failure:
         """Tell Dagster a finding that ends the step; return what to raise."""
-        tell(context, self.name, finding, chunk)
+        context.log_event(evaluation(context.asset_key, self.name, finding, chunk))
         return self.failure(finding)
 
 
-def tell(
-    context: dg.AssetExecutionContext, check: str, finding: Finding, chunk: Chunk | None
-) -> None:
-    """Tell Dagster at once what a check found, of a chunk or of all."""
-    context.log_event(
-        dg.AssetCheckEvaluation(
-            asset_key=context.asset_key,
-            check_name=check,
-            passed=finding.level is Level.RIGHT,
-            severity=_severity(finding),
-            description=finding.says,
-            partition=None if chunk is None else partition_key(chunk),
-            metadata=dict(finding.numbers),
-        )
+def evaluation(
+    asset: dg.AssetKey, check: str, finding: Finding, chunk: Chunk | None = None
+) -> dg.AssetCheckEvaluation:
+    """What a check found, of a chunk or of all, as an event to be told at once."""
+    return dg.AssetCheckEvaluation(
+        asset_key=asset,
+        check_name=check,
+        passed=finding.level is Level.RIGHT,
+        severity=_severity(finding),
+        description=finding.says,
+        partition=None if chunk is None else partition_key(chunk),
+        metadata=dict(finding.numbers),
     )
 
 

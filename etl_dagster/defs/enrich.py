@@ -10,10 +10,10 @@ from etl_dagster.defs import catalog, history
 from etl_dagster.defs.asking import BreakerChanges, ask_about, shown
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
-    ChunkReport,
     Progress,
     column_schema,
     counts_preview,
+    landed,
     provenance,
     seconds,
 )
@@ -78,7 +78,7 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        report, checks = ChunkReport(context), CheckLog(context)
+        checks = CheckLog(context)
         chunks = chunks_in(context)
         services = {one.source: one for one in (ccc, ccc_full)}
         width = 100 / (len(chunks) * len(rules.apis))
@@ -132,7 +132,8 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                         ask(chunk, api, 100 * number / len(chunks) + width * place)
                         for place, api in enumerate(rules.apis)
                     )
-                report.landed(
+                landed(
+                    context,
                     chunk,
                     {
                         **_together(first, dict(zip(rules.apis[1:], others, strict=True))),

@@ -11,10 +11,10 @@ from pydantic import Field
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
-    ChunkReport,
     Progress,
     column_schema,
     counts_preview,
+    landed,
     seconds,
 )
 from etl_dagster.defs.resources import PolicyResource, WarehouseResource, WriterLocks
@@ -105,7 +105,7 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
         step = progress.logger(context)
         rules = policy.load()
         chosen = choose(campaigns, config.campaigns)
-        report, checks = ChunkReport(context), CheckLog(context)
+        checks = CheckLog(context)
         chunks = chunks_in(context)
         extracted = ", ".join(config.campaigns) or history.ALL_CAMPAIGNS
         found: dict[str, Counter[str]] = {campaign.name: Counter() for campaign in chosen}
@@ -134,7 +134,8 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
                     with locks.hold_everywhere(chunk, session), step.timed("write"):
                         rows = extraction.write(chunk, everything=not config.campaigns)
                     done += 1
-                    report.landed(
+                    landed(
+                        context,
                         chunk,
                         {
                             "dagster/row_count": rows,

@@ -13,7 +13,7 @@ from dagster._utils.schedules import get_latest_completed_cron_tick
 
 from etl_dagster.defs import history
 from etl_dagster.defs.checks import watched
-from etl_dagster.defs.jobs import DAY_CHECK, FRESHNESS_JOB, LISTS_CHECK, PRIMARY, QUEUE
+from etl_dagster.defs.jobs import DAY_CHECK, FRESHNESS_JOB, LISTS_CHECK, job_of
 from etl_dagster.defs.opt_out_age import build_opt_out_check
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource
 from etl_dagster.dnc import DncError, ListStats
@@ -31,12 +31,10 @@ RUN_IT = "see the day's runs, then `etl-dagster run --date`"
 def build_freshness(settings: Settings) -> dg.Definitions:
     """The checks and the job that makes them."""
     checks = [_lists_check(), build_opt_out_check(settings), _day_check(settings)]
-    job = dg.define_asset_job(
+    job = job_of(
         FRESHNESS_JOB,
-        selection=dg.AssetSelection.checks(*checks),
-        description="Check that lists are fresh, opt-outs in effect, the newest day published",
-        executor_def=dg.in_process_executor,
-        tags={QUEUE: PRIMARY},
+        dg.AssetSelection.checks(*checks),
+        "Check that lists are fresh, opt-outs in effect, the newest day published",
     )
     return dg.Definitions(asset_checks=checks, jobs=[job])
 

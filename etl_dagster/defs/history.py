@@ -6,13 +6,20 @@ Belongs here: reading the event log and the runs. Does not: deciding what follow
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 import dagster as dg
 
 from etl_dagster.defs.jobs import DAY_JOB, STAGE_ASSETS
-from etl_dagster.defs.partitions import PARTITION, RANGE_END, RANGE_START, chunk_of, partition_key
+from etl_dagster.defs.partitions import (
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    chunk_of,
+    chunks_between,
+    partition_key,
+)
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.oversight.agenda import EnrichedChunk
 
@@ -21,6 +28,8 @@ CAMPAIGNS = "campaigns"
 ALL_CAMPAIGNS = "all"
 POLICY = "policy_hash"
 """Metadata of `callable_leads`: the policy under which the chunk was published."""
+VERSIONS = "list_versions"
+"""Metadata of `callable_leads` and `retractions`: the lists and versions that were asked."""
 UNANSWERED = "phones_unanswered"
 """Metadata of `ccc_enriched`: phones without an answer that CCC might give when asked again."""
 NEWEST = 500
@@ -112,13 +121,7 @@ def chunks_of(run: dg.DagsterRun) -> list[Chunk]:
     start, end = run.tags.get(RANGE_START, key), run.tags.get(RANGE_END, key)
     if start is None or end is None:
         return []
-    first, last = chunk_of(start), chunk_of(end)
-    days = (last.lead_date - first.lead_date).days + 1
-    return [
-        Chunk(first.lead_date + timedelta(days=day), number)
-        for day in range(days)
-        for number in range(first.number, last.number + 1)
-    ]
+    return chunks_between(chunk_of(start), chunk_of(end))
 
 
 def days_of(run: dg.DagsterRun) -> list[date]:
@@ -168,9 +171,7 @@ def newest_publication(instance: dg.DagsterInstance) -> int:
     return records[0].storage_id if records else 0
 
 
-def published_by_other_lists(
-    instance: dg.DagsterInstance, versions: str, *, after: int, key: str
-) -> bool:
+def published_by_other_lists(instance: dg.DagsterInstance, versions: str, *, after: int) -> bool:
     """Whether a chunk may have been published by other lists than these, after a place.
 
     A host that had not fetched the newest lists may publish whom they have, after what was
@@ -181,16 +182,11 @@ def published_by_other_lists(
         instance: has the publications.
         versions: the lists and versions that are the newest.
         after: the place in the event log; what is there or before is left out.
-        key: the metadata in which a publication says by which lists it was.
 
     Returns:
         True also if there are more publications than are looked at.
     """
     published = dg.AssetRecordsFilter(dg.AssetKey(STAGE_ASSETS[-1]), after_storage_id=after)
     found = instance.fetch_materializations(published, limit=NEWEST)
-    return found.has_more or any(_other(record, versions, key) for record in found.records)
-
-
-def _other(record: dg.EventLogRecord, versions: str, key: str) -> bool:
-    said = _text(record, key)
-    return bool(said) and said != versions
+    said = {_text(record, VERSIONS) for record in found.records}
+    return found.has_more or not said <= {versions, ""}

@@ -36,7 +36,7 @@ Job = Any
 
 
 def build_jobs() -> dict[str, Job]:
-    """All asset jobs by name; each runs in one process."""
+    """The jobs of what every deployment has, by name."""
     selections = {
         DAY_JOB: (
             dg.AssetSelection.assets(*STAGE_ASSETS),
@@ -61,16 +61,18 @@ def build_jobs() -> dict[str, Job]:
             "Take back published leads whose phones are no longer clear",
         ),
     }
-    return {
-        name: dg.define_asset_job(
-            name,
-            selection=selection,
-            description=description,
-            executor_def=dg.in_process_executor,
-            tags={QUEUE: PRIMARY} if name != DAY_JOB else None,
-        )
-        for name, (selection, description) in selections.items()
-    }
+    return {name: job_of(name, *of) for name, of in selections.items()}
+
+
+def job_of(name: str, selection: dg.AssetSelection, description: str) -> Job:
+    """A job in one process; but for a day's, of the host that has inboxes, store and reports."""
+    return dg.define_asset_job(
+        name,
+        selection=selection,
+        description=description,
+        executor_def=dg.in_process_executor,
+        tags={QUEUE: PRIMARY} if name != DAY_JOB else None,
+    )
 
 
 def once(*of: str) -> str:

@@ -17,7 +17,7 @@ import dagster as dg
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.defs.checks import check_result, watched
+from etl_dagster.defs.checks import Check, check_result, watched
 from etl_dagster.defs.dnc import INTERNAL
 from etl_dagster.defs.jobs import AGE_CHECK
 from etl_dagster.defs.opt_outs import NAME
@@ -33,8 +33,16 @@ from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import read_opt_outs
 from etl_dagster.warehouse.session import Session
 
-ADVICE: Final = (
-    "see docs/opt_outs.md; `etl-dagster retract` takes in what waits and takes leads back."
+IN_TIME: Final = Check(
+    name=AGE_CHECK.name,
+    blocks=False,
+    says=(
+        "No opt-out waits for its effect (on the internal list, and in no published lead) for 5"
+        " business days, nor for more than the 10 of 47 CFR 64.1200(d)(3), which is an error; none"
+        " of the last 30 days took more than 10 to be recorded. An error fails the hourly run, so"
+        " that people are told."
+    ),
+    advice="see docs/opt_outs.md; `etl-dagster retract` takes in what waits and takes leads back.",
 )
 RECENT: Final = timedelta(days=30)
 """Opt-outs recorded within so long are looked back on."""
@@ -46,12 +54,7 @@ def build_opt_out_check(settings: Settings) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=AGE_CHECK.asset_key,
         name=AGE_CHECK.name,
-        description=(
-            "No opt-out waits for its effect (on the internal list, and in no published lead) for 5"
-            " business days, nor for more than the 10 of 47 CFR 64.1200(d)(3), which is an error;"
-            " none of the last 30 days took more than 10 to be recorded. An error fails the hourly"
-            f" run, so that people are told. If it fails: {ADVICE}"
-        ),
+        description=IN_TIME.description,
     )
     def opt_outs_have_effect_in_time(
         context: dg.AssetCheckExecutionContext,
@@ -77,9 +80,8 @@ def build_opt_out_check(settings: Settings) -> dg.AssetChecksDefinition:
         context.op_execution_context.log_event(
             dg.AssetObservation(NAME, metadata=dict(finding.numbers))
         )
-        return watched(
-            context, AGE_CHECK, check_result(AGE_CHECK.name, [(finding, None)]), advice=ADVICE
-        )
+        result = check_result(AGE_CHECK.name, [(finding, None)])
+        return watched(context, AGE_CHECK, result, advice=IN_TIME.advice)
 
     return opt_outs_have_effect_in_time
 

@@ -4,8 +4,8 @@ Belongs here: partition keys and what a run's keys mean. Does not: what is done 
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Final
 
 import dagster as dg
@@ -46,6 +46,16 @@ def chunk_of(key: str) -> Chunk:
     return Chunk(date.fromisoformat(day), int(number))
 
 
+def chunks_between(first: Chunk, last: Chunk) -> list[Chunk]:
+    """The chunks from one to another, in order: of each day the same."""
+    days = (last.lead_date - first.lead_date).days + 1
+    return [
+        Chunk(first.lead_date + timedelta(days=day), number)
+        for day in range(days)
+        for number in range(first.number, last.number + 1)
+    ]
+
+
 def range_tags(first: Chunk, last: Chunk) -> dict[str, str]:
     """The tags that make one run cover all partitions from one chunk to another."""
     return {RANGE_START: partition_key(first), RANGE_END: partition_key(last)}
@@ -63,11 +73,10 @@ def covered(tags: Mapping[str, str]) -> tuple[str, int]:
     if not (_CHUNK_KEY.fullmatch(start) and _CHUNK_KEY.fullmatch(end)):
         return _span(start, end, " to "), 0
     first, last = chunk_of(start), chunk_of(end)
-    days = (last.lead_date - first.lead_date).days + 1
     dates = _span(str(first.lead_date), str(last.lead_date), " to ")
     numbers = _span(f"{first.number:02d}", f"{last.number:02d}", "-")
     plural = "s" if "-" in numbers else ""
-    return f"{dates}, chunk{plural} {numbers}", days * (last.number - first.number + 1)
+    return f"{dates}, chunk{plural} {numbers}", len(chunks_between(first, last))
 
 
 def _span(first: str, last: str, between: str) -> str:
@@ -83,17 +92,10 @@ def chunks_in(context: dg.AssetExecutionContext) -> list[Chunk]:
             all of them; better to fail here.
     """
     chunks = sorted(chunk_of(key) for key in context.partition_keys)
-    _guard_range(context, chunks)
-    return chunks
-
-
-def _guard_range(context: dg.AssetExecutionContext, chunks: Sequence[Chunk]) -> None:
     start, end = context.run.tags.get(RANGE_START), context.run.tags.get(RANGE_END)
     if start is None or end is None:
-        return
-    first, last = chunk_of(start), chunk_of(end)
-    days = (last.lead_date - first.lead_date).days + 1
-    expected = days * (last.number - first.number + 1)
+        return chunks
+    expected = len(chunks_between(chunk_of(start), chunk_of(end)))
     if len(chunks) != expected:
         raise dg.Failure(
             f"this run was asked for the {expected} partitions from {start} to {end} and was given"
@@ -101,3 +103,4 @@ def _guard_range(context: dg.AssetExecutionContext, chunks: Sequence[Chunk]) -> 
             " not as a backfill of a job",
             allow_retries=False,
         )
+    return chunks

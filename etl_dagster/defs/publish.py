@@ -8,10 +8,10 @@ import dagster as dg
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
-    ChunkReport,
     Progress,
     column_schema,
     counts_preview,
+    landed,
     provenance,
     seconds,
 )
@@ -21,7 +21,7 @@ from etl_dagster.defs.resources import (
     WarehouseResource,
     WriterLocks,
 )
-from etl_dagster.defs.retract import VERSIONS, publication_of
+from etl_dagster.defs.retract import publication_of
 from etl_dagster.defs.stage_checks import PROVEN, CheckLog, check_specs
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.chunks import Chunk
@@ -79,7 +79,7 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        report, checks = ChunkReport(context), CheckLog(context)
+        checks = CheckLog(context)
         chunks = chunks_in(context)
         refused: list[str] = []
         ours = warehouse.for_step(context)
@@ -126,13 +126,14 @@ def build_callable_leads(settings: Settings, in_force: Policy) -> dg.AssetsDefin
                         ),
                         chunk=chunk,
                     )
-                    report.landed(
+                    landed(
+                        context,
                         chunk,
                         {
                             "dagster/row_count": published,
                             "dagster/column_schema": schema,
                             history.POLICY: rules.hash,
-                            VERSIONS: versions,
+                            history.VERSIONS: versions,
                             "preview": counts_preview(
                                 "campaign", {name: {"leads": n} for name, n in by_campaign.items()}
                             ),

@@ -31,13 +31,11 @@ class Progress:
     def logger(self, context: dg.AssetExecutionContext) -> ProgressLogger:
         """A logger for the step that runs in `context`."""
         return ProgressLogger(
-            context.asset_key.to_user_string(),
-            dagster_sink(context),
-            *self._listeners,
+            context.asset_key.to_user_string(), _dagster_sink(context), *self._listeners
         )
 
 
-def dagster_sink(context: dg.AssetExecutionContext) -> Sink:
+def _dagster_sink(context: dg.AssetExecutionContext) -> Sink:
     """A sink that writes progress into the run's event log."""
 
     def tell(event: ProgressEvent) -> None:
@@ -53,24 +51,15 @@ def dagster_sink(context: dg.AssetExecutionContext) -> Sink:
     return tell
 
 
-class ChunkReport:
-    """One materialization a chunk, logged when it lands and confirmed when the step ends.
+def landed(context: dg.AssetExecutionContext, chunk: Chunk, metadata: Mapping[str, Any]) -> None:
+    """Tell that a chunk is committed: one materialization now, confirmed when the step ends.
 
     A run covers many partitions; without the first, a run that fails half way would show none of
     the chunks it committed, and without the second, all chunks would show the same numbers.
     """
-
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
-        self._context = context
-
-    def landed(self, chunk: Chunk, metadata: Mapping[str, Any]) -> None:
-        """Tell that a chunk is committed."""
-        self._context.log_event(
-            dg.AssetMaterialization(
-                self._context.asset_key, partition=partition_key(chunk), metadata=dict(metadata)
-            )
-        )
-        self._context.add_asset_metadata(dict(metadata), partition_key=partition_key(chunk))
+    key, told = partition_key(chunk), dict(metadata)
+    context.log_event(dg.AssetMaterialization(context.asset_key, partition=key, metadata=told))
+    context.add_asset_metadata(told, partition_key=key)
 
 
 def provenance(

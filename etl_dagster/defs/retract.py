@@ -23,7 +23,6 @@ from etl_dagster.settings import Settings
 from etl_dagster.warehouse import policies, retraction
 
 NAME = "retractions"
-VERSIONS = "list_versions"
 SEEN = "publications_seen"
 """Metadata: where in the event log the newest publication was that is surely held against the
 lists; what came later may have been published after its chunk was read."""
@@ -95,7 +94,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
                 )
         return dg.MaterializeResult(
             metadata={
-                VERSIONS: versions,
+                history.VERSIONS: versions,
                 SEEN: seen,
                 history.POLICY: rules.hash,
                 "chunks": len(chunks),

@@ -9,10 +9,10 @@ from etl_dagster.defs import catalog
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
 from etl_dagster.defs.reporting import (
-    ChunkReport,
     Progress,
     column_schema,
     counts_preview,
+    landed,
     provenance,
     seconds,
 )
@@ -94,7 +94,7 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        report, checks = ChunkReport(context), CheckLog(context)
+        checks = CheckLog(context)
         chunks = chunks_in(context)
         ours = warehouse.for_step(context)
         take_opt_outs(step, dnc_store, locks, warehouse=ours, table=settings.opt_outs_table)
@@ -115,7 +115,8 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                 for number, (chunk, (scrubbed, conservation)) in enumerate(done):
                     for check, finding in _findings(scrubbed, conservation, settings).items():
                         checks.found(check, finding, chunk=chunk)
-                    report.landed(
+                    landed(
+                        context,
                         chunk,
                         {
                             **scrubbed.numbers,

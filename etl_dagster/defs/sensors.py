@@ -28,7 +28,7 @@ from etl_dagster.defs.opt_outs import FINGERPRINT
 from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
 from etl_dagster.defs.retract import NAME as RETRACTIONS
-from etl_dagster.defs.retract import SEEN, VERSIONS
+from etl_dagster.defs.retract import SEEN
 from etl_dagster.defs.unanswered import unanswered_sensor
 from etl_dagster.dnc import inbox
 from etl_dagster.identity.own_key import own_key
@@ -177,11 +177,11 @@ def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
         versions, rules = dnc_store.newest_versions(), policy.load().hash
         done = history.newest(context.instance, RETRACTIONS)
         cause = [versions, rules]
-        if done and [_value(done, key) for key in (VERSIONS, history.POLICY)] == cause:
+        if done and [_value(done, key) for key in (history.VERSIONS, history.POLICY)] == cause:
             said = done.metadata.get(SEEN)
             seen = int(str(said.value)) if said else 0
             if not several_hosts or not history.published_by_other_lists(
-                context.instance, versions, after=seen, key=VERSIONS
+                context.instance, versions, after=seen
             ):
                 return dg.SkipReason(f"nothing new since {versions} and policy {rules[:8]}")
             cause.append(str(seen))

@@ -13,7 +13,7 @@ from typing import Final
 import dagster as dg
 
 from etl_dagster.defs import catalog, history
-from etl_dagster.defs.jobs import EXPORT_JOB, PRIMARY, QUEUE, Job
+from etl_dagster.defs.jobs import EXPORT_JOB, Job, job_of
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource
 from etl_dagster.dnc import DncStore
 from etl_dagster.settings import Settings
@@ -29,12 +29,8 @@ def build_snapshots(settings: Settings) -> dg.Definitions:
     """The asset, its job and its sensor; nothing where the store is not exported."""
     if settings.dnc_export_url is None:
         return dg.Definitions()
-    job = dg.define_asset_job(
-        EXPORT_JOB,
-        selection=dg.AssetSelection.assets(NAME),
-        description="Export the Do-Not-Call store for other hosts",
-        tags={QUEUE: PRIMARY},
-        executor_def=dg.in_process_executor,
+    job = job_of(
+        EXPORT_JOB, dg.AssetSelection.assets(NAME), "Export the Do-Not-Call store for other hosts"
     )
     return dg.Definitions(
         assets=[dnc_snapshot],

@@ -8,7 +8,7 @@ from typing import Final
 
 import dagster as dg
 
-from etl_dagster.defs.checks import Check, check_result, tell
+from etl_dagster.defs.checks import Check, check_result, evaluation
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.oversight.findings import Finding, Level, judge_columns
 from etl_dagster.warehouse.session import Column, Session
@@ -158,7 +158,7 @@ class CheckLog:
         """Note a finding; a chunk that is right is told at once, others by `tell_worst`."""
         self._found[check].append((finding, chunk))
         if chunk is not None and finding.level is Level.RIGHT:
-            tell(self._context, check, finding, chunk)
+            self._tell(check, finding, chunk)
 
     def stop(self, check: str, finding: Finding, *, chunk: Chunk | None = None) -> dg.Failure:
         """Tell a finding that ends the step; return what to raise."""
@@ -186,7 +186,10 @@ class CheckLog:
         for check, found in self._found.items():
             for finding, chunk in sorted(found, key=lambda one: one[0].level):
                 if finding.level is not Level.RIGHT and chunk is not None:
-                    tell(self._context, check, finding, chunk)
+                    self._tell(check, finding, chunk)
+
+    def _tell(self, check: str, finding: Finding, chunk: Chunk) -> None:
+        self._context.log_event(evaluation(self._context.asset_key, check, finding, chunk))
 
     def results(self) -> list[dg.AssetCheckResult]:
         """Each check's worst finding, as results of the step; a blocking one then fails it."""

@@ -8,20 +8,16 @@ import hashlib
 import json
 import os
 import shutil
-from glob import escape
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from etl_dagster.evidence import page, verify
 from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.gathering import Evidence
+from etl_dagster.warehouse.export_files import create, left_behind, unfinished
 
 FOLDER_MODE: Final = 0o700
-FILE_MODE: Final = 0o600
-UNFINISHED: Final = ".part"
 HEADS: Final = "heads.json"
 PUBLIC_KEY: Final = "heads_key.pub.pem"
 
@@ -70,7 +66,8 @@ def write(
             files[name] = resources.files(__package__).joinpath(source).read_bytes()
         sums = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
         files[verify.SUMS] = "".join(sums).encode("utf-8")
-        _sweep(folder)
+        for left in left_behind(folder):
+            shutil.rmtree(left, ignore_errors=True)
         _put(files, folder)
     except OSError as error:
         raise EvidenceError(f"{folder}: {error.strerror}; nothing was written") from error
@@ -78,25 +75,16 @@ def write(
 
 
 def _put(files: dict[str, bytes], folder: Path) -> None:
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}{UNFINISHED}")
+    partial = unfinished(folder)
     try:
         partial.mkdir(FOLDER_MODE)
         for name, body in files.items():
             path = partial / name
             path.parent.mkdir(FOLDER_MODE, exist_ok=True)
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-            with os.fdopen(os.open(path, flags, FILE_MODE), "wb") as file:
+            with create(path) as file:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
         partial.rename(folder)  # fails if the folder is there and has something in it
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes left behind of this folder: phones are in it."""
-    for left in folder.parent.glob(f".{escape(folder.name)}.*{UNFINISHED}"):
-        owner = left.name.removesuffix(UNFINISHED).rpartition(".")[2]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)

@@ -7,33 +7,30 @@ them (`warehouse/sql`), the campaign's text (`campaign_sql`).
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final
 
 from etl_dagster.leads.campaign_errors import CampaignColumnError
 
-if TYPE_CHECKING:
-    from etl_dagster.leads.campaigns import Campaign
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a query's result, as the warehouse describes it without running the query.
 
-class DescribedColumn(Protocol):
-    """One column of a result, as the warehouse describes it before running the query."""
+    Attributes:
+        name: As Snowflake reports it: upper case unless quoted.
+        type: NUMBER, REAL, TEXT, BOOLEAN, DATE, TIME, TIMESTAMP_NTZ, VARIANT, ...
+        precision: Digits of a NUMBER, else None.
+        scale: Digits behind its point, else None.
+        nullable: Whether NULL can occur.
+    """
 
-    @property
-    def name(self) -> str:
-        """As reported: upper case unless it was quoted."""
-
-    @property
-    def type(self) -> str:
-        """TEXT, NUMBER, REAL, DATE, BOOLEAN, VARIANT..."""
-
-    @property
-    def precision(self) -> int | None:
-        """Digits of a NUMBER."""
-
-    @property
-    def scale(self) -> int | None:
-        """Digits behind the point of a NUMBER."""
+    name: str
+    type: str
+    precision: int | None
+    scale: int | None
+    nullable: bool
 
 
 @dataclass(frozen=True)
@@ -118,11 +115,11 @@ def _plain(name: str) -> str:
 _ROLES: Final = {_plain(alias): role for role, names in _ALIASES.items() for alias in names}
 
 
-def resolve_columns(campaign: "Campaign", described: Sequence[DescribedColumn]) -> ColumnMap:
+def resolve_columns(path: Path, described: Sequence[Column]) -> ColumnMap:
     """Find the columns of a lead among those that a campaign returns.
 
     Args:
-        campaign: named in errors.
+        path: the campaign's file, named in errors.
         described: the result's columns, from describing the query.
 
     Returns:
@@ -132,8 +129,8 @@ def resolve_columns(campaign: "Campaign", described: Sequence[DescribedColumn]) 
         CampaignColumnError: a column is there twice, a required one is not, two could be the
             same part of a lead, or one has a type that cannot hold what it should.
     """
-    _refuse_twins(campaign, described)
-    found: dict[str, DescribedColumn] = {}
+    _refuse_twins(path, described)
+    found: dict[str, Column] = {}
     attributes = []
     for column in described:
         role = _ROLES.get(_plain(column.name))
@@ -141,7 +138,7 @@ def resolve_columns(campaign: "Campaign", described: Sequence[DescribedColumn]) 
             attributes.append(SourceColumn(column.name))
         elif role in found:
             raise CampaignColumnError(
-                campaign.path,
+                path,
                 f'columns "{found[role].name}" and "{column.name}" could both be the lead\'s '
                 f"{role}; name the one that is not it differently, or number them "
                 '("Phone 1", "Phone 2") if they are several phones or e-mails',
@@ -149,28 +146,28 @@ def resolve_columns(campaign: "Campaign", described: Sequence[DescribedColumn]) 
             )
         else:
             found[role] = column
-    _refuse_missing(campaign, found, described)
-    sources = {role: _source(campaign, role, column) for role, column in found.items()}
+    _refuse_missing(path, found, described)
+    sources = {role: _source(path, role, column) for role, column in found.items()}
     return ColumnMap(
         lead=MappingProxyType({role: sources.get(role) for role in LEAD_COLUMNS}),
         attributes=tuple(attributes),
     )
 
 
-def _refuse_twins(campaign: "Campaign", described: Sequence[DescribedColumn]) -> None:
+def _refuse_twins(path: Path, described: Sequence[Column]) -> None:
     twins = [name for name, times in Counter(c.name for c in described).items() if times > 1]
     if twins:
         raise CampaignColumnError(
-            campaign.path,
+            path,
             f'column "{twins[0]}" is returned more than once; give each an alias of its own',
             column=twins[0],
         )
 
 
 def _refuse_missing(
-    campaign: "Campaign",
-    found: Mapping[str, DescribedColumn],
-    described: Sequence[DescribedColumn],
+    path: Path,
+    found: Mapping[str, Column],
+    described: Sequence[Column],
 ) -> None:
     missing = [role for role in REQUIRED if role not in found]
     if not missing:
@@ -178,7 +175,7 @@ def _refuse_missing(
     wanted = "; ".join(f"{role} (any of: {_listed(_ALIASES[role])})" for role in missing)
     returned = _listed([column.name for column in described]) or "nothing"
     raise CampaignColumnError(
-        campaign.path,
+        path,
         f"the query returns no column for {wanted}; case, spaces and underscores do not matter. "
         f"It returns {returned}. Add an alias, such as "
         f'... AS "{_ALIASES[missing[0]][0]}"',
@@ -190,7 +187,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _source(campaign: "Campaign", role: str, column: DescribedColumn) -> SourceColumn:
+def _source(path: Path, role: str, column: Column) -> SourceColumn:
     """Accept the column for the role, if its type can hold it."""
     kind = column.type.upper()
     if kind in _TEXT_TYPES:
@@ -206,7 +203,7 @@ def _source(campaign: "Campaign", role: str, column: DescribedColumn) -> SourceC
             "cast it to NUMBER(10,0) in the query, or better keep it text from the start"
         )
     raise CampaignColumnError(
-        campaign.path,
+        path,
         f'column "{column.name}" is the lead\'s {role}, which must be {expected}, but it is '
         f"{shown}; {advice}",
         column=column.name,

@@ -13,8 +13,8 @@ from typing import Final
 
 from etl_dagster.leads.campaign_columns import (
     LEAD_COLUMNS,
+    Column,
     ColumnMap,
-    DescribedColumn,
     SourceColumn,
     resolve_columns,
 )
@@ -36,8 +36,8 @@ __all__ = [
     "CampaignError",
     "CampaignFileError",
     "CampaignSqlError",
+    "Column",
     "ColumnMap",
-    "DescribedColumn",
     "SourceColumn",
     "check_query",
     "choose",

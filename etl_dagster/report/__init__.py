@@ -7,6 +7,7 @@ lists.py     the Do-Not-Call lists that the day was scrubbed with
 api.py       what CCC was asked and answered, and what that cost
 advice.py    why phones are unknown, and what to do about it
 markdown.py  tables and text that no name can break
+preview.py   what a run of a day would do and cost
 """
 
 from etl_dagster.report.api import Calls

@@ -19,8 +19,7 @@ from etl_dagster.leads.policy import Policy
 from etl_dagster.warehouse import scrubbing
 from etl_dagster.warehouse.extraction import ExtractCount, Extraction
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import fragment, literals, render
+from etl_dagster.warehouse.statements import fragment, literals, render, sql
 
 if TYPE_CHECKING:
     from etl_dagster.settings import Settings

@@ -13,11 +13,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final, Self
 
 from etl_dagster.calling import CallWindow, Place, Rule, day_window, joint
 from etl_dagster.calling.places import ADDRESSES, AREA_CODES
-from etl_dagster.leads.hours import Hours
+from etl_dagster.leads.hours import Hours, Window
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
@@ -82,7 +83,7 @@ class CallWindows:
             ),
         )
 
-    @property
+    @cached_property
     def basis(self) -> str:
         """SHA-256 of all rows: tables with the same basis say the same."""
         return hashlib.sha256(repr((self.places, self.windows)).encode()).hexdigest()
@@ -102,7 +103,7 @@ def keep_up(session: Session, hours: Hours, *, today: date) -> bool:
         Whether they had to be written.
     """
     first, last = today - timedelta(days=DAYS_BEFORE), today + timedelta(days=DAYS_AHEAD)
-    rows = CallWindows.of(hours, first, last)
+    rows = _stored(hours.default, tuple(sorted(hours.states.items())), first, last)
     basis = rows.basis
     wanted = {
         ("CALL_PLACES", basis, len(rows.places)),
@@ -116,6 +117,14 @@ def keep_up(session: Session, hours: Hours, *, today: date) -> bool:
         session.load("CALL_PLACES", _places_table(rows, basis))
         session.load("CALL_WINDOWS", _windows_table(rows, basis))
     return True
+
+
+@lru_cache(maxsize=1)
+def _stored(
+    default: Window, states: tuple[tuple[str, Window], ...], first: date, last: date
+) -> CallWindows:
+    """The rows of these days; a process that runs one day after the other reckons them once."""
+    return CallWindows.of(Hours(default=default, states=dict(states)), first, last)
 
 
 def check_day(session: Session, call_date: date) -> None:

@@ -1,20 +1,24 @@
 """How to reach Snowflake, and as whom.
 
-Belongs here: the settings, named as dagster-snowflake names them, and how they become the
-connector's arguments. Does not: reading them from anywhere.
+Belongs here: the settings, named as dagster-snowflake names them, how they become the connector's
+arguments, and what is different of a server on this machine, which, once killed, does not come back
+where it was. Does not: reading them from anywhere; starting such a server.
 """
 
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etl_dagster.warehouse.local import is_loopback, retrying_while_it_listens
+from etl_dagster.settings import is_loopback
 
 POOL_SIZE = 8
 LOGIN_TIMEOUT_SECONDS = 30
 HTTPS_PORT = 443
 STATEMENT_TIMEOUT_SECONDS = 3600
+_CONNECT_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +75,8 @@ class WarehouseConfig:
             "TIMEZONE": "UTC",
             **extra.pop("session_parameters", {}),
         }
-        if is_loopback(
-            host
-        ):  # it has nobody to report to, and looking for a cloud to be in takes time
+        if is_loopback(host):
+            # it has nobody to report to, and looking for a cloud to be in takes time
             session |= {
                 "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
                 "CLIENT_TELEMETRY_ENABLED": False,
@@ -112,3 +115,32 @@ def _der(pem: str, password: str | None) -> bytes:
         format=serialization.PrivateFormat.PKCS8,
         encryption_algorithm=serialization.NoEncryption(),
     )
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether a server is there; one too busy to answer is."""
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def retrying_while_it_listens(host: str, port: int) -> Callable[[], Iterator[int]]:
+    """Return a backoff policy for the connector: try again only as long as a server is there.
+
+    The connector's own policies try for as long as a statement may run, which is right for a
+    service that comes back. The policy ends the retrying in the one way that it can, by raising.
+    """
+
+    def pauses() -> Iterator[int]:
+        pause = 0
+        yield pause
+        while listens(host, port):
+            pause = min(pause + 1, _LONGEST_PAUSE_SECONDS)
+            yield pause
+        raise ConnectionRefusedError(f"no server listens on {host}:{port} any more")
+
+    return pauses

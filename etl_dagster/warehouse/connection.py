@@ -2,14 +2,21 @@
 
 Belongs here: :class:`Connection`, what a :class:`~etl_dagster.warehouse.execution.Session` reads
 and writes by. Does not: results, parameters, who lends the connection.
+
+Python runs signal handlers, which is how a run is terminated, only between the main thread's own
+instructions: while that thread sits in the connector, waiting for a long statement, nothing would
+be heard. So a statement runs in a thread of its own, and the caller waits on a lock, which signals
+do interrupt.
 """
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from etl_dagster.warehouse import interrupts, parameters, statements
+from etl_dagster.warehouse import parameters, statements
 from etl_dagster.warehouse.errors import (
     WarehouseError,
     WarehouseMisuseError,
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
 
 _UNDOING: Final = ("ROLLBACK", "REMOVE ")
 """What a session that was stopped still runs."""
+CANCEL_SECONDS: Final = 10.0
+_CANCEL_AGAIN_SECONDS: Final = 0.2
 
 Result = TypeVar("Result")
 
@@ -144,22 +153,41 @@ class Connection:
     ) -> Result:
         if self.broken:
             raise WarehouseUnreachableError("this session's connection was lost; borrow a new one")
-        ended = False
+        outcome: Future[Result] = Future()
 
-        def call() -> Result:
-            nonlocal ended
+        def call() -> None:
             try:
-                return function()
-            finally:
-                ended = True
+                outcome.set_result(function())
+            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
+                outcome.set_exception(error)
 
+        worker = threading.Thread(target=call, name="warehouse-statement", daemon=True)
         try:
-            outcome = interrupts.run(call, cancel=cancel)
+            worker.start()
+            error = outcome.exception()
         except BaseException:
-            self.broken = not ended
+            if worker.is_alive():
+                _cancel(outcome, cancel)
+            self.broken = not outcome.done()
             raise
-        if outcome.error is not None:
-            self.broken = lost(outcome.error)
+        if error is not None:
+            self.broken = lost(error)
             # Not chained: the connector's message may quote data.
-            raise translated(outcome.error, statements.name_of(sql)) from None
-        return outcome.result
+            raise translated(error, statements.name_of(sql)) from None
+        return outcome.result()
+
+
+def _cancel(outcome: "Future[Result]", cancel: Callable[[], None]) -> None:
+    """Ask for a call's early end and wait for it, at most `CANCEL_SECONDS`.
+
+    It may be asked too early to have any effect, so it is asked again until the call has ended.
+    """
+
+    def keep_cancelling() -> None:
+        for _ in range(int(CANCEL_SECONDS / _CANCEL_AGAIN_SECONDS)):
+            cancel()
+            if wait([outcome], _CANCEL_AGAIN_SECONDS).done:
+                return
+
+    threading.Thread(target=keep_cancelling, name="warehouse-cancel", daemon=True).start()
+    wait([outcome], CANCEL_SECONDS)

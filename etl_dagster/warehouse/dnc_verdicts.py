@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import fragment, render
+from etl_dagster.warehouse.statements import fragment, render, sql
 
 ROWS_AT_ONCE: Final = 250_000
 _DECIDED_BY: Final = ("LEAD_DATE", "CHUNK", "LIST_VERSIONS", "CHECKED_AT", "POLICY_HASH")

@@ -63,7 +63,7 @@ class StatementError(WarehouseError):
         self.query_id = query_id
 
 
-def translated(error: Exception, statement: str) -> WarehouseError:
+def translated(error: BaseException, statement: str) -> WarehouseError:
     """Return what ``error``, raised by the connector while running ``statement``, means.
 
     The connector's error is not chained: its message holds the values that are masked here.
@@ -89,7 +89,7 @@ def translated(error: Exception, statement: str) -> WarehouseError:
     return WarehouseError(f"{statement}: {type(error).__name__} in the Snowflake connector")
 
 
-def lost(error: Exception) -> bool:
+def lost(error: BaseException) -> bool:
     """Whether ``error`` means that the connection, not the statement, is at fault."""
     from snowflake.connector import errors  # noqa: PLC0415
 

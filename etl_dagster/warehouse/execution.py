@@ -6,20 +6,23 @@ Belongs here: :class:`Session`. Does not: how a statement runs and transactions 
 loading files (:mod:`~etl_dagster.warehouse.loading`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from etl_dagster.leads.campaigns import Column
 from etl_dagster.warehouse import loading, parameters, results, statements
 from etl_dagster.warehouse.connection import Connection
 from etl_dagster.warehouse.errors import WarehouseMisuseError
 from etl_dagster.warehouse.parameters import Params
-from etl_dagster.warehouse.results import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from _typeshed import DataclassInstance
 
 Row = tuple[Any, ...]
+Record = TypeVar("Record", bound="DataclassInstance")
 
 
 class Session(Connection):
@@ -55,6 +58,11 @@ class Session(Connection):
             name = statements.name_of(sql)
             raise WarehouseMisuseError(f"{name}: {len(found)} rows, expected one")
         return found[0] if found else None
+
+    def records(self, kind: type[Record], sql: str, params: Params = None) -> list[Record]:
+        """Run a query and return its rows as records of a dataclass, field by field in order."""
+        names = [field.name for field in fields(kind)]
+        return [kind(**dict(zip(names, row, strict=True))) for row in self.rows(sql, params)]
 
     def scalar(self, sql: str, params: Params = None) -> Any:
         """Run a query and return the only value of its only row, or None if it has no row."""
@@ -95,7 +103,7 @@ class Session(Connection):
         found = self._run(sql, lambda: list(results.batches(cursor)))
         return pa.Table.from_batches(found, results.schema(cursor.description))
 
-    def load(self, table: str, data: "pa.Table", *, columns: Sequence[str] | None = None) -> int:
+    def load(self, table: str, data: "pa.Table") -> int:
         """Append ``data`` to ``table``, matching columns by name; return how many rows.
 
         All or nothing: without a transaction of the caller's it runs in one of its own.
@@ -103,17 +111,15 @@ class Session(Connection):
         Args:
             table: Its plain name, qualified or not.
             data: Rows; column names match in any case.
-            columns: Which of its columns to load; default: all.
 
         Raises:
             LoadMismatchError: Other than the rows sent were stored. Inside a transaction of the
                 caller's, let it pass, so that the transaction is rolled back.
         """
-        chosen = data if columns is None else data.select(list(columns))
         if self._in_transaction:
-            return loading.load(self, table, chosen)
+            return loading.load(self, table, data)
         with self.transaction():
-            return loading.load(self, table, chosen)
+            return loading.load(self, table, data)
 
     def set_variables(self, variables: Mapping[str, str | int | date]) -> None:
         """Set session variables, which SQL reads as ``$NAME``.

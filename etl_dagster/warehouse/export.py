@@ -1,9 +1,9 @@
 """Handing what may be dialled on a day to a dialler: one file, whole and on record, or none.
 
 Belongs here: the one place where a product of this project takes names and addresses out of the
-warehouse, on purpose; the record of it in EXPORTS. Does not: layouts (`export_files.py`), putting
-the file in its place (`export_place.py`), whether a day may be handed out at all
-(`defs/readiness.py`), Do-Not-Call lists, which the caller asks again about every phone in the file.
+warehouse, on purpose; the record of it in EXPORTS. Does not: layouts, putting the file in its place
+(`export_files.py`), whether a day may be handed out at all (`defs/readiness.py`), Do-Not-Call
+lists, which the caller asks again about every phone in the file.
 
 The record is committed before the file gets its name: after a crash there may be a record without
 a file, never a file without a record.
@@ -27,19 +27,19 @@ from numpy.typing import NDArray
 
 from etl_dagster.identity.who import operator
 from etl_dagster.warehouse.call_windows import check_day
-from etl_dagster.warehouse.export_files import LAYOUTS, PHONES
-from etl_dagster.warehouse.export_place import (
+from etl_dagster.warehouse.export_files import (
+    LAYOUTS,
+    PHONES,
     ExportError,
     check_target,
     create,
+    left_behind,
     put,
-    sweep,
     unfinished,
 )
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import Statement, sql
+from etl_dagster.warehouse.statements import Statement, literals, render, sql
 from etl_dagster.warehouse.tables import columns, differences
-from etl_dagster.warehouse.templates import literals, render
 
 SLICE: Final = 20_000
 """Rows that are in memory at once."""
@@ -144,7 +144,8 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
     if wrong := differences("exports", columns(session, "exports")):
         raise ExportError(f"an export could not be put on record: {'; '.join(wrong)}")
     check_day(session, selection.call_date)
-    sweep(target)
+    for left in left_behind(target):
+        left.unlink(missing_ok=True)
     partial = unfinished(target)
     try:
         leads, phones = _write(session, selection, partial, layout=layout, vouch=vouch)
@@ -179,9 +180,7 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
 
 def exports(session: Session, *, most: int) -> list[Export]:
     """The newest exports on record, newest first."""
-    names = list(Export.__dataclass_fields__)
-    rows = session.rows(sql("select_exports"), {"most": most})
-    return [Export(**dict(zip(names, row, strict=True))) for row in rows]
+    return session.records(Export, sql("select_exports"), {"most": most})
 
 
 def _why_nothing(session: Session, selection: Selection) -> str:

@@ -1,7 +1,7 @@
-"""What an exported file looks like: CSV or Parquet, with phones as text.
+"""An exported file: CSV or Parquet, with phones as text, its owner's alone, whole or not there.
 
-Belongs here: the two layouts, and that a spreadsheet runs nothing of what is in a file. Does not:
-which rows (`export.py`), where the file is put.
+Belongs here: the two layouts, and that a spreadsheet runs nothing of what is in a file; its place,
+its unfinished self beside it, what killed processes left. Does not: which rows (`export.py`).
 
 CSV is RFC 4180 in UTF-8, with a header; moments end in Z. A spreadsheet takes a field that begins
 with `=`, `+`, `-` or `@` for a formula, and names and addresses are what strangers wrote. Such a
@@ -12,19 +12,31 @@ and ids never begin so. Parquet knows no formula and holds every value as it is.
 
 import csv
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
 from typing import IO, Final
 
+import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from etl_dagster.warehouse.errors import WarehouseError
+
 PHONES: Final = ("PHONE_1", "PHONE_2", "PHONE_3")
+OWNER_ONLY: Final = 0o600
+UNFINISHED: Final = ".part"
 _FORMULA: Final = r"^'*(\s*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001  full-width ones count too
 _MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 Write = Callable[[pa.RecordBatch], None]
+
+
+class ExportError(WarehouseError):
+    """Nothing was handed out; the message says why."""
 
 
 @contextmanager
@@ -88,3 +100,53 @@ def _type(field: pa.Field) -> pa.DataType:
     if pa.types.is_timestamp(field.type):
         return pa.timestamp("us", "UTC")
     return field.type
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Refuse a place where no file can be put.
+
+    Raises:
+        ExportError: there is something already, or no folder to put it into.
+    """
+    if not target.parent.is_dir():
+        raise ExportError(f"there is no folder {target.parent}")
+    if target.is_dir():
+        raise ExportError(f"{target} is a folder")
+    if os.path.lexists(target) and not force:
+        raise ExportError(f"{target} exists: choose another name, or give --force")
+
+
+def unfinished(target: Path) -> Path:
+    """Where this process writes what becomes the target."""
+    return target.with_name(f".{target.name}.{os.getpid()}{UNFINISHED}")
+
+
+def create(path: Path) -> IO[bytes]:
+    """Open a new file that only its owner can read, whatever the umask."""
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY), "wb")
+
+
+def put(partial: Path, target: Path, *, force: bool) -> None:
+    """Give the finished file its name; without `force` never one that is taken."""
+    if force:
+        partial.replace(target)
+    else:
+        try:
+            os.link(partial, target)
+        except FileExistsError:
+            raise ExportError(
+                f"{target} appeared while it was written; the export is on record, without a file"
+            ) from None
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def left_behind(target: Path) -> Iterator[Path]:
+    """What killed processes left of this target, unfinished: names and phones are in it."""
+    for left in target.parent.glob(f".{escape(target.name)}.*{UNFINISHED}"):
+        owner = left.name.removesuffix(UNFINISHED).rpartition(".")[2]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            yield left

@@ -7,7 +7,7 @@ statements themselves (`sql/`), their order (`extraction.py`).
 from typing import Final
 
 from etl_dagster.leads.campaigns import ColumnMap
-from etl_dagster.warehouse.templates import fragment
+from etl_dagster.warehouse.statements import fragment
 
 TEXT_COLUMNS: Final = ("first_name", "last_name", "address", "city", "state")
 CONTACT_COLUMNS: Final = ("phone_1", "phone_2", "phone_3", "email_1", "email_2", "email_3")

@@ -5,7 +5,7 @@ campaign must return (`leads/campaigns.py`), the statements themselves (`sql/`).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -22,8 +22,7 @@ from etl_dagster.warehouse.errors import StatementError
 from etl_dagster.warehouse.retention import refuse_removed
 from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster.warehouse.session import Session, Statement
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import fragment, literals, render
+from etl_dagster.warehouse.statements import fragment, literals, render, sql
 
 STILL_VALID_FOR: Final = timedelta(days=1)
 """A lead that another day published is left out while it can be dialled for at least so long."""
@@ -196,7 +195,7 @@ class Extraction:
             raise CampaignSqlError(
                 campaign.path, f"Snowflake cannot compile the query, nothing was written: {error}"
             ) from error
-        return resolve_columns(campaign, described)
+        return resolve_columns(campaign.path, described)
 
     def _run(self, campaign: Campaign, columns: ColumnMap) -> int:
         """Put what the campaign returns into EXTRACTED; return the number of rows."""
@@ -223,20 +222,11 @@ class Extraction:
         )
 
     def _counts(self) -> list[ExtractCount]:
-        found = {
-            name: ExtractCount(
-                campaign=name,
-                rows=int(rows),
-                nameless=int(nameless),
-                duplicates=int(duplicates),
-                still_valid=int(still_valid),
-            )
-            for name, rows, nameless, duplicates, still_valid in self._session.rows(
-                sql("count_extracted")
-            )
-        }
-        empty = {"rows": 0, "nameless": 0, "duplicates": 0, "still_valid": 0}
-        return [
-            found.get(campaign.name, ExtractCount(campaign=campaign.name, **empty))
-            for campaign in self._campaigns
-        ]
+        found = {name: numbers for name, *numbers in self._session.rows(sql("count_extracted"))}
+        names = [one.name for one in fields(ExtractCount) if one.name != "campaign"]
+        counts = []
+        for campaign in self._campaigns:
+            numbers = map(int, found.get(campaign.name, [0] * len(names)))
+            by_name = dict(zip(names, numbers, strict=True))
+            counts.append(ExtractCount(campaign=campaign.name, **by_name))
+        return counts

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
-from etl_dagster.warehouse.interrupts import CANCEL_SECONDS
+from etl_dagster.warehouse.connection import CANCEL_SECONDS
 from etl_dagster.warehouse.session import Session, Warehouse
 
 Item = TypeVar("Item")

@@ -13,11 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from etl_dagster.leads.campaigns import Column
 from etl_dagster.warehouse.errors import StatementError, WarehouseError
-from etl_dagster.warehouse.results import Column
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import Statement
-from etl_dagster.warehouse.templates import fragment, render
+from etl_dagster.warehouse.statements import Statement, fragment, render
 
 PHONE: Final = "PHONE"
 MOMENT: Final = "REQUESTED_AT"

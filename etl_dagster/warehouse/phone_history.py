@@ -3,10 +3,9 @@
 Belongs here: reading. Does not: what it proves, or how it is shown (`evidence/`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse.examination import ChainKey
@@ -121,16 +120,13 @@ class PhoneHistory:
         return dict(sorted(found.items()))
 
 
-_Record = TypeVar("_Record", VerdictRow, LeadRow, Publication)
-
-
 def read_history(session: Session, phone: int) -> PhoneHistory:
     """Read what is on record of a phone; all is empty where it never occurred."""
     values = {"phone": phone}
     return PhoneHistory(
-        verdicts=_read(session, VerdictRow, sql("select_verdicts_of_phone"), values),
-        leads=_read(session, LeadRow, sql("select_leads_of_phone"), values),
-        publications=_read(session, Publication, sql("select_publications_of_phone"), values),
+        verdicts=session.records(VerdictRow, sql("select_verdicts_of_phone"), values),
+        leads=session.records(LeadRow, sql("select_leads_of_phone"), values),
+        publications=session.records(Publication, sql("select_publications_of_phone"), values),
     )
 
 
@@ -143,10 +139,3 @@ def _order(row: VerdictRow) -> tuple[timedelta, int, bool, datetime]:
         row.valid_until is not None,
         row.valid_until or _LAST,
     )
-
-
-def _read(
-    session: Session, kind: type[_Record], query: str, values: Mapping[str, object]
-) -> list[_Record]:
-    names = [field.name for field in fields(kind)]
-    return [kind(**dict(zip(names, row, strict=True))) for row in session.rows(query, values)]

@@ -54,9 +54,7 @@ def keep_policy(session: Session, policy: Policy, *, run_id: str) -> bool:
 
 def read_policies(session: Session) -> list[KeptPolicy]:
     """Every policy on record, and every release that used it, oldest first."""
-    names = list(KeptPolicy.__dataclass_fields__)
-    rows = session.rows(sql("select_policies"))
-    return [KeptPolicy(**dict(zip(names, row, strict=True))) for row in rows]
+    return session.records(KeptPolicy, sql("select_policies"))
 
 
 def code_version() -> str:

@@ -17,8 +17,7 @@ from etl_dagster.leads.policy_text import ALWAYS
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.scrubbing import counts, phone_array
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import literals, render
+from etl_dagster.warehouse.statements import literals, render, sql
 
 
 class NotProvenError(WarehouseError):

@@ -12,8 +12,7 @@ import pyarrow as pa
 from etl_dagster.warehouse.canonical import BatchRecord
 from etl_dagster.warehouse.examination import ChainKey
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import Statement
-from etl_dagster.warehouse.templates import fragment, render
+from etl_dagster.warehouse.statements import Statement, fragment, render
 
 ROWS_AT_ONCE: Final = 250_000
 """Chains are read together up to so many rows; a longer one is read alone."""

@@ -11,16 +11,16 @@ none is cut.
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from itertools import groupby
 
 from etl_dagster.warehouse import retentions
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.retention import LEDGER, RULES, Plan, Removable
 from etl_dagster.warehouse.retentions import Retention
+from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import render
+from etl_dagster.warehouse.statements import render, sql
 from etl_dagster.warehouse.verification import Verification, verify
 
 
@@ -118,11 +118,11 @@ def _record(
         table_name=one.table,
         day=one.day,
         row_count=one.rows,
-        oldest=_naive(one.oldest),
-        newest=_naive(one.newest),
+        oldest=one.oldest and naive(one.oldest),
+        newest=one.newest and naive(one.newest),
         kept_days=planned.kept_days[one.kind],
         digests=digests,
-        removed_at=planned.moment.astimezone(UTC).replace(tzinfo=None),
+        removed_at=naive(planned.moment),
         removed_by=by,
     )
 
@@ -141,7 +141,3 @@ def _delete(session: Session, parts: Sequence[Removable]) -> None:
                 f"{one.table} has {rows:,} rows of {one.day}, {one.rows:,} were planned for:"
                 " somebody writes to that day, and nothing of it was removed; plan again"
             )
-
-
-def _naive(moment: datetime | None) -> datetime | None:
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment else None

@@ -6,33 +6,15 @@ running queries.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from etl_dagster.leads.campaigns import Column
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from snowflake.connector.cursor import ResultMetadata, SnowflakeCursor
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a query's result.
-
-    Attributes:
-        name: As Snowflake reports it: upper case unless quoted.
-        type: NUMBER, REAL, TEXT, BOOLEAN, DATE, TIME, TIMESTAMP_NTZ, VARIANT, ...
-        precision: Digits of a NUMBER, else None.
-        scale: Digits behind its point, else None.
-        nullable: Whether NULL can occur.
-    """
-
-    name: str
-    type: str
-    precision: int | None
-    scale: int | None
-    nullable: bool
 
 
 def column(metadata: "ResultMetadata") -> Column:

@@ -12,8 +12,7 @@ from typing import Final
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.retraction import published_chunks
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import render
+from etl_dagster.warehouse.statements import render, sql
 
 LEADS: Final = "leads"
 LEDGER: Final = "ledger"

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from etl_dagster.settings import FIVE_YEARS
@@ -23,6 +23,7 @@ from etl_dagster.warehouse.examination import ChainKey, Flaw
 from etl_dagster.warehouse.heads import Head
 from etl_dagster.warehouse.locks import locked
 from etl_dagster.warehouse.retention import LEADS, RULES
+from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
@@ -158,7 +159,7 @@ def examine(records: Sequence[Retention], *, moment: datetime) -> Iterator[Flaw]
         moment: now, aware.
     """
     place, previous = 1, FIRST_DIGEST
-    now = moment.astimezone(UTC).replace(tzinfo=None)
+    now = naive(moment)
     for record in records:
         if record.position != place:
             yield _flaw(record, f"it is at position {record.position:,}, where {place:,} is next")

@@ -16,8 +16,7 @@ from etl_dagster.leads.policy import Policy
 from etl_dagster.warehouse.publication import prove
 from etl_dagster.warehouse.scrubbing import phone_array
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import fragment, render
+from etl_dagster.warehouse.statements import fragment, render, sql
 
 
 def published_chunks(session: Session, *, moment: datetime, other_than: str = "") -> list[Chunk]:

@@ -19,8 +19,7 @@ from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.policy_text import APIS, SOURCES
 from etl_dagster.leads.verdicts import Evidence
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import each, fragment, render
+from etl_dagster.warehouse.statements import each, fragment, render, sql
 
 ASK_AGAIN_BEFORE: Final = timedelta(hours=12)
 """Answers that run out within so long of a run are asked for again by it."""

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
+from etl_dagster.leads.campaigns import Column
+from etl_dagster.settings import is_loopback
 from etl_dagster.warehouse import loading
-from etl_dagster.warehouse.config import WarehouseConfig
+from etl_dagster.warehouse.config import WarehouseConfig, listens
 from etl_dagster.warehouse.errors import StatementError, WarehouseMisuseError, translated
 from etl_dagster.warehouse.execution import Session
-from etl_dagster.warehouse.local import is_loopback, listens
-from etl_dagster.warehouse.results import Column
 from etl_dagster.warehouse.statements import Statement, sql
 
 if TYPE_CHECKING:

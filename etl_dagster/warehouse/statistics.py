@@ -10,8 +10,7 @@ from typing import Final
 from etl_dagster.leads.policy_text import APIS
 from etl_dagster.oversight.usual import Rate
 from etl_dagster.warehouse.session import Session
-from etl_dagster.warehouse.statements import sql
-from etl_dagster.warehouse.templates import render
+from etl_dagster.warehouse.statements import render, sql
 
 DAYS_BEFORE: Final = 30
 API_ROWS: Final = "COALESCE(source, 'ccc') = '{source}'"

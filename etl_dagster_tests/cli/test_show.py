@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from etl_dagster.cli import show
-from etl_dagster.defs.launch import DayResult
+from etl_dagster.defs.runner import DayResult
 from etl_dagster.progress import ProgressEvent
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.funnel import Day, Funnel

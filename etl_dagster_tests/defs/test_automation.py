@@ -11,7 +11,6 @@ import dagster as dg
 import pytest
 
 from etl_dagster.defs import history
-from etl_dagster.defs.automation import build_automation
 from etl_dagster.defs.jobs import REPORTS_ITSELF
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.defs.sensors import reports_are_due
@@ -125,8 +124,10 @@ def test_the_schedule_has_cron_zone_and_campaigns_from_the_settings(
 
 
 def test_a_schedule_that_makes_no_sense_is_refused_by_name(line: Line) -> None:
+    line.environment["ETL_SCHEDULE_CRON"] = "daily at six"
     with pytest.raises(SettingsError, match="ETL_SCHEDULE_CRON is 'daily at six'"):
-        build_automation(line.settings.model_copy(update={"schedule_cron": "daily at six"}))
+        line.defs()
+    del line.environment["ETL_SCHEDULE_CRON"]
     with pytest.raises(SettingsError, match="ETL_SCHEDULE_TIMEZONE"):
         Settings.from_environment({"ETL_SCHEDULE_TIMEZONE": "Mars/Olympus"})
     line.environment["ETL_SCHEDULE_CAMPAIGNS"] = "walk_in, run_out"

@@ -18,8 +18,8 @@ from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from etl_dagster.defs import celery_launcher
 from etl_dagster.defs.celery_launcher import SILENT_SECONDS, WatchedCeleryRunLauncher
 from etl_dagster.defs.home import dagster_home
-from etl_dagster.defs.launch import Launcher
 from etl_dagster.defs.launcher import HOST, PROCESS
+from etl_dagster.defs.runner import Runner
 from etl_dagster.settings import PROJECT, Settings
 from etl_dagster_tests.defs.test_launcher import started
 
@@ -107,7 +107,7 @@ def test_the_command_line_leaves_the_runs_of_other_hosts_workers_alone(
         retry = started(shared, NOBODY, f"{HOST} {NOBODY}")
         for run in (elsewhere, retry):
             shared.add_run_tags(run.run_id, {DAGSTER_CELERY_TASK_ID_TAG: "a-task"})
-        with Launcher(settings):
+        with Runner(settings):
             pass
         found = [shared.get_run_by_id(run.run_id) for run in (dead, elsewhere, retry)]
     status = [run.status for run in found if run]

@@ -224,12 +224,12 @@ def published(instance: dg.DagsterInstance, versions: str) -> None:
         instance,
         Chunk(DAY, 0),
         stages=STAGE_ASSETS[-1:],
-        metadata={STAGE_ASSETS[-1]: {"versions": versions}},
+        metadata={STAGE_ASSETS[-1]: {history.VERSIONS: versions}},
     )
 
 
 def by_others(instance: dg.DagsterInstance, *, after: int) -> bool:
-    return history.published_by_other_lists(instance, "new", after=after, key="versions")
+    return history.published_by_other_lists(instance, "new", after=after)
 
 
 def test_what_others_publish_by_other_lists_counts_from_a_place_in_the_event_log(

@@ -13,9 +13,8 @@ from dagster._core.events import EngineEventData
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import WorkerStatus
 
-from etl_dagster.defs.home import dagster_home
+from etl_dagster.defs.home import dagster_home, kept_open
 from etl_dagster.defs.launcher import HOST, PROCESS, WatchedRunLauncher, process_is_gone
-from etl_dagster.defs.open_files import kept_open
 from etl_dagster.settings import Settings, SettingsError
 
 

@@ -1,5 +1,4 @@
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from etl_dagster.leads.campaigns import (
     CampaignError,
     CampaignFileError,
     CampaignSqlError,
+    Column,
     check_query,
     choose,
     load_campaigns,
@@ -24,15 +24,13 @@ SAMPLES = Path(__file__).parents[2] / "campaigns"
 CAMPAIGN = Campaign(name="spring", path=Path("spring.sql"), sql="SELECT 1", code_version="1")
 
 
-@dataclass(frozen=True)
-class Described:
-    name: str
-    type: str = "TEXT"
-    precision: int | None = None
-    scale: int | None = None
+def column_of(
+    name: str, type_: str = "TEXT", precision: int | None = None, scale: int | None = None
+) -> Column:
+    return Column(name, type_, precision, scale, nullable=True)
 
 
-IDENTITY = tuple(Described(name) for name in ("First Name", "Last Name", "Address", "Zip"))
+IDENTITY = tuple(column_of(name) for name in ("First Name", "Last Name", "Address", "Zip"))
 
 
 def write(folder: Path, text: str | bytes, name: str = "spring.sql") -> Path:
@@ -283,9 +281,9 @@ def test_what_is_accepted_is_one_query_and_stays_one(source: str) -> None:
 
 
 def test_lead_columns_and_attributes_are_told_apart() -> None:
-    described = [*IDENTITY, Described("Phone 1", "NUMBER", 10, 0), Described("Loan", "REAL")]
-    described += [Described('The "Note"'), Described("Seen", "VARIANT")]
-    columns = resolve_columns(CAMPAIGN, described)
+    described = [*IDENTITY, column_of("Phone 1", "NUMBER", 10, 0), column_of("Loan", "REAL")]
+    described += [column_of('The "Note"'), column_of("Seen", "VARIANT")]
+    columns = resolve_columns(CAMPAIGN.path, described)
     assert tuple(columns.lead) == LEAD_COLUMNS
     given_ = {role: source.quoted for role, source in columns.lead.items() if source}
     assert given_ == {
@@ -314,7 +312,7 @@ def test_lead_columns_and_attributes_are_told_apart() -> None:
     ],
 )
 def test_spelling_of_names_does_not_matter(names: tuple[str, ...]) -> None:
-    columns = resolve_columns(CAMPAIGN, [Described(name) for name in names])
+    columns = resolve_columns(CAMPAIGN.path, [column_of(name) for name in names])
     found = [source.name for source in columns.lead.values() if source]
     assert found == list(names)
     assert columns.attributes == ()
@@ -335,7 +333,7 @@ def test_spelling_of_names_does_not_matter(names: tuple[str, ...]) -> None:
     ],
 )
 def test_optional_columns_have_aliases_too(name: str, role: str) -> None:
-    columns = resolve_columns(CAMPAIGN, [*IDENTITY, Described(name)])
+    columns = resolve_columns(CAMPAIGN.path, [*IDENTITY, column_of(name)])
     source = columns.lead[role]
     assert source is not None
     assert source.name == name
@@ -346,7 +344,7 @@ def test_a_missing_column_is_named_with_what_would_do(missing: int) -> None:
     roles = ("first_name", "last_name", "address", "zip")
     described = [column for at, column in enumerate(IDENTITY) if at != missing]
     with pytest.raises(CampaignColumnError) as caught:
-        resolve_columns(CAMPAIGN, [*described, Described("Loan Officer")])
+        resolve_columns(CAMPAIGN.path, [*described, column_of("Loan Officer")])
     message = str(caught.value)
     assert caught.value.column == roles[missing]
     assert f"spring.sql: the query returns no column for {roles[missing]} (any of" in message
@@ -356,35 +354,35 @@ def test_a_missing_column_is_named_with_what_would_do(missing: int) -> None:
 
 def test_a_query_without_columns_misses_them_all() -> None:
     with pytest.raises(CampaignColumnError, match=r"first_name.*last_name.*address.*zip.*nothing"):
-        resolve_columns(CAMPAIGN, [])
+        resolve_columns(CAMPAIGN.path, [])
 
 
 def test_two_columns_for_one_part_are_refused() -> None:
-    described = [*IDENTITY, Described("Phone"), Described("Mobile")]
+    described = [*IDENTITY, column_of("Phone"), column_of("Mobile")]
     with pytest.raises(CampaignColumnError, match=r'"Phone" and "Mobile".*phone_1') as caught:
-        resolve_columns(CAMPAIGN, described)
+        resolve_columns(CAMPAIGN.path, described)
     assert caught.value.column == "Mobile"
 
 
 def test_one_name_twice_is_refused_even_for_attributes() -> None:
     with pytest.raises(CampaignColumnError, match='"Rate" is returned more than once'):
-        resolve_columns(CAMPAIGN, [*IDENTITY, Described("Rate"), Described("Rate", "REAL")])
+        resolve_columns(CAMPAIGN.path, [*IDENTITY, column_of("Rate"), column_of("Rate", "REAL")])
 
 
 @pytest.mark.parametrize(
     ("column", "expected"),
     [
-        (Described("Phone", "REAL"), r"phone_1.*whole NUMBER.*REAL.*floating-point"),
-        (Described("Phone 2", "NUMBER", 12, 2), "phone_2.*NUMBER with 2 decimals"),
-        (Described("Phone 3", "VARIANT"), "phone_3.*VARIANT.*cast it to VARCHAR"),
-        (Described("Phone", "BOOLEAN"), "BOOLEAN"),
-        (Described("Email", "NUMBER", 10, 0), "email_1, which must be text, but it is NUMBER"),
-        (Described("City", "DATE"), "city.*DATE"),
+        (column_of("Phone", "REAL"), r"phone_1.*whole NUMBER.*REAL.*floating-point"),
+        (column_of("Phone 2", "NUMBER", 12, 2), "phone_2.*NUMBER with 2 decimals"),
+        (column_of("Phone 3", "VARIANT"), "phone_3.*VARIANT.*cast it to VARCHAR"),
+        (column_of("Phone", "BOOLEAN"), "BOOLEAN"),
+        (column_of("Email", "NUMBER", 10, 0), "email_1, which must be text, but it is NUMBER"),
+        (column_of("City", "DATE"), "city.*DATE"),
     ],
 )
-def test_a_type_that_cannot_hold_it_is_refused(column: Described, expected: str) -> None:
+def test_a_type_that_cannot_hold_it_is_refused(column: Column, expected: str) -> None:
     with pytest.raises(CampaignColumnError, match=expected) as caught:
-        resolve_columns(CAMPAIGN, [*IDENTITY, column])
+        resolve_columns(CAMPAIGN.path, [*IDENTITY, column])
     assert caught.value.column == column.name
 
 
@@ -392,13 +390,13 @@ def test_a_type_that_cannot_hold_it_is_refused(column: Described, expected: str)
 @pytest.mark.parametrize("at", range(3))
 def test_names_and_addresses_are_text(at: int, type_: str) -> None:
     described = list(IDENTITY)
-    described[at] = Described(IDENTITY[at].name, type_)
+    described[at] = column_of(IDENTITY[at].name, type_)
     with pytest.raises(CampaignColumnError, match="must be text, but"):
-        resolve_columns(CAMPAIGN, described)
+        resolve_columns(CAMPAIGN.path, described)
 
 
 def test_a_zip_may_be_a_whole_number() -> None:
-    source = resolve_columns(CAMPAIGN, [*IDENTITY[:3], Described("Zip", "NUMBER", 5, 0)]).lead[
+    source = resolve_columns(CAMPAIGN.path, [*IDENTITY[:3], column_of("Zip", "NUMBER", 5, 0)]).lead[
         "zip"
     ]
     assert source is not None

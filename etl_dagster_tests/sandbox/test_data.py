@@ -277,7 +277,7 @@ def test_campaigns_select_each_day_its_own_leads(session: Session) -> None:
         )
         rows = {}
         for campaign in load_campaigns(Path(__file__).parents[2] / "campaigns"):
-            columns = resolve_columns(campaign, session.describe(campaign.sql))
+            columns = resolve_columns(campaign.path, session.describe(campaign.sql))
             phones = [columns.lead[f"phone_{place}"] is not None for place in (1, 2, 3)]
             assert phones == [campaign.name == "heloc_equity"] * 3
             assert len(columns.attributes) >= 5

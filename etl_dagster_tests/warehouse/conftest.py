@@ -92,10 +92,14 @@ class Tables:
         ledger.append(self.session, [batch], origin=origin(source, chunk, policy))
         return batch.batch_id
 
-    def cleared(self, *phones: int, **when: Any) -> None:
-        """Both sources say CLEAR."""
-        for source in ("ccc", "dnc"):
-            self.said(source, Verdict.CLEAR, *phones, **when)
+    def noted(self, source: str, verdict: Verdict, *phones: int, **how: Any) -> None:
+        """Put on record what `said` does, without a batch, which takes a tenth of the time."""
+        self.insert("PHONE_VERDICTS", *_verdicts(source, verdict, phones, **how))
+
+    def cleared(self, *phones: int, **how: Any) -> None:
+        """Both sources say CLEAR; without batches."""
+        rows = [_verdicts(source, Verdict.CLEAR, phones, **how) for source in ("ccc", "dnc")]
+        self.insert("PHONE_VERDICTS", *rows[0], *rows[1])
 
     def insert(self, table: str, *rows: dict[str, Any]) -> None:
         """Insert rows of the same columns, which for a few takes a fifth of what a file does."""
@@ -113,6 +117,38 @@ def _place(chunk: Chunk, name: str, campaign: str) -> dict[str, Any]:
         "LEAD_ID": name,
         "CAMPAIGN": campaign,
     }
+
+
+def _verdicts(
+    source: str,
+    verdict: Verdict,
+    phones: Sequence[int],
+    *,
+    at: datetime = NOW,
+    until: datetime | None = FRESH,
+    chunk: Chunk = CHUNK,
+    reason: str | None = None,
+    policy: Policy = POLICY,
+) -> list[dict[str, Any]]:
+    text = reason if reason is not None else "" if verdict is Verdict.CLEAR else verdict.name
+    return [
+        {
+            "LEAD_DATE": chunk.lead_date,
+            "CHUNK": chunk.number,
+            "PHONE": phone,
+            "SOURCE": source,
+            "VERDICT": verdict.name,
+            "REASON": text,
+            "LIST_VERSIONS": "",
+            "CHECKED_AT": at,
+            "VALID_UNTIL": until,
+            "POLICY_HASH": policy.hash,
+            "EVIDENCE_HASH": "e",
+            "RUN_ID": "r",
+            "BATCH_ID": f"batch-{next(_ids)}",
+        }
+        for phone in phones
+    ]
 
 
 _ids = iter(range(1_000_000))

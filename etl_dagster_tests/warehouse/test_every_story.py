@@ -68,6 +68,7 @@ OF_BOTH: list[Story] = [
     (Said(U, 2, None),),
     (Said(L, 3, 24), CLEAR),
     (CLEAR, Said(L, 3, 24)),
+    (Said(C, 3, 72), Said(L, 2, 24)),
     (Said(U, 3, 72), CLEAR),
     (Said(C, 3, 72), Said(U, 2, None)),
     # of one moment
@@ -80,7 +81,9 @@ OF_BOTH: list[Story] = [
     (CLEAR, Said(L, 0.5, 24)),
     (CLEAR, Said(U, 0.5, None)),
     (CLEAR, Said(C, 0.5, 12)),
+    (CLEAR, Said(C, 0.5, 0)),
     (Said(C, 0.5, 24),),
+    (Said(C, 0.5, 24), Said(L, 0.25, 24)),
     (Said(L, 2, 24), Said(C, 0.5, 24)),
 ]
 OF_DNC: list[Story] = [
@@ -320,13 +323,19 @@ def test_only_what_is_decided_and_proven_is_published_and_shown(
     for name, *rest in people:
         assert tuple(rest) == (f"{name} of {CHUNK.lead_date} 0", *addresses)
     since = dict(zip(sorted(left), SINCE * len(left), strict=False))
-    rows = [row(phone, source, said, NEXT) for phone, (source, said) in since.items()]
+    chunks = (NEXT, CHUNK, Chunk(NEXT.lead_date, 7))  # a word counts, whichever says it
+    rows = [
+        row(phone, source, said, chunks[number % 3])
+        for number, (phone, (source, said)) in enumerate(since.items())
+    ]
     told.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
     assert shown(told, "CALLABLE_NOW") == view(expected, since)
 
 
 SINCE = [
     ("dnc", Said(L, 0, 24)),
+    ("ccc", Said(L, 0, 24)),
+    ("dnc", Said(U, 0, None)),
     ("ccc", Said(U, 0, None)),
     ("ccc", Said(C, 0, 1)),
     ("dnc", Said(C, 0, None)),

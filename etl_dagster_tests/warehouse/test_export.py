@@ -20,7 +20,7 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.export import Export, Origin, Selection
-from etl_dagster.warehouse.export_place import ExportError
+from etl_dagster.warehouse.export_files import ExportError
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, Tables
 
 A, B, C, D = (4075550100 + n for n in range(4))
@@ -205,7 +205,7 @@ def test_nothing_is_exported_where_there_is_nothing_to_dial(tables: Tables, tmp_
 
 
 def test_what_may_no_longer_be_dialled_is_not_in_the_file(filled: Tables, tmp_path: Path) -> None:
-    filled.said("dnc", Verdict.LISTED, A, C, at=NOW + timedelta(hours=1))
+    filled.noted("dnc", Verdict.LISTED, A, C, at=NOW + timedelta(hours=1))
     record, leads = export(filled, tmp_path / "leads.csv")
     assert leads == {"mailing": 1, "walk_in": 1}
     assert record.phone_count == 2

@@ -13,7 +13,7 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.call_windows import NoHoursError
 from etl_dagster.warehouse.export import Export, Origin, Selection
-from etl_dagster.warehouse.export_place import ExportError
+from etl_dagster.warehouse.export_files import ExportError
 from etl_dagster_tests.warehouse.conftest import NEXT, Tables
 from etl_dagster_tests.warehouse.hours import (
     HONOLULU,
@@ -166,7 +166,7 @@ def test_the_hours_end_when_the_newest_word_on_a_phone_runs_out(
         ("other", "NY", "10001", (MIAMI,)),
     )
     moved = at(tables, winter(6), HOURS)
-    tables.said(
+    tables.noted(
         "ccc", Verdict.CLEAR, NEW_YORK, at=datetime.now(UTC), until=winter(20) + moved, chunk=NEXT
     )
     span = winter(19) + moved, winter(20) + moved

@@ -30,7 +30,7 @@ from etl_dagster.warehouse import call_windows, ledger
 from etl_dagster.warehouse import export as exporting
 from etl_dagster.warehouse.call_windows import NoHoursError
 from etl_dagster.warehouse.export import Origin, Selection
-from etl_dagster.warehouse.export_place import ExportError
+from etl_dagster.warehouse.export_files import ExportError
 from etl_dagster.warehouse.tables import TABLES
 from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, POLICY, Tables, batch_of, origin
 from etl_dagster_tests.warehouse.hours import Row, in_file, row_on

@@ -115,25 +115,27 @@ def test_counts_add_up_to_the_leads_written(contacts: Tables, campaign: Any) -> 
     assert len({row["LEAD_ID"] for row in leads(contacts)}) == 2
 
 
-@pytest.mark.parametrize(
-    ("changes", "same"),
-    [
-        ({"first_name": "ADA"}, True),
-        ({"last_name": "Quackenbush "}, True),
-        ({"address": "1  Larkspur Row,"}, True),
-        ({"zip": "2139"}, True),
-        ({"zip": "02139-1234"}, True),
-        ({"first_name": "Bob"}, False),  # co-residents
-        ({"address": "2 Larkspur Row"}, False),
-        ({"zip": "02138"}, False),
-        ({"zip": None}, False),
-    ],
-)
-def test_who_is_the_same_person(
-    contacts: Tables, campaign: Any, changes: dict[str, Any], *, same: bool
-) -> None:
-    extract(contacts, campaign(ADA, {**ADA, **changes}))
-    assert contacts.count("LEADS") == (1 if same else 2)
+def test_who_is_the_same_person(contacts: Tables, campaign: Any) -> None:
+    same = [
+        {"first_name": "ADA"},
+        {"last_name": "Quackenbush "},
+        {"address": "1  Larkspur Row,"},
+        {"zip": "2139"},
+        {"zip": "02139-1234"},
+    ]
+    others = [
+        {"first_name": "Bob"},  # co-residents
+        {"address": "2 Larkspur Row"},
+        {"zip": "02138"},
+        {"zip": None},
+    ]
+    each = [
+        campaign(ADA, {**ADA, **changes}, name=f"case_{number}")
+        for number, changes in enumerate([*same, *others])
+    ]
+    written = [1] * len(same) + [2] * len(others)
+    assert [count.leads for count in extract(contacts, *each)] == written
+    assert contacts.count("LEADS") == sum(written)
 
 
 def test_a_numeric_zip_and_phone_are_read_like_text(contacts: Tables, tmp_path: Path) -> None:
@@ -207,10 +209,19 @@ def test_partition_variables_are_the_days(contacts: Tables, tmp_path: Path) -> N
     assert [row["ADDRESS"] for row in leads(contacts)] == [expected]
 
 
-def published(tables: Tables, lead_id: str, *, until: datetime, day: str = "2026-11-19") -> None:
+def still_valid(tables: Tables, campaign: Campaign, **changes: Any) -> int:
+    """How many leads an extraction leaves out; it writes none."""
+    (count,) = extraction(tables, campaign, **changes).stage()
+    assert count.leads + count.still_valid == count.rows
+    return count.still_valid
+
+
+def published(
+    tables: Tables, lead_id: str, *, until: datetime, day: str = "2026-11-19", phone: int = A
+) -> None:
     tables.session.execute(
-        f"INSERT INTO CALLABLE_LEADS SELECT '{lead_id}', 'walk_in', '{day}', 0, {A}, NULL, NULL,"
-        f" '{until.replace(tzinfo=None)}', '2026-11-19', 'p', 'r'"
+        f"INSERT INTO CALLABLE_LEADS SELECT '{lead_id}', 'walk_in', '{day}', 0, {phone}, NULL,"
+        f" NULL, '{until.replace(tzinfo=None)}', '2026-11-19', 'p', 'r'"
     )
 
 
@@ -222,50 +233,46 @@ def test_leads_that_another_day_published_are_left_out_while_valid(
     ada = leads(contacts)[0]["LEAD_ID"]
     later = datetime(2026, 11, 25, tzinfo=UTC)
     published(contacts, ada, until=later, day=str(DAY))  # this day's own
-    (count,) = extract(contacts, walk_in)
-    assert (count.still_valid, count.leads) == (0, 2)
+    assert still_valid(contacts, walk_in) == 0
     contacts.session.execute("UPDATE CALLABLE_LEADS SET lead_date = '2026-11-19'")
     (count,) = extract(contacts, walk_in)
     assert (count.still_valid, count.leads) == (1, 1)
     assert [row["FIRST_NAME"] for row in leads(contacts)] == ["Bob"]
-    (count,) = extract(contacts, walk_in, force=True)
-    assert (count.still_valid, count.leads) == (0, 2)
-    (count,) = extract(contacts, walk_in, policy_hash="another policy")
-    assert (count.still_valid, count.leads) == (0, 2)
-    (count,) = extract(contacts, walk_in, moment=later - timedelta(days=1, microseconds=1))
-    assert (count.still_valid, count.leads) == (1, 1)
-    (count,) = extract(contacts, walk_in, moment=later - timedelta(days=1))  # runs out too soon
-    assert (count.still_valid, count.leads) == (0, 2)
+    assert still_valid(contacts, walk_in, force=True) == 0
+    assert still_valid(contacts, walk_in, policy_hash="another policy") == 0
+    for moment, left_out in ((timedelta(days=1, microseconds=1), 1), (timedelta(days=1), 0)):
+        # what runs out too soon is not valid
+        assert still_valid(contacts, walk_in, moment=later - moment) == left_out
 
 
-@pytest.mark.parametrize("source", ["ccc", "dnc", "ccc_full"])
 def test_leads_that_are_no_longer_shown_are_extracted_again(
-    contacts: Tables, campaign: Any, source: str
+    contacts: Tables, campaign: Any
 ) -> None:
-    walk_in = campaign(ADA, {**ADA, "first_name": "Bob"})
-    extract(contacts, walk_in)
-    published(contacts, leads(contacts)[0]["LEAD_ID"], until=FRESH)
-
-    def still_valid() -> int:
-        (count,) = extract(contacts, walk_in)
-        return count.still_valid
-
-    contacts.cleared(A)
-    assert still_valid() == 1
+    since = [
+        (Verdict.CLEAR, NOW, False),
+        (Verdict.CLEAR, NOW + timedelta(days=1), False),  # runs out too soon
+        (Verdict.CLEAR, FRESH, True),
+        (Verdict.UNKNOWN, None, False),
+        (Verdict.LISTED, FRESH, False),
+    ]
+    cases = [(source, *said) for source in ("ccc", "dnc") for said in since]
     # a source that not every run asks may have said so long ago, as for CALLABLE_NOW
-    lasts = source == "ccc_full"
-    hours = iter(range(1, 9))
-    for verdict, until, expected in [
-        (Verdict.CLEAR, NOW, lasts),
-        (Verdict.CLEAR, NOW + timedelta(days=1), lasts),  # runs out too soon
-        (Verdict.CLEAR, FRESH, 1),
-        (Verdict.UNKNOWN, None, 0),
-        (Verdict.LISTED, FRESH, 0),
-    ]:
-        contacts.said(source, verdict, A, at=NOW + timedelta(hours=next(hours)), until=until)
-        assert still_valid() == expected
-    contacts.session.execute(f"UPDATE CALLABLE_LEADS SET phone_2 = {A + 1}")
-    assert still_valid() == 1  # by its other phone
+    cases += [("ccc_full", *said[:2], said[0] is Verdict.CLEAR) for said in since]
+    walk_in = campaign(*({**ADA, "first_name": f"Ada {at}"} for at in range(len(cases))))
+    extract(contacts, walk_in)
+    people = {row["LEAD_ID"]: phone for phone, row in enumerate(leads(contacts), A)}
+    for lead_id, phone in people.items():
+        published(contacts, lead_id, until=FRESH, phone=phone)
+    contacts.cleared(*people.values())
+    assert still_valid(contacts, walk_in) == len(people)
+    for phone, (source, verdict, until, _) in zip(people.values(), cases, strict=True):
+        contacts.noted(source, verdict, phone, at=NOW + timedelta(hours=1), until=until)
+    extract(contacts, walk_in)
+    assert {row["LEAD_ID"] for row in leads(contacts)} == {
+        lead_id for lead_id, (*_, valid) in zip(people, cases, strict=True) if not valid
+    }
+    contacts.session.execute(f"UPDATE CALLABLE_LEADS SET phone_2 = {A + len(people)}")
+    assert still_valid(contacts, walk_in) == len(people)  # by their other phones
 
 
 def test_only_the_chunk_and_day_written_are_replaced(contacts: Tables, campaign: Any) -> None:

@@ -347,6 +347,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.ledger = ledger
 
 
+@pytest.mark.slow
 def test_a_history_with_all_that_can_happen(tables: Tables, tmp_path: Path) -> None:
     one = Lifecycle(tables, tmp_path)
     p0, p1, p2, p3 = PHONES

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from etl_dagster.leads.phones import parse_phone
 from etl_dagster.warehouse.session import Session, Warehouse
-from etl_dagster.warehouse.templates import fragment
+from etl_dagster.warehouse.statements import fragment
 
 Evaluate = Callable[[str, Sequence[str]], list[object]]
 SLOW_IS_FINE = settings(

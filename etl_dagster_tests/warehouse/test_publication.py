@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,8 @@ from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import publication, retraction
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.publication import NotProvenError
-from etl_dagster_tests.warehouse.conftest import CHUNK, FRESH, NEXT, NOW, POLICY, Tables
+from etl_dagster_tests.warehouse.conftest import CHUNK, DAY, FRESH, NEXT, NOW, POLICY, Tables
 
-SOURCES = ("ccc", "dnc")
 A, B, C, D = (4075550100 + n for n in range(4))
 LATER = NOW + timedelta(hours=1)
 
@@ -52,7 +51,7 @@ def test_phones_that_are_not_callable_are_masked(tables: Tables) -> None:
     tables.lead("none")
     tables.judged("none")
     tables.cleared(B)
-    tables.said("dnc", Verdict.LISTED, A)
+    tables.noted("dnc", Verdict.LISTED, A)
     assert publish(tables) == 1
     assert published(tables) == {"mixed": (CHUNK.lead_date, None, B, None)}
 
@@ -65,49 +64,19 @@ def test_a_clear_phone_that_was_not_decided_callable_stays_masked(tables: Tables
     assert published(tables) == {"mixed": (CHUNK.lead_date, None, B, None)}
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("what", ["missing", "no validity", "unknown", "listed", "cleared later"])
-def test_the_proof_refuses(tables: Tables, source: str, what: str) -> None:
+def test_what_the_proof_refuses_leaves_what_was_published(tables: Tables) -> None:
+    """What it refuses is in `test_every_story.py`."""
     callable_lead(tables, "before", D)
     tables.cleared(D)
     publish(tables)
     callable_lead(tables, "lead", A)
-    other = next(name for name in SOURCES if name != source)
-    tables.said(other, Verdict.CLEAR, A)
-    if what == "no validity":
-        tables.said(source, Verdict.CLEAR, A, until=None)
-    elif what in {"unknown", "listed"}:
-        tables.said(source, Verdict.CLEAR, A, at=NOW - timedelta(seconds=1))
-        tables.said(source, Verdict[what.upper()], A, chunk=NEXT)
-    elif what == "cleared later":
-        tables.said(source, Verdict.CLEAR, A, at=LATER)
-        tables.said(source, Verdict.LISTED, A, at=LATER + timedelta(seconds=1))
+    tables.noted("dnc", Verdict.CLEAR, A)
+    tables.noted("ccc", Verdict.CLEAR, A, at=NOW - timedelta(seconds=1))
+    tables.noted("ccc", Verdict.LISTED, A, chunk=NEXT)
     assert publication.count_unproven(tables.session, CHUNK, POLICY) == 1
     with pytest.raises(NotProvenError, match="1 phones were decided CALLABLE without valid CLEAR"):
         publish(tables)
     assert published(tables) == {"before": (CHUNK.lead_date, D, None, None)}
-
-
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize(
-    ("verdict", "until", "chunk"),
-    [
-        (Verdict.LISTED, FRESH, NEXT),
-        (Verdict.UNKNOWN, FRESH, NEXT),
-        (Verdict.CLEAR, NOW, CHUNK),
-        (Verdict.CLEAR, NOW - timedelta(microseconds=1), CHUNK),
-    ],
-)
-def test_a_phone_that_is_clear_no_more_since_its_decision_is_left_out_and_the_others_published(
-    tables: Tables, source: str, verdict: Verdict, until: datetime, chunk: Chunk
-) -> None:
-    callable_lead(tables, "both", A, B)
-    callable_lead(tables, "gone", A)
-    tables.cleared(A, B)
-    since = NOW + timedelta(microseconds=1)
-    tables.said(source, verdict, A, at=since, until=until, chunk=chunk)
-    assert publish(tables) == 1
-    assert published(tables) == {"both": (CHUNK.lead_date, None, B, None)}
 
 
 def test_a_decision_of_no_known_moment_is_held_to_all_that_is_on_record(tables: Tables) -> None:
@@ -115,7 +84,7 @@ def test_a_decision_of_no_known_moment_is_held_to_all_that_is_on_record(tables: 
     tables.judged("lead", "CALLABLE", at=None)
     tables.cleared(A)
     assert publish(tables) == 1
-    tables.said("dnc", Verdict.LISTED, A, at=LATER)
+    tables.noted("dnc", Verdict.LISTED, A, at=LATER)
     with pytest.raises(NotProvenError):
         publish(tables)
 
@@ -128,7 +97,7 @@ def test_an_answer_is_valid_no_longer_than_the_policy_in_force_allows(tables: Ta
     assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [
         (NOW + timedelta(days=1),)
     ]
-    tables.said("dnc", Verdict.CLEAR, A, at=NOW, policy=two)
+    tables.noted("dnc", Verdict.CLEAR, A, at=NOW, policy=two)
     assert publish(tables, policy=two) == 0
     assert published(tables) == {}
 
@@ -139,15 +108,15 @@ def test_what_the_lists_said_under_another_policy_proves_nothing(tables: Tables)
     longer = replace(POLICY, dnc_lists=("national",))
     with pytest.raises(NotProvenError, match=longer.hash[:8]):
         publish(tables, policy=longer)
-    tables.said("dnc", Verdict.CLEAR, A, at=LATER, policy=longer)
+    tables.noted("dnc", Verdict.CLEAR, A, at=LATER, policy=longer)
     assert publish(tables, policy=longer) == 1  # what CCC said is of no policy
 
 
 def test_what_the_lists_blocked_under_another_policy_stays_blocked(tables: Tables) -> None:
     callable_lead(tables, "lead", A)
-    tables.said("ccc", Verdict.CLEAR, A)
+    tables.noted("ccc", Verdict.CLEAR, A)
     other = replace(POLICY, required_sources=("ccc",))
-    tables.said("dnc", Verdict.LISTED, A)
+    tables.noted("dnc", Verdict.LISTED, A)
     with pytest.raises(NotProvenError):
         publish(tables, policy=other)
 
@@ -161,30 +130,12 @@ def test_every_phone_of_a_lead_is_proved(tables: Tables) -> None:
     assert publish(tables) == 1
 
 
-def test_a_later_clear_clears_again_and_an_earlier_row_counts_no_more(tables: Tables) -> None:
-    callable_lead(tables, "lead", A)
-    tables.said("ccc", Verdict.UNKNOWN, A, at=NOW - timedelta(days=1), until=None)
-    tables.cleared(A)
-    assert publish(tables) == 1
-
-
-@pytest.mark.parametrize(("verdict", "until"), [(Verdict.LISTED, FRESH), (Verdict.CLEAR, None)])
-def test_of_two_rows_of_one_moment_the_one_that_blocks_or_is_valid_for_less_counts(
-    tables: Tables, verdict: Verdict, until: datetime | None
-) -> None:
-    callable_lead(tables, "lead", A)
-    tables.cleared(A)
-    tables.said("ccc", verdict, A, until=until)
-    with pytest.raises(NotProvenError):
-        publish(tables)
-
-
 def test_a_source_that_is_not_required_blocks_but_need_not_clear(tables: Tables) -> None:
     callable_lead(tables, "lead", A)
-    tables.said("ccc", Verdict.CLEAR, A)
+    tables.noted("ccc", Verdict.CLEAR, A)
     ccc_alone = replace(POLICY, required_sources=("ccc",))
     assert publish(tables, policy=ccc_alone) == 1
-    tables.said("dnc", Verdict.LISTED, A)
+    tables.noted("dnc", Verdict.LISTED, A)
     with pytest.raises(NotProvenError):
         publish(tables, policy=ccc_alone)
 
@@ -193,11 +144,11 @@ def test_callable_until_is_the_first_end_of_the_published_phones(tables: Tables)
     first = FRESH - timedelta(days=3)
     tables.lead("lead", A, B, C)
     tables.judged("lead", "CALLABLE", "CALLABLE", "BLOCKED")
-    tables.said("ccc", Verdict.CLEAR, A, B)
-    tables.said("dnc", Verdict.CLEAR, A, C)
-    tables.said("dnc", Verdict.CLEAR, B, until=first)
-    tables.said("ccc", Verdict.CLEAR, C, until=NOW + timedelta(minutes=1))  # masked: no matter
-    tables.said("dnc", Verdict.LISTED, C)
+    tables.noted("ccc", Verdict.CLEAR, A, B)
+    tables.noted("dnc", Verdict.CLEAR, A, C)
+    tables.noted("dnc", Verdict.CLEAR, B, until=first)
+    tables.noted("ccc", Verdict.CLEAR, C, until=NOW + timedelta(minutes=1))  # masked: no matter
+    tables.noted("dnc", Verdict.LISTED, C)
     publish(tables)
     assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [(first,)]
 
@@ -207,9 +158,9 @@ def test_callable_until_heeds_a_source_that_is_not_required_as_the_view_does(
 ) -> None:
     first = FRESH - timedelta(days=3)
     callable_lead(tables, "lead", A)
-    tables.said("ccc", Verdict.CLEAR, A, until=first)
+    tables.noted("ccc", Verdict.CLEAR, A, until=first)
     lists_alone = replace(POLICY, required_sources=("dnc",))
-    tables.said("dnc", Verdict.CLEAR, A, policy=lists_alone)
+    tables.noted("dnc", Verdict.CLEAR, A, policy=lists_alone)
     assert publish(tables, policy=lists_alone) == 1
     assert tables.session.rows("SELECT callable_until FROM CALLABLE_LEADS") == [(first,)]
 
@@ -310,22 +261,10 @@ def test_callable_now_drops_what_has_run_out(tables: Tables) -> None:
     assert set(published(tables, "CALLABLE_NOW")) == {"two"}
 
 
-@pytest.mark.parametrize("chunk", [CHUNK, NEXT, Chunk(NEXT.lead_date, 7)])
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("verdict", [Verdict.LISTED, Verdict.UNKNOWN])
-def test_callable_now_drops_a_phone_that_is_no_longer_clear_by_any_partition(
-    tables: Tables, chunk: Chunk, source: str, verdict: Verdict
-) -> None:
-    now_callable(tables)
-    tables.said(source, verdict, A, C, at=LATER, chunk=chunk)
-    assert published(tables, "CALLABLE_NOW") == {"one": (CHUNK.lead_date, None, B, None)}
-    assert set(published(tables)) == {"one", "two"}
-
-
 def test_a_source_that_is_asked_no_more_hides_only_whom_it_did_not_clear(tables: Tables) -> None:
     now_callable(tables)
-    tables.said("ccc_full", Verdict.CLEAR, A, at=NOW, until=NOW)  # and ran out long ago
-    tables.said("ccc_full", Verdict.LISTED, B, at=LATER)
+    tables.noted("ccc_full", Verdict.CLEAR, A, at=NOW, until=NOW)  # and ran out long ago
+    tables.noted("ccc_full", Verdict.LISTED, B, at=LATER)
     assert publish(tables) == 2
     assert published(tables, "CALLABLE_NOW") == {
         "one": (CHUNK.lead_date, A, None, None),
@@ -335,8 +274,8 @@ def test_a_source_that_is_asked_no_more_hides_only_whom_it_did_not_clear(tables:
 
 def test_an_unknown_after_a_listing_brings_nobody_back(tables: Tables) -> None:
     now_callable(tables)
-    tables.said("ccc", Verdict.LISTED, C, at=LATER)
-    tables.said("ccc", Verdict.UNKNOWN, C, at=LATER + timedelta(hours=1))
+    tables.noted("ccc", Verdict.LISTED, C, at=LATER)
+    tables.noted("ccc", Verdict.UNKNOWN, C, at=LATER + timedelta(hours=1))
     assert set(published(tables, "CALLABLE_NOW")) == {"one"}
 
 
@@ -406,24 +345,18 @@ def test_conservation_holds_where_each_lead_is_judged_once(tables: Tables) -> No
     assert publication.check_conservation(tables.session, NEXT).violations == 0
 
 
-@pytest.mark.parametrize(
-    "wrong", ["lost", "twice", "stranger", "no class", "lead twice", "other campaign"]
-)
-def test_conservation_finds(tables: Tables, wrong: str) -> None:
-    for name in ("a", "b"):
-        tables.lead(name, A)
-    tables.judged("a", "BLOCKED")
-    if wrong == "lead twice":
-        tables.lead("b", B)
-    if wrong not in {"lost", "no class", "other campaign"}:
-        tables.judged("b", "BLOCKED")
-    match wrong:
-        case "twice":
-            tables.judged("b", "CALLABLE")
-        case "stranger":
-            tables.judged("c", "BLOCKED")
-        case "no class":
-            tables.judged("b", lead="PERHAPS")
-        case "other campaign":
-            tables.judged("b", "BLOCKED", campaign="mailing")
-    assert publication.check_conservation(tables.session, CHUNK).violations > 0
+def test_conservation_finds_what_is_lost_twice_or_of_no_class(tables: Tables) -> None:
+    lost, twice, stranger, no_class, lead_twice, elsewhere = (Chunk(DAY, n) for n in range(6))
+    for chunk in (lost, twice, stranger, no_class, lead_twice, elsewhere):
+        for name in ("a", "b"):
+            tables.lead(name, A, chunk=chunk)
+        tables.judged("a", "BLOCKED", chunk=chunk)
+    for chunk in (twice, stranger, lead_twice):
+        tables.judged("b", "BLOCKED", chunk=chunk)
+    tables.judged("b", "CALLABLE", chunk=twice)
+    tables.judged("c", "BLOCKED", chunk=stranger)
+    tables.judged("b", lead="PERHAPS", chunk=no_class)
+    tables.lead("b", B, chunk=lead_twice)
+    tables.judged("b", "BLOCKED", campaign="mailing", chunk=elsewhere)
+    for chunk in (lost, twice, stranger, no_class, lead_twice, elsewhere):
+        assert publication.check_conservation(tables.session, chunk).violations > 0, chunk

@@ -57,9 +57,8 @@ def test_every_phone_of_the_chunk_is_gathered_once(tables: Tables) -> None:
     assert asked(tables) == [A, B, C]
 
 
-@pytest.mark.parametrize(
-    ("verdict", "until", "ask"),
-    [
+def test_only_phones_without_a_valid_answer_are_asked(tables: Tables) -> None:
+    cases = [
         (Verdict.CLEAR, FRESH, False),
         (Verdict.LISTED, FRESH, False),
         (Verdict.UNKNOWN, None, True),
@@ -69,29 +68,28 @@ def test_every_phone_of_the_chunk_is_gathered_once(tables: Tables) -> None:
         (Verdict.CLEAR, NOW + timedelta(hours=12, microseconds=1), False),
         (Verdict.CLEAR, None, True),
         (Verdict.LISTED, NOW - timedelta(days=1), True),
-    ],
-)
-def test_only_phones_without_a_valid_answer_are_asked(
-    tables: Tables, verdict: Verdict, until: object, *, ask: bool
-) -> None:
-    tables.lead("one", A)
-    tables.said("ccc", verdict, A, until=until, chunk=NEXT)  # type: ignore[arg-type]
-    tables.said("dnc", Verdict.CLEAR, A)
-    assert asked(tables) == ([A] if ask else [])
-    assert asked(tables, force=True) == [A]
+    ]
+    phones = [A + n for n in range(len(cases))]
+    for phone, (verdict, until, _) in zip(phones, cases, strict=True):
+        tables.lead(f"{phone}", phone)
+        tables.noted("ccc", verdict, phone, until=until, chunk=NEXT)
+    tables.noted("dnc", Verdict.CLEAR, *phones)
+    expected = [phone for phone, (*_, ask) in zip(phones, cases, strict=True) if ask]
+    assert asked(tables) == expected
+    assert asked(tables, force=True) == phones
 
 
 def test_a_shorter_time_in_the_policy_reaches_answers_on_record(tables: Tables) -> None:
     tables.lead("one", A)
-    tables.said("ccc", Verdict.CLEAR, A, at=NOW - timedelta(days=2))
+    tables.noted("ccc", Verdict.CLEAR, A, at=NOW - timedelta(days=2))
     assert asked(tables, ttl=timedelta(days=3)) == []
     assert asked(tables, ttl=timedelta(days=2)) == [A]
 
 
 def test_the_newest_row_counts_whatever_it_says(tables: Tables) -> None:
     tables.lead("one", A)
-    tables.said("ccc", Verdict.CLEAR, A)
-    tables.said("ccc", Verdict.UNKNOWN, A, at=NOW + timedelta(seconds=1), until=None)
+    tables.noted("ccc", Verdict.CLEAR, A)
+    tables.noted("ccc", Verdict.UNKNOWN, A, at=NOW + timedelta(seconds=1), until=None)
     assert asked(tables) == [A]
     found = evidence(tables)
     assert found.apis["ccc"].verdicts.tolist() == [Verdict.UNKNOWN]
@@ -100,8 +98,8 @@ def test_the_newest_row_counts_whatever_it_says(tables: Tables) -> None:
 
 def test_evidence_is_by_phone_with_what_ccc_said(tables: Tables) -> None:
     tables.lead("one", C, A, B)
-    tables.said("ccc", Verdict.CLEAR, A)
-    tables.said("ccc", Verdict.LISTED, B)
+    tables.noted("ccc", Verdict.CLEAR, A)
+    tables.noted("ccc", Verdict.LISTED, B)
     found = evidence(tables)
     assert found.phones.tolist() == [A, B, C]
     assert found.apis["ccc"].verdicts.tolist() == [Verdict.CLEAR, Verdict.LISTED, Verdict.UNKNOWN]
@@ -109,38 +107,24 @@ def test_evidence_is_by_phone_with_what_ccc_said(tables: Tables) -> None:
     assert not found.dnc_on_record.any()
 
 
-@pytest.mark.parametrize(
-    ("verdict", "versions", "policy", "until", "on_record"),
-    [
-        (Verdict.CLEAR, "", POLICY, FRESH, True),
-        (Verdict.LISTED, "", POLICY, None, True),
-        (Verdict.UNKNOWN, "", POLICY, None, True),
-        (Verdict.CLEAR, "national@2", POLICY, FRESH, False),
-        (Verdict.CLEAR, "", OTHER, FRESH, False),
-        (Verdict.CLEAR, "", POLICY, NOW, False),
-    ],
-)
-def test_a_dnc_verdict_stands_under_the_same_lists_and_policy(
-    tables: Tables,
-    verdict: Verdict,
-    versions: str,
-    policy: Policy,
-    until: object,
-    *,
-    on_record: bool,
-) -> None:
-    tables.lead("one", A)
-    tables.said("dnc", verdict, A, until=until)  # type: ignore[arg-type]
-    found = evidence(tables, versions, policy)
-    assert found.dnc_on_record.tolist() == [on_record]
-    assert found.dnc_verdicts.tolist() == [verdict]
+def test_a_dnc_verdict_stands_under_the_same_lists_and_policy(tables: Tables) -> None:
+    said = [(Verdict.CLEAR, FRESH), (Verdict.LISTED, None), (Verdict.UNKNOWN, None)]
+    said.append((Verdict.CLEAR, NOW))  # has run out
+    for phone, (verdict, until) in enumerate(said, A):
+        tables.lead(f"{phone}", phone)
+        tables.noted("dnc", verdict, phone, until=until)
+    found = evidence(tables)
+    assert found.dnc_verdicts.tolist() == [verdict for verdict, _ in said]
+    assert found.dnc_on_record.tolist() == [True, True, True, False]
+    assert not evidence(tables, "national@2").dnc_on_record.any()
+    assert not evidence(tables, policy=OTHER).dnc_on_record.any()
 
 
 def test_ccc_enriched_has_every_phone_and_is_replaced(tables: Tables) -> None:
     tables.lead("one", A, B, None)
     tables.lead("two", None, B, C)
-    tables.said("ccc", Verdict.CLEAR, A)
-    tables.said("ccc", Verdict.LISTED, B, reason="litigator")
+    tables.noted("ccc", Verdict.CLEAR, A)
+    tables.noted("ccc", Verdict.LISTED, B, reason="litigator")
     for run in ("r1", "r2"):
         scrubbing.gather_evidence(tables.session, CHUNK)
         leads, phones = scrubbing.write_ccc_enriched(tables.session, CHUNK, "ccc", run_id=run)
@@ -172,8 +156,8 @@ def decide(tables: Tables, table: pa.Table) -> dict[str, int]:
 def test_leads_get_the_class_and_the_reason_of_their_phones(tables: Tables) -> None:
     batch = batch_of([A, B], Verdict.CLEAR)
     ledger.append(tables.session, [batch], origin=origin("ccc"))
-    tables.said("ccc", Verdict.LISTED, C, reason="litigator")
-    tables.said("ccc", Verdict.CLEAR, D, until=NOW)
+    tables.noted("ccc", Verdict.LISTED, C, reason="litigator")
+    tables.noted("ccc", Verdict.CLEAR, D, until=NOW)
     tables.lead("all", C, B, A)
     tables.lead("blocked", C, B)
     tables.lead("expired", C, D)
@@ -212,8 +196,8 @@ def test_the_reasons_of_a_phone_are_the_causes_of_its_decision(tables: Tables) -
     names = ("national", "state_fl")
     for name, phone in zip("abcd", phones, strict=True):
         tables.lead(name, phone)
-    tables.said("ccc", Verdict.CLEAR, A, B, at=NOW - timedelta(hours=2))
-    tables.said("ccc", Verdict.UNKNOWN, C, D, reason="timeout")
+    tables.noted("ccc", Verdict.CLEAR, A, B, at=NOW - timedelta(hours=2))
+    tables.noted("ccc", Verdict.UNKNOWN, C, D, reason="timeout")
     found = Lookup(
         verdicts=np.array([1, 1, 2, 0], np.int8),
         lists=np.array([0, 0, 3, 0], np.uint64),

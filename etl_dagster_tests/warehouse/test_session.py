@@ -237,7 +237,7 @@ def test_loading_leaves_nothing_behind(
     session.execute("CREATE TABLE T (a NUMBER(10, 0), b VARCHAR)")
     data = pa.table({"b": ["x", "y"], "A": [1, None]})
     assert session.load("t", data) == 2
-    assert session.load("T", data, columns=["A"]) == 2
+    assert session.load("T", data.select(["A"])) == 2
     database, schema = session.row("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()") or ("", "")
     assert session.load(f"{database}.{schema}.T", data) == 2
     assert session.rows("SELECT a, b FROM T WHERE b IS NULL ORDER BY a") == [

@@ -59,7 +59,7 @@ class WriterLocks(dg.ConfigurableResource[Any]):
                 break
             except Timeout:
                 if ending():
-                    raise _given_up(what) from None
+                    raise WarehouseStoppedError(f"{what}: not locked, the run is ending") from None
         try:
             yield
         finally:
@@ -102,7 +102,3 @@ class WriterLocks(dg.ConfigurableResource[Any]):
 
             self._leases = Leases(client)
         return self._leases
-
-
-def _given_up(what: object) -> WarehouseStoppedError:
-    return WarehouseStoppedError(f"{what}: not locked, the run is ending")

@@ -7,7 +7,7 @@ import numpy as np
 from fakeredis import FakeRedis, FakeServer
 
 from etl_dagster.ccc.journal import AnswerJournal
-from etl_dagster.defs.answers import ledger_batches, take_over
+from etl_dagster.defs.asking import ledger_batches, take_over
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger, scrubbing

@@ -19,7 +19,7 @@ from etl_dagster.definitions import build_defs
 from etl_dagster.defs import history, readiness
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.defs.failures import interrupted, said
-from etl_dagster.defs.home import dagster_home
+from etl_dagster.defs.home import dagster_home, kept_open
 from etl_dagster.defs.jobs import (
     DAY_JOB,
     LISTS_JOB,
@@ -29,7 +29,6 @@ from etl_dagster.defs.jobs import (
     RETRACT_JOB,
 )
 from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
-from etl_dagster.defs.open_files import kept_open
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.defs.resources import build_resources
 from etl_dagster.dnc import inbox
@@ -76,7 +75,7 @@ class DayResult:
     skipped: bool = False
 
 
-class Launcher:
+class Runner:
     """Runs jobs in this process, on the Dagster instance of the configuration.
 
     What it runs is seen in the UI of the same home folder like any other run.

@@ -3,7 +3,7 @@ from importlib import resources
 
 import pytest
 
-from etl_dagster.warehouse.templates import fragment, literals, render
+from etl_dagster.warehouse.statements import fragment, literals, render
 
 
 def test_a_rendered_statement_keeps_its_name() -> None:
