@@ -12,8 +12,7 @@ are injected. Put together, one attempt of one batch is the following, tried aga
 """
 
 from etl_dagster.resilience.breaker import Breaker, BreakerOpenError, Outcome
-from etl_dagster.resilience.breaker_redis import RedisStore
-from etl_dagster.resilience.breaker_store import BreakerStore, MemoryStore, SqliteStore
+from etl_dagster.resilience.breaker_store import BreakerStore, RedisStore, SqliteStore
 from etl_dagster.resilience.limiter import RequestLimiter, host_bucket, redis_bucket
 from etl_dagster.resilience.retry import (
     OutOfTimeError,
@@ -39,7 +38,6 @@ __all__ = [
     "BreakerStore",
     "CancelledError",
     "ExhaustedError",
-    "MemoryStore",
     "NothingYetError",
     "OutOfTimeError",
     "Outcome",
