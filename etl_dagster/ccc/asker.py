@@ -34,7 +34,6 @@ from etl_dagster.resilience import (
     RequestLimiter,
     Stop,
     Throttle,
-    Turn,
 )
 
 BREAKER_OPEN: Final = "breaker_open"
@@ -169,7 +168,7 @@ class Asker:
         raise OutOfTimeError("the time for this scrub is up")
 
     def _send(self, ask: Callable[[], Answer], *, usual: bool) -> Answer:
-        with self.throttle.turn(self.stop, deadline=self.deadline) as turn:
+        with self.throttle.turn(self.stop, deadline=self.deadline) as left_at:
             self.limiter.acquire(sleep=self.stop.sleep, deadline=self.deadline)
             with self.breaker.attempt():
                 self.stop.check()
@@ -181,17 +180,17 @@ class Asker:
                     self.stop.check()  # cut off by us: that says nothing of CCC
                     self.meter.failed(error)
                     if isinstance(error, CccStatusError):
-                        self._slow_down(error, turn)
+                        self._slow_down(error, left_at)
                     raise
             latency = time.perf_counter() - started
             self.throttle.succeeded(latency if usual else None)
             self.meter.answered(latency)
             return answer
 
-    def _slow_down(self, error: CccStatusError, turn: Turn) -> None:
+    def _slow_down(self, error: CccStatusError, left_at: float) -> None:
         limited = isinstance(error, CccRateLimitedError)
         if limited or error.retry_after is not None:
-            news = self.throttle.refused(turn, retry_after=error.retry_after)
+            news = self.throttle.refused(left_at, retry_after=error.retry_after)
             if isinstance(error, CccRateLimitedError):
                 error.stale = not news
 

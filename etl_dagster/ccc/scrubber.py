@@ -161,7 +161,6 @@ class CccScrubber:
             workers=workers,
             ahead=workers + config.checkpoint_batches,  # the next checkpoint, while one is written
             stop=stop,
-            ordered=False,
             name="ccc",
         )
         finished = False

@@ -5,7 +5,7 @@ are injected. Put together, one attempt of one batch is the following, tried aga
 :class:`RetryPolicy` says, by the threads of a :class:`WorkerPool`::
 
     breaker.check()                      # an open circuit fails at once
-    with throttle.turn(stop) as turn:    # how many at a time, and pauses the service asked for
+    with throttle.turn(stop):            # how many at a time, and pauses the service asked for
         limiter.acquire(sleep=stop.sleep)    # how many a minute, over all processes of the host
         with breaker.attempt():          # one outcome, recorded when the call is over
             answer = call()
@@ -18,11 +18,10 @@ from etl_dagster.resilience.retry import (
     OutOfTimeError,
     RetryPolicy,
     is_transient,
-    is_transient_status,
     parse_retry_after,
 )
 from etl_dagster.resilience.shared_file import SharedFileError
-from etl_dagster.resilience.throttle import Throttle, Turn
+from etl_dagster.resilience.throttle import Throttle
 from etl_dagster.resilience.workers import (
     CancelledError,
     ExhaustedError,
@@ -48,12 +47,10 @@ __all__ = [
     "SqliteStore",
     "Stop",
     "Throttle",
-    "Turn",
     "WorkerPool",
     "calculate_workers",
     "host_bucket",
     "is_transient",
-    "is_transient_status",
     "parse_retry_after",
     "redis_bucket",
 ]
