@@ -5,7 +5,9 @@ reason. Does not: the stream of batches and its checkpoints (:mod:`~etl_dagster.
 """
 
 import contextlib
+import random
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +28,8 @@ from etl_dagster.ccc.errors import (
     CccStatusError,
 )
 from etl_dagster.ccc.meter import Meter
-from etl_dagster.ccc.records import ScrubbedBatch, decided, unknown
+from etl_dagster.ccc.records import ScrubbedBatch
+from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.resilience import (
     Breaker,
     BreakerOpenError,
@@ -123,15 +126,9 @@ class Asker:
     def unknown(
         self, phones: NDArray[np.int64], reason: str, *, evidence: str = "", document: bytes = b""
     ) -> ScrubbedBatch:
-        """Return ``phones`` as UNKNOWN."""
-        return unknown(
-            phones,
-            reason,
-            checked_at=self._now(),
-            evidence_hash=evidence,
-            document=document,
-            endpoint=self.config.endpoint,
-        )
+        """Return ``phones`` as UNKNOWN, all for one reason."""
+        verdicts = np.full(phones.size, Verdict.UNKNOWN, dtype=np.int8)
+        return self._batch(phones, Answer(verdicts, [reason] * phones.size, evidence, document))
 
     def _ask(self, phones: NDArray[np.int64]) -> ScrubbedBatch:
         usual = phones.size == self.config.batch_size
@@ -149,7 +146,7 @@ class Asker:
         except OutOfTimeError:
             self.meter.degrade()
             return self.unknown(phones, DEADLINE)
-        return decided(phones, answer, checked_at=self._now(), endpoint=self.config.endpoint)
+        return self._batch(phones, answer)
 
     def _before_retry(self, error: BaseException) -> None:
         """Count the retry; do not wait for it if the circuit has opened meanwhile."""
@@ -209,5 +206,15 @@ class Asker:
         with contextlib.suppress(CccRefusedError, BreakerOpenError), self.breaker.attempt():
             raise error
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock(), UTC)
+    def _batch(self, phones: NDArray[np.int64], answer: Answer) -> ScrubbedBatch:
+        return ScrubbedBatch(
+            # unique is enough; uuid4 asks the kernel, which makes threads wait for one another
+            batch_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
+            phones=phones,
+            verdicts=answer.verdicts,
+            reasons=list(answer.reasons),
+            checked_at=datetime.fromtimestamp(self.clock(), UTC),
+            evidence_hash=answer.evidence_hash,
+            endpoint=self.config.endpoint,
+            document=answer.document,
+        )

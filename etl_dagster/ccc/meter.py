@@ -24,7 +24,7 @@ class Meter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._latencies: deque[float] = deque(maxlen=_LATENCIES_KEPT)
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()  # by their names in the summary
         self._verdicts: Counter[str] = Counter({verdict.name: 0 for verdict in Verdict})
         self._reasons: Counter[str] = Counter()
         self._seconds = 0.0
@@ -91,11 +91,7 @@ class Meter:
             seconds = self._seconds + (0 if since is None else time.perf_counter() - since)
             p50, p95, p99 = np.percentile(latencies, [50, 95, 99]).tolist()
             return ScrubSummary(
-                requests=self._counts["requests"],
-                retries=self._counts["retries"],
-                rate_limited=self._counts["rate_limited"],
-                bisects=self._counts["bisects"],
-                breaker_openings=self._counts["breaker_openings"],
+                **self._counts,
                 breaker_state=breaker_state,
                 verdicts=dict(self._verdicts),
                 unknown_reasons=dict(self._reasons),
