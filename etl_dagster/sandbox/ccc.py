@@ -16,9 +16,9 @@ import click
 import uvloop
 
 from etl_dagster.sandbox import sidecar_folder
-from etl_dagster.sandbox.ccc_answers import is_litigator, litigators
+from etl_dagster.sandbox.ccc_answers import litigators
 from etl_dagster.sandbox.ccc_faults import Fault
-from etl_dagster.sandbox.ccc_server import HOST, Server, in_thread
+from etl_dagster.sandbox.ccc_server import HOST, Server
 from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
 from etl_dagster.sandbox.ccc_start import NAME, SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.sidecar import Sidecar
@@ -28,8 +28,6 @@ __all__ = [
     "CccSandbox",
     "CccSandboxOptions",
     "Fault",
-    "in_thread",
-    "is_litigator",
     "litigators",
     "start_ccc",
 ]

@@ -6,17 +6,14 @@ transport and cost twice the time per request.
 """
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import struct
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol, cast
 
 import httptools
-import uvloop
 
 from etl_dagster.sandbox.ccc_faults import Reply
 from etl_dagster.sandbox.sidecar_server import from_here
@@ -198,21 +195,3 @@ def _head(reply: Reply) -> bytes:
     lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-@contextlib.contextmanager
-def in_thread(service: Service, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Serve from a thread of this process while the context lasts; gives the address."""
-    loop = uvloop.new_event_loop()
-    server = Server(service, tls=tls)
-    loop.run_until_complete(server.open())
-    thread = threading.Thread(target=loop.run_forever, name="ccc-sandbox", daemon=True)
-    thread.start()
-    try:
-        yield f"{'https' if tls else 'http'}://{HOST}:{server.port}"
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()

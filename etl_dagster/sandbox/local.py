@@ -69,12 +69,12 @@ class LocalWorld:
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {data.SCHEMA}")
             # making a schema makes it the session's current one
             session.execute(f'USE SCHEMA "{warehouse.config.schema}"')
-            for ddl in data.SAMPLE_TABLES.values():
-                session.execute(ddl)
             days = f"{data.SCHEMA}.SAMPLE_DAYS"
             session.execute(f"CREATE TABLE IF NOT EXISTS {days} (day DATE)")
             present = {day for (day,) in session.rows(f"SELECT day FROM {days}")}  # noqa: S608  ours
             missing = [day for day in wanted if day not in present]
+            for ddl in data.sample_tables().values() if missing else ():
+                session.execute(ddl)
             for day in missing:
                 with session.transaction():
                     session.load(f"{data.SCHEMA}.{data.PROPERTIES}", data.sample_properties(day))
