@@ -33,7 +33,6 @@ from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.formats import LOWEST
 from etl_dagster.dnc.lookup import Lookup
 from etl_dagster.dnc.phones_text import read_phones
-from etl_dagster.dnc.sample import refuse_sample
 from etl_dagster.dnc.store import DncStore
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
@@ -204,7 +203,7 @@ def _judge(path: Path, policy: Policy) -> DncStore:
     """
     store = DncStore.open_under(path, policy)
     if os.environ.get("ETL_DEPLOYMENT") == "production":
-        refuse_sample(store)
+        store.refuse_sample()
     return store
 
 

@@ -78,7 +78,7 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
         info = find_or_add(work, ListSpec(name=name, kind="internal"))
         if known := work.known(name, read):
             return known
-        work.refuse(refusals.malformed(read))
+        work.refuse({"malformed": refusals.malformed(read)})
         if not asked:
             raise DncUsageError("no phone given: nothing was recorded")
         number = info.version + 1

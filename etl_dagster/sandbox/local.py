@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from etl_dagster.dnc import DncStore
 from etl_dagster.dnc.records import INTERNAL
-from etl_dagster.dnc.sample import SAMPLE_MARK, is_sample
+from etl_dagster.dnc.reports import SAMPLE_MARK
 from etl_dagster.sandbox.ccc_start import SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.snowflake import start_snowflake
 from etl_dagster.warehouse.session import Warehouse
@@ -137,7 +137,7 @@ class LocalWorld:
             return False
         with DncStore.open(store) as opened:
             lists = [found for found in opened.stats() if found.kind != INTERNAL]
-        if any(found.version and not is_sample(found) for found in lists):
+        if any(found.version and not found.is_sample for found in lists):
             return True  # somebody's own lists are never touched
         return bool(lists) and all(
             found.as_of is not None and _today() - found.as_of.date() < RENEW_LISTS_AFTER
