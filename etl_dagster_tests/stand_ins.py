@@ -10,12 +10,12 @@ import numpy as np
 import uvloop
 
 from etl_dagster.sandbox import lists
-from etl_dagster.sandbox.ccc import litigators
-from etl_dagster.sandbox.ccc_server import HOST, Server, Service
+from etl_dagster.sandbox.ccc import CccSandbox, litigators
+from etl_dagster.sandbox.ccc_server import HOST, Server
 
 
 @contextlib.contextmanager
-def in_thread(service: Service, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+def in_thread(service: CccSandbox, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve from a thread of this process while the context lasts; gives the address."""
     loop = uvloop.new_event_loop()
     server = Server(service, tls=tls)

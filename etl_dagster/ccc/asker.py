@@ -92,7 +92,7 @@ class Asker:
             except CccRejectedError as error:
                 hopeless = not accepted and extra <= self.config.bisect_requests / 2
                 if part.size > 1 and extra > 1 and not hopeless:
-                    self.meter.bisected()
+                    self.meter.count("bisects")
                     extra -= 2
                     parts += [part[: part.size // 2], part[part.size // 2 :]]
                     continue
@@ -148,10 +148,10 @@ class Asker:
             return self.unknown(phones, DEADLINE)
         return self._batch(phones, answer)
 
-    def _before_retry(self, error: BaseException) -> None:
+    def _before_retry(self, _error: BaseException) -> None:
         """Count the retry; do not wait for it if the circuit has opened meanwhile."""
         self._refuse_if_open()
-        self.meter.retried(error)
+        self.meter.count("retries")
 
     def _attempt(self, ask: Callable[[], Answer], usual: bool) -> Answer:  # noqa: FBT001 - tenacity passes it on
         while self.clock() <= self.deadline:
@@ -169,13 +169,12 @@ class Asker:
             self.limiter.acquire(sleep=self.stop.sleep, deadline=self.deadline)
             with self.breaker.attempt():
                 self.stop.check()
-                self.meter.sent()
+                self.meter.count("requests")
                 started = time.perf_counter()
                 try:
                     answer = ask()
                 except CccRequestError as error:
                     self.stop.check()  # cut off by us: that says nothing of CCC
-                    self.meter.failed(error)
                     if isinstance(error, CccStatusError):
                         self._slow_down(error, left_at)
                     raise
@@ -185,11 +184,11 @@ class Asker:
             return answer
 
     def _slow_down(self, error: CccStatusError, left_at: float) -> None:
-        limited = isinstance(error, CccRateLimitedError)
-        if limited or error.retry_after is not None:
-            news = self.throttle.refused(left_at, retry_after=error.retry_after)
-            if isinstance(error, CccRateLimitedError):
-                error.stale = not news
+        if isinstance(error, CccRateLimitedError):
+            self.meter.count("rate_limited")
+            error.stale = not self.throttle.refused(left_at, retry_after=error.retry_after)
+        elif error.retry_after is not None:
+            self.throttle.refused(left_at, retry_after=error.retry_after)
 
     def _refuse_if_open(self) -> bool:
         """Return False while a probe is under way; raise if the circuit is open."""

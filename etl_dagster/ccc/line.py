@@ -97,9 +97,7 @@ class Line:
     def summary(self) -> ScrubSummary:
         """Return the counts so far; after :meth:`close`, the last ones."""
         return self._last_summary or self.meter.summary(
-            breaker_state=self.breaker.state,
-            workers=self.throttle.limit,
-            workers_max=self.config.max_workers,
+            breaker_state=self.breaker.state, workers=self.throttle.limit
         )
 
     def close(self) -> None:
@@ -110,6 +108,7 @@ class Line:
         self.limiter.close()
 
     def _breaker_changed(self, old: str, new: str) -> None:
-        self.meter.breaker_changed(new)
+        if new == "open":
+            self.meter.count("breaker_openings")
         if self._on_breaker is not None:
             self._on_breaker(old, new)

@@ -69,7 +69,6 @@ class ScrubSummary:
         latency_ms_p95: The same.
         latency_ms_p99: The same.
         workers: Calls that may be in flight now.
-        workers_max: The most there may be.
         degraded: The circuit was open, the canary could not be asked or time ran out: phones are
             UNKNOWN that a later run can decide.
     """
@@ -87,7 +86,6 @@ class ScrubSummary:
     latency_ms_p95: float = 0.0
     latency_ms_p99: float = 0.0
     workers: int = 0
-    workers_max: int = 0
     degraded: bool = False
 
 

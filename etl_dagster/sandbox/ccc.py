@@ -61,7 +61,6 @@ async def _serve(service: CccSandbox, folder: Path, port: int, idle_seconds: flo
 @click.option("--latency-ms", default=50.0)
 @click.option("--jitter", default=0.1)
 @click.option("--requests-per-minute", default=1_000)
-@click.option("--full-requests-per-minute", default=100)
 @click.option("--track-phones/--no-track-phones", default=True)
 def main(home: Path, port: int, idle: float, **options: Any) -> None:
     """Be the CCC sandbox of HOME until stopped."""

@@ -11,11 +11,12 @@ import ssl
 import struct
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
 
 from etl_dagster.sandbox.ccc_faults import Reply
+from etl_dagster.sandbox.ccc_service import CccSandbox
 from etl_dagster.sandbox.sidecar_server import from_here
 
 HOST = "127.0.0.1"
@@ -25,21 +26,11 @@ _REOPEN_SECONDS = 0.02
 _WRITTEN_SECONDS = 0.01  # a reset at once may make the kernel drop what was written
 
 
-class Service(Protocol):
-    """What answers: one call per request, and one when its reply is over."""
-
-    def handle(self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes) -> Reply:
-        """Decide on a reply; called on the event loop, so it must be quick."""
-
-    def finished(self, reply: Reply) -> None:
-        """Hear that ``reply`` was sent, or that its connection is gone."""
-
-
 class Server:
     """The listening socket and its connections; :meth:`refuse` closes both for a while."""
 
     def __init__(
-        self, service: Service, *, port: int = 0, tls: ssl.SSLContext | None = None
+        self, service: CccSandbox, *, port: int = 0, tls: ssl.SSLContext | None = None
     ) -> None:
         self.service = service
         self._tls = tls
