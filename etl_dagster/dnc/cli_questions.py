@@ -21,6 +21,7 @@ import numpy as np
 
 from etl_dagster.dnc import terminal
 from etl_dagster.dnc.cli_options import (
+    dnc,
     json_option,
     list_option,
     max_age_option,
@@ -51,7 +52,7 @@ def _verdict_names(ctx: click.Context, param: click.Parameter, value: str) -> fr
     return names
 
 
-@click.command()
+@dnc.command()
 @click.argument("phones", nargs=-1)
 @click.option(
     "--file", type=click.File("r", errors="replace"), help="One phone a line; - is stdin."
@@ -93,7 +94,7 @@ def check(
         sys.exit(FAILED_ON)
 
 
-@click.command()
+@dnc.command()
 @click.argument("phone")
 @past_option
 @json_option
@@ -125,7 +126,7 @@ def explain(  # noqa: PLR0913  one option each
             _tell_replica(dnc_store)
 
 
-@click.command()
+@dnc.command()
 @click.option("--list", "name", help="Show the versions of this list instead.")
 @json_option
 @policy_option
@@ -144,7 +145,7 @@ def stats(
             _tell_replica(dnc_store)
 
 
-@click.command()
+@dnc.command()
 @json_option
 @store_option
 def verify(store: Path, *, as_json: bool) -> None:
@@ -160,7 +161,7 @@ def verify(store: Path, *, as_json: bool) -> None:
         )
 
 
-@click.command()
+@dnc.command()
 @list_option
 @past_option
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="[default: standard output]")
