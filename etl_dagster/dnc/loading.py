@@ -19,7 +19,7 @@ from etl_dagster.dnc import entries, formats, refusals, schema, sources
 from etl_dagster.dnc.change_lists import read_changes
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import Batch, Format
-from etl_dagster.dnc.lists import About, ListSpec, find_or_add
+from etl_dagster.dnc.lists import About, find_or_add
 from etl_dagster.dnc.moments import from_micros, micros
 from etl_dagster.dnc.sources import Member, Progress
 from etl_dagster.dnc.spool import Spool, by_area
@@ -62,7 +62,6 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     `numbers` reads the files (`text_numbers` or `legacy.numbers`); what else than they and `covers`
     decides what is read, `reading` says.
     """
-    spec = ListSpec(name=name, **about)
     micros(as_of)  # a date without a time zone is refused before anything is read
     read = Read(sources.identify(paths))
     read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
@@ -75,12 +74,14 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
             raise DncFormatError(f"no phone in {read.names}: an empty list would clear everybody")
         spool.cover(set(covers))
         with write(connection, clock, allow) as work:
-            return work.known(name, read) or _put(work, spec, spool, read, as_of)
+            return work.known(name, read) or _put(work, name, about, spool, read, as_of)
 
 
-def _put(work: Write, spec: ListSpec, spool: Spool, read: Read, as_of: datetime) -> LoadResult:
+def _put(  # noqa: PLR0913, PLR0917 - what was read, of which list
+    work: Write, name: str, about: About, spool: Spool, read: Read, as_of: datetime
+) -> LoadResult:
     """Put what was read as a full list in place, or refuse it."""
-    info = find_or_add(work, spec)
+    info = find_or_add(work, name, about)
     if info.kind == "internal":
         raise DncUsageError(
             f"list {info.name} is internal: opt-outs are added to it (`dnc opt-out`), a full "

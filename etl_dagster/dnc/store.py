@@ -15,9 +15,10 @@ import numpy as np
 from etl_dagster.dnc import checks, header, legacy, loading, retention, schema
 from etl_dagster.dnc.catalog import create_catalog
 from etl_dagster.dnc.errors import DncUsageError
-from etl_dagster.dnc.lists import add_internal
+from etl_dagster.dnc.lists import add
 from etl_dagster.dnc.moments import micros, utc_now
 from etl_dagster.dnc.recorder import DncRecorder, Limits
+from etl_dagster.dnc.records import INTERNAL
 from etl_dagster.dnc.segments import Segments
 from etl_dagster.dnc.writer import LoadResult
 from etl_dagster.leads.policy import Policy
@@ -119,7 +120,7 @@ class DncStore(DncRecorder):
             options: covers (area codes that the files speak for even where they hold no number),
                 allow (refusals to override: see `writer.ALLOWANCES`), progress (told bytes read,
                 bytes in all, numbers read); kind, max_age_days, source, states, required: see
-                `ListSpec`.
+                `lists.About`.
 
         Raises:
             DncRefusedError: it looks like a mistake; nothing was changed.
@@ -198,4 +199,4 @@ class DncStore(DncRecorder):
 
 
 def _fill(connection: sqlite3.Connection, now: int) -> None:
-    add_internal(create_catalog(connection), now)
+    add(create_catalog(connection), INTERNAL, {}, now)
