@@ -4,7 +4,6 @@ Belongs here: opening a store, and handing writes to the module that does them. 
 (reader.py), parsing, refusals, layout.
 """
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -98,7 +97,10 @@ class DncStore(DncRecorder):
         Raises:
             DncUsageError: there is a file at that path.
         """
-        schema.create(Path(path), lambda connection: _fill(connection, micros(clock())))
+        now = micros(clock())
+        schema.create(
+            Path(path), lambda connection: add(create_catalog(connection), INTERNAL, {}, now)
+        )
         return cls.open(path, read_only=False, max_age_days=max_age_days, clock=clock)
 
     def add_list(
@@ -196,7 +198,3 @@ class DncStore(DncRecorder):
         """
         with self._writer() as connection:
             return retention.run(connection, self._clock(), retention_days)
-
-
-def _fill(connection: sqlite3.Connection, now: int) -> None:
-    add(create_catalog(connection), INTERNAL, {}, now)
