@@ -10,7 +10,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.ccc.answer import Answer
-from etl_dagster.ccc.client import CccClient
-from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import (
     CccRateLimitedError,
     CccRefusedError,
@@ -27,17 +24,10 @@ from etl_dagster.ccc.errors import (
     CccRequestError,
     CccStatusError,
 )
-from etl_dagster.ccc.meter import Meter
+from etl_dagster.ccc.line import Line
 from etl_dagster.ccc.records import ScrubbedBatch
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.resilience import (
-    Breaker,
-    BreakerOpenError,
-    OutOfTimeError,
-    RequestLimiter,
-    Stop,
-    Throttle,
-)
+from etl_dagster.resilience import BreakerOpenError, OutOfTimeError, Stop
 
 BREAKER_OPEN: Final = "breaker_open"
 DEADLINE: Final = "deadline"
@@ -45,31 +35,19 @@ DEADLINE: Final = "deadline"
 _PROBE_NAP: Final = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
 class Asker:
-    """Asks CCC under all policies.
+    """Asks CCC about one chunk, under all policies; its deadline runs from now on.
 
-    Attributes:
-        config: The settings.
-        client: Makes the requests.
-        breaker: Shared with all processes of the host.
-        limiter: The same.
-        throttle: Of this scrubber.
-        meter: Of this scrubber.
+    Args:
+        line: To CCC; it outlives the chunk.
         stop: Cancels; :class:`~etl_dagster.resilience.CancelledError` is raised then.
-        clock: Seconds since the epoch.
-        deadline: On that clock; no request begins after it.
     """
 
-    config: CccConfig
-    client: CccClient
-    breaker: Breaker
-    limiter: RequestLimiter
-    throttle: Throttle
-    meter: Meter
-    stop: Stop
-    clock: Callable[[], float]
-    deadline: float
+    def __init__(self, line: Line, stop: Stop) -> None:
+        self.stop = stop
+        self._line = line
+        self._config = line.config
+        self._deadline = line.clock() + line.config.chunk_deadline
 
     def scrub(self, phones: NDArray[np.int64]) -> list[ScrubbedBatch]:
         """Return the verdicts of one batch: each phone in one of the results, once.
@@ -83,16 +61,16 @@ class Asker:
             CancelledError: ``stop`` was thrown.
         """
         done: list[ScrubbedBatch] = []
-        parts, extra = deque([phones]), self.config.bisect_requests
+        parts, extra = deque([phones]), self._config.bisect_requests
         accepted = hopeless = False
         while parts:
             part = parts.popleft()
             try:
                 batch = self._ask(part)
             except CccRejectedError as error:
-                hopeless = not accepted and extra <= self.config.bisect_requests / 2
+                hopeless = not accepted and extra <= self._config.bisect_requests / 2
                 if part.size > 1 and extra > 1 and not hopeless:
-                    self.meter.count("bisects")
+                    self._line.meter.count("bisects")
                     extra -= 2
                     parts += [part[: part.size // 2], part[part.size // 2 :]]
                     continue
@@ -115,10 +93,10 @@ class Asker:
             CccRequestError: There is no intact answer.
             OutOfTimeError: There is no room for a request before the deadline.
         """
-        retrying = self.config.retry_policy.retrying(
+        retrying = self._config.retry_policy.retrying(
             sleep=self.stop.sleep,
-            clock=self.clock,
-            deadline=self.deadline,
+            clock=self._line.clock,
+            deadline=self._deadline,
             on_retry=self._before_retry,
         )
         return retrying(self._attempt, ask, usual)
@@ -131,9 +109,9 @@ class Asker:
         return self._batch(phones, Answer(verdicts, [reason] * phones.size, evidence, document))
 
     def _ask(self, phones: NDArray[np.int64]) -> ScrubbedBatch:
-        usual = phones.size == self.config.batch_size
+        usual = phones.size == self._config.batch_size
         try:
-            answer = self.request(lambda: self.client.ask(phones), usual=usual)
+            answer = self.request(lambda: self._line.client.ask(phones), usual=usual)
         except CccRejectedError:
             raise
         except CccRequestError as error:
@@ -141,20 +119,20 @@ class Asker:
                 phones, error.reason, evidence=error.evidence_hash, document=error.document
             )
         except BreakerOpenError:
-            self.meter.degrade()
+            self._line.meter.degrade()
             return self.unknown(phones, BREAKER_OPEN)
         except OutOfTimeError:
-            self.meter.degrade()
+            self._line.meter.degrade()
             return self.unknown(phones, DEADLINE)
         return self._batch(phones, answer)
 
     def _before_retry(self, _error: BaseException) -> None:
         """Count the retry; do not wait for it if the circuit has opened meanwhile."""
         self._refuse_if_open()
-        self.meter.count("retries")
+        self._line.meter.count("retries")
 
     def _attempt(self, ask: Callable[[], Answer], usual: bool) -> Answer:  # noqa: FBT001 - tenacity passes it on
-        while self.clock() <= self.deadline:
+        while self._line.clock() <= self._deadline:
             if self._refuse_if_open():
                 try:
                     return self._send(ask, usual=usual)
@@ -165,11 +143,11 @@ class Asker:
         raise OutOfTimeError("the time for this scrub is up")
 
     def _send(self, ask: Callable[[], Answer], *, usual: bool) -> Answer:
-        with self.throttle.turn(self.stop, deadline=self.deadline) as left_at:
-            self.limiter.acquire(sleep=self.stop.sleep, deadline=self.deadline)
-            with self.breaker.attempt():
+        with self._line.throttle.turn(self.stop, deadline=self._deadline) as left_at:
+            self._line.limiter.acquire(sleep=self.stop.sleep, deadline=self._deadline)
+            with self._line.breaker.attempt():
                 self.stop.check()
-                self.meter.count("requests")
+                self._line.meter.count("requests")
                 started = time.perf_counter()
                 try:
                     answer = ask()
@@ -179,21 +157,21 @@ class Asker:
                         self._slow_down(error, left_at)
                     raise
             latency = time.perf_counter() - started
-            self.throttle.succeeded(latency if usual else None)
-            self.meter.answered(latency)
+            self._line.throttle.succeeded(latency if usual else None)
+            self._line.meter.answered(latency)
             return answer
 
     def _slow_down(self, error: CccStatusError, left_at: float) -> None:
         if isinstance(error, CccRateLimitedError):
-            self.meter.count("rate_limited")
-            error.stale = not self.throttle.refused(left_at, retry_after=error.retry_after)
+            self._line.meter.count("rate_limited")
+            error.stale = not self._line.throttle.refused(left_at, retry_after=error.retry_after)
         elif error.retry_after is not None:
-            self.throttle.refused(left_at, retry_after=error.retry_after)
+            self._line.throttle.refused(left_at, retry_after=error.retry_after)
 
     def _refuse_if_open(self) -> bool:
         """Return False while a probe is under way; raise if the circuit is open."""
         try:
-            self.breaker.check()
+            self._line.breaker.check()
         except BreakerOpenError as error:
             if not error.probing:
                 raise
@@ -202,7 +180,7 @@ class Asker:
 
     def _blame(self, error: CccRefusedError) -> None:
         """Tell the breaker of a failure that no single request shows."""
-        with contextlib.suppress(CccRefusedError, BreakerOpenError), self.breaker.attempt():
+        with contextlib.suppress(CccRefusedError, BreakerOpenError), self._line.breaker.attempt():
             raise error
 
     def _batch(self, phones: NDArray[np.int64], answer: Answer) -> ScrubbedBatch:
@@ -212,8 +190,8 @@ class Asker:
             phones=phones,
             verdicts=answer.verdicts,
             reasons=list(answer.reasons),
-            checked_at=datetime.fromtimestamp(self.clock(), UTC),
+            checked_at=datetime.fromtimestamp(self._line.clock(), UTC),
             evidence_hash=answer.evidence_hash,
-            endpoint=self.config.endpoint,
+            endpoint=self._config.endpoint,
             document=answer.document,
         )

@@ -8,7 +8,6 @@ from typing import Final
 
 from pyrate_limiter import AbstractBucket
 
-from etl_dagster.ccc.asker import Asker
 from etl_dagster.ccc.client import CccClient
 from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import breaker_outcome
@@ -19,7 +18,6 @@ from etl_dagster.resilience import (
     BreakerStore,
     RequestLimiter,
     SqliteStore,
-    Stop,
     Throttle,
     host_bucket,
 )
@@ -79,20 +77,6 @@ class Line:
         )
         self._on_breaker = on_breaker
         self._last_summary: ScrubSummary | None = None
-
-    def asker(self, stop: Stop) -> Asker:
-        """Return what asks about one chunk; its deadline begins to run."""
-        return Asker(
-            config=self.config,
-            client=self.client,
-            breaker=self.breaker,
-            limiter=self.limiter,
-            throttle=self.throttle,
-            meter=self.meter,
-            stop=stop,
-            clock=self.clock,
-            deadline=self.clock() + self.config.chunk_deadline,
-        )
 
     def summary(self) -> ScrubSummary:
         """Return the counts so far; after :meth:`close`, the last ones."""

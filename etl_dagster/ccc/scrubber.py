@@ -95,7 +95,7 @@ class CccScrubber:
             CccAuthError: The key is refused.
             CccUnavailableError: There is no intact answer; scrubbing now would give UNKNOWN.
         """
-        asker = self._line.asker(Stop(self._sleep))
+        asker = Asker(self._line, Stop(self._sleep))
         try:
             asker.request(self._line.client.canary)
         except BreakerOpenError as error:
@@ -129,7 +129,7 @@ class CccScrubber:
         distinct = _distinct(phones.astype(np.int64))
         valid = valid_phones(distinct)
         stop = Stop(self._sleep)
-        asker = self._line.asker(stop)
+        asker = Asker(self._line, stop)
         desk = self._desk(distinct.size)
         with self._line.meter.running():
             if not valid.all():
