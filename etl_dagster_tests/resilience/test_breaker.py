@@ -8,15 +8,8 @@ from pathlib import Path
 import pytest
 
 from etl_dagster.resilience import Breaker, BreakerOpenError, Outcome, SqliteStore
+from etl_dagster_tests.resilience.clock import Clock
 from etl_dagster_tests.together import at_once
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

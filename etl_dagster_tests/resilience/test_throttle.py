@@ -6,20 +6,8 @@ import time
 import pytest
 
 from etl_dagster.resilience import CancelledError, Stop, Throttle
+from etl_dagster_tests.resilience.clock import Clock
 from etl_dagster_tests.together import at_once
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.naps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
 
 
 def test_no_more_than_the_limit_are_in_flight() -> None:
