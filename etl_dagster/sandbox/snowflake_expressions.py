@@ -96,9 +96,15 @@ def number_aggregates() -> None:
 
 
 def objects() -> None:
-    """OBJECT_CONSTRUCT ran a query for every row, and did not understand ``* EXCLUDE``."""
+    """OBJECT_CONSTRUCT ran a query for every row, and did not understand ``* EXCLUDE``.
+
+    OBJECT_DELETE was missing.
+    """
 
     def construct(expression: Expr) -> Any:
+        if isinstance(expression, exp.Anonymous) and expression.name.upper() == "OBJECT_DELETE":
+            target, *keys = expression.expressions
+            return _call("JSON_MERGE_PATCH", target, _object([(k, exp.null()) for k in keys]))
         keep_nulls = isinstance(expression, exp.JSONObject)
         if not isinstance(expression, exp.JSONObject | exp.StarMap | exp.Struct):
             return expression

@@ -95,7 +95,8 @@ def objects(warehouse: Warehouse) -> None:
         columns = """
             OBJECT_CONSTRUCT(*), OBJECT_CONSTRUCT(* EXCLUDE (a, d)),
             OBJECT_CONSTRUCT_KEEP_NULL(* EXCLUDE ("First Name")),
-            OBJECT_CONSTRUCT('x', a, 'n', n), OBJECT_CONSTRUCT_KEEP_NULL('n', n)
+            OBJECT_CONSTRUCT('x', a, 'n', n), OBJECT_CONSTRUCT_KEEP_NULL('n', n),
+            OBJECT_DELETE(OBJECT_CONSTRUCT('x', a, 'y', d), 'x')
         """
         assert [json.loads(value) for value in session.row(f"SELECT {columns} FROM T") or ()] == [
             {"First Name": "Ann", "A": 5, "D": "2026-01-05"},
@@ -103,6 +104,7 @@ def objects(warehouse: Warehouse) -> None:
             {"A": 5, "N": None, "D": "2026-01-05"},
             {"x": 5},
             {"n": None},
+            {"y": "2026-01-05"},
         ]
         flattened = """SELECT f.key, f.value::VARCHAR
             FROM T, LATERAL FLATTEN(INPUT => OBJECT_CONSTRUCT('x', 'b', 'y', 'c')) AS f
