@@ -130,7 +130,7 @@ class CccScrubber:
         valid = valid_phones(distinct)
         stop = Stop(self._sleep)
         asker = Asker(self._line, stop)
-        desk = self._desk(distinct.size)
+        desk = Desk(distinct.size, self._line, self._progress)
         with self._line.meter.running():
             if not valid.all():
                 desk.put([asker.unknown(distinct[~valid], INVALID)])
@@ -204,20 +204,6 @@ class CccScrubber:
                 return error.reason
         self._verified = False
         return ""
-
-    def _desk(self, total: int) -> Desk:
-        def report(done: int) -> None:
-            if self._progress is not None:
-                self._progress(ScrubProgress(done, total, self.summary))
-
-        return Desk(
-            total=total,
-            batches=self._config.checkpoint_batches,
-            seconds=self._config.checkpoint_seconds,
-            decided=self._line.meter.decided,
-            report=report,
-            report_seconds=self._config.progress_seconds,
-        )
 
 
 def requests_for(phones: int, *, batch_size: int) -> int:
