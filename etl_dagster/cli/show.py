@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from rich.console import Console
@@ -79,12 +78,7 @@ class RunDisplay:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the bars."""
         self._bars.stop()
 
@@ -133,7 +127,10 @@ def print_days(
         if day.reasons:
             console.print(counts_table("Why phones are unknown", "reason", day.reasons))
         if result.seconds:
-            console.print(seconds_table(result.seconds))
+            columns = (Column(name, justify="right") for name in result.seconds)
+            table = Table(*columns, title="Seconds by stage", title_justify="left")
+            table.add_row(*(f"{value:.1f}" for value in result.seconds.values()))
+            console.print(table)
         failures = {**failures, **result.failures}
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {escape(message)}", soft_wrap=True)
@@ -216,14 +213,6 @@ def counts_table(title: str, name: str, counts: Mapping[str, int]) -> Table:
     table = _numbers_table(name, "phones", title=title, min_width=len(title))
     for key, count in sorted(counts.items()):
         table.add_row(key, f"{count:,}")
-    return table
-
-
-def seconds_table(seconds: Mapping[str, float]) -> Table:
-    """How long each stage took."""
-    columns = (Column(name, justify="right") for name in seconds)
-    table = Table(*columns, title="Seconds by stage", title_justify="left")
-    table.add_row(*(f"{value:.1f}" for value in seconds.values()))
     return table
 
 

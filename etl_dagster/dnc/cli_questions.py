@@ -42,6 +42,7 @@ FAILED_ON: Final = 3
 """Exit status of `check --fail-on` when a phone has one of the verdicts named."""
 BATCH: Final = 100_000
 """Phones looked up at once."""
+COLUMNS: Final = ("phone", "verdict", "lists", "reason")
 VERDICTS: Final = ("clear", "listed", "unknown", "invalid")
 
 
@@ -84,12 +85,12 @@ def check(
     seen: set[str] = set()
     with _judge(store, policy_in_force(policy_file, max_age_days)) as dnc_store:
         if options["form"] == "csv":
-            click.echo("phone,verdict,lists,reason")
+            click.echo(",".join(COLUMNS))
         while batch := list(islice(texts, BATCH)):
             answer = dnc_store.lookup(read_phones(batch), options["as_of"])
             rows = list(_rows(batch, answer))
             seen.update(row[1] for row in rows)
-            click.echo(_csv(rows) if options["form"] == "csv" else _json_lines(rows), nl=False)
+            click.echo(_shown(rows, options["form"]), nl=False)
     if seen & options["fail_on"]:
         sys.exit(FAILED_ON)
 
@@ -219,16 +220,11 @@ def _rows(texts: list[str], answer: Lookup) -> Iterator[tuple[str, str, tuple[st
         yield text, "invalid" if why == "invalid" else names[code], lists[mask], why
 
 
-def _csv(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> str:
+def _shown(rows: Iterable[tuple[str, str, tuple[str, ...], str]], form: str) -> str:
+    if form == "json":
+        return "".join(json.dumps(dict(zip(COLUMNS, row, strict=True))) + "\n" for row in rows)
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(
         (phone, verdict, ";".join(lists), reason) for phone, verdict, lists, reason in rows
     )
     return out.getvalue()
-
-
-def _json_lines(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> str:
-    return "".join(
-        json.dumps({"phone": phone, "verdict": verdict, "lists": lists, "reason": reason}) + "\n"
-        for phone, verdict, lists, reason in rows
-    )
