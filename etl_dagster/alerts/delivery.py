@@ -59,9 +59,7 @@ def deliver(
 
     size = len(channels)
     with (
-        WorkerPool(
-            attempt, channels, workers=size, ahead=size, stop=stop, ordered=False, name="alert"
-        ) as pool,
+        WorkerPool(attempt, channels, workers=size, ahead=size, stop=stop, name="alert") as pool,
         suppress(ExhaustedError, NothingYetError),
     ):
         while True:

@@ -28,12 +28,12 @@ def _decoder(entry: type[Entry]) -> msgspec.json.Decoder[list[Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An intact answer.
+    """What was answered: an intact answer, or what stands for it where there is none.
 
     Attributes:
         verdicts: int8 codes of :class:`~etl_dagster.leads.verdicts.Verdict`, in the order asked.
         reasons: Why, one per phone.
-        evidence_hash: SHA-256 of the JSON document, in hexadecimal.
+        evidence_hash: SHA-256 of the JSON document, in hexadecimal; empty where none arrived.
         document: The JSON document; empty where it must not be kept.
     """
 

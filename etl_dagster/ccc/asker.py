@@ -5,10 +5,11 @@ reason. Does not: the stream of batches and its checkpoints (:mod:`~etl_dagster.
 """
 
 import contextlib
+import random
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.ccc.answer import Answer
-from etl_dagster.ccc.client import CccClient
-from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import (
     CccRateLimitedError,
     CccRefusedError,
@@ -25,17 +24,10 @@ from etl_dagster.ccc.errors import (
     CccRequestError,
     CccStatusError,
 )
-from etl_dagster.ccc.meter import Meter
-from etl_dagster.ccc.records import ScrubbedBatch, decided, unknown
-from etl_dagster.resilience import (
-    Breaker,
-    BreakerOpenError,
-    OutOfTimeError,
-    RequestLimiter,
-    Stop,
-    Throttle,
-    Turn,
-)
+from etl_dagster.ccc.line import Line
+from etl_dagster.ccc.records import ScrubbedBatch
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.resilience import BreakerOpenError, OutOfTimeError, Stop
 
 BREAKER_OPEN: Final = "breaker_open"
 DEADLINE: Final = "deadline"
@@ -43,31 +35,19 @@ DEADLINE: Final = "deadline"
 _PROBE_NAP: Final = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
 class Asker:
-    """Asks CCC under all policies.
+    """Asks CCC about one chunk, under all policies; its deadline runs from now on.
 
-    Attributes:
-        config: The settings.
-        client: Makes the requests.
-        breaker: Shared with all processes of the host.
-        limiter: The same.
-        throttle: Of this scrubber.
-        meter: Of this scrubber.
+    Args:
+        line: To CCC; it outlives the chunk.
         stop: Cancels; :class:`~etl_dagster.resilience.CancelledError` is raised then.
-        clock: Seconds since the epoch.
-        deadline: On that clock; no request begins after it.
     """
 
-    config: CccConfig
-    client: CccClient
-    breaker: Breaker
-    limiter: RequestLimiter
-    throttle: Throttle
-    meter: Meter
-    stop: Stop
-    clock: Callable[[], float]
-    deadline: float
+    def __init__(self, line: Line, stop: Stop) -> None:
+        self.stop = stop
+        self._line = line
+        self._config = line.config
+        self._deadline = line.clock() + line.config.chunk_deadline
 
     def scrub(self, phones: NDArray[np.int64]) -> list[ScrubbedBatch]:
         """Return the verdicts of one batch: each phone in one of the results, once.
@@ -81,16 +61,16 @@ class Asker:
             CancelledError: ``stop`` was thrown.
         """
         done: list[ScrubbedBatch] = []
-        parts, extra = deque([phones]), self.config.bisect_requests
+        parts, extra = deque([phones]), self._config.bisect_requests
         accepted = hopeless = False
         while parts:
             part = parts.popleft()
             try:
                 batch = self._ask(part)
             except CccRejectedError as error:
-                hopeless = not accepted and extra <= self.config.bisect_requests / 2
+                hopeless = not accepted and extra <= self._config.bisect_requests / 2
                 if part.size > 1 and extra > 1 and not hopeless:
-                    self.meter.bisected()
+                    self._line.meter.count("bisects")
                     extra -= 2
                     parts += [part[: part.size // 2], part[part.size // 2 :]]
                     continue
@@ -113,10 +93,10 @@ class Asker:
             CccRequestError: There is no intact answer.
             OutOfTimeError: There is no room for a request before the deadline.
         """
-        retrying = self.config.retry_policy.retrying(
+        retrying = self._config.retry_policy.retrying(
             sleep=self.stop.sleep,
-            clock=self.clock,
-            deadline=self.deadline,
+            clock=self._line.clock,
+            deadline=self._deadline,
             on_retry=self._before_retry,
         )
         return retrying(self._attempt, ask, usual)
@@ -124,20 +104,14 @@ class Asker:
     def unknown(
         self, phones: NDArray[np.int64], reason: str, *, evidence: str = "", document: bytes = b""
     ) -> ScrubbedBatch:
-        """Return ``phones`` as UNKNOWN."""
-        return unknown(
-            phones,
-            reason,
-            checked_at=self._now(),
-            evidence_hash=evidence,
-            document=document,
-            endpoint=self.config.endpoint,
-        )
+        """Return ``phones`` as UNKNOWN, all for one reason."""
+        verdicts = np.full(phones.size, Verdict.UNKNOWN, dtype=np.int8)
+        return self._batch(phones, Answer(verdicts, [reason] * phones.size, evidence, document))
 
     def _ask(self, phones: NDArray[np.int64]) -> ScrubbedBatch:
-        usual = phones.size == self.config.batch_size
+        usual = phones.size == self._config.batch_size
         try:
-            answer = self.request(lambda: self.client.ask(phones), usual=usual)
+            answer = self.request(lambda: self._line.client.ask(phones), usual=usual)
         except CccRejectedError:
             raise
         except CccRequestError as error:
@@ -145,20 +119,20 @@ class Asker:
                 phones, error.reason, evidence=error.evidence_hash, document=error.document
             )
         except BreakerOpenError:
-            self.meter.degrade()
+            self._line.meter.degrade()
             return self.unknown(phones, BREAKER_OPEN)
         except OutOfTimeError:
-            self.meter.degrade()
+            self._line.meter.degrade()
             return self.unknown(phones, DEADLINE)
-        return decided(phones, answer, checked_at=self._now(), endpoint=self.config.endpoint)
+        return self._batch(phones, answer)
 
-    def _before_retry(self, error: BaseException) -> None:
+    def _before_retry(self, _error: BaseException) -> None:
         """Count the retry; do not wait for it if the circuit has opened meanwhile."""
         self._refuse_if_open()
-        self.meter.retried(error)
+        self._line.meter.count("retries")
 
     def _attempt(self, ask: Callable[[], Answer], usual: bool) -> Answer:  # noqa: FBT001 - tenacity passes it on
-        while self.clock() <= self.deadline:
+        while self._line.clock() <= self._deadline:
             if self._refuse_if_open():
                 try:
                     return self._send(ask, usual=usual)
@@ -169,36 +143,35 @@ class Asker:
         raise OutOfTimeError("the time for this scrub is up")
 
     def _send(self, ask: Callable[[], Answer], *, usual: bool) -> Answer:
-        with self.throttle.turn(self.stop, deadline=self.deadline) as turn:
-            self.limiter.acquire(sleep=self.stop.sleep, deadline=self.deadline)
-            with self.breaker.attempt():
+        with self._line.throttle.turn(self.stop, deadline=self._deadline) as left_at:
+            self._line.limiter.acquire(sleep=self.stop.sleep, deadline=self._deadline)
+            with self._line.breaker.attempt():
                 self.stop.check()
-                self.meter.sent()
+                self._line.meter.count("requests")
                 started = time.perf_counter()
                 try:
                     answer = ask()
                 except CccRequestError as error:
                     self.stop.check()  # cut off by us: that says nothing of CCC
-                    self.meter.failed(error)
                     if isinstance(error, CccStatusError):
-                        self._slow_down(error, turn)
+                        self._slow_down(error, left_at)
                     raise
             latency = time.perf_counter() - started
-            self.throttle.succeeded(latency if usual else None)
-            self.meter.answered(latency)
+            self._line.throttle.succeeded(latency if usual else None)
+            self._line.meter.answered(latency)
             return answer
 
-    def _slow_down(self, error: CccStatusError, turn: Turn) -> None:
-        limited = isinstance(error, CccRateLimitedError)
-        if limited or error.retry_after is not None:
-            news = self.throttle.refused(turn, retry_after=error.retry_after)
-            if isinstance(error, CccRateLimitedError):
-                error.stale = not news
+    def _slow_down(self, error: CccStatusError, left_at: float) -> None:
+        if isinstance(error, CccRateLimitedError):
+            self._line.meter.count("rate_limited")
+            error.stale = not self._line.throttle.refused(left_at, retry_after=error.retry_after)
+        elif error.retry_after is not None:
+            self._line.throttle.refused(left_at, retry_after=error.retry_after)
 
     def _refuse_if_open(self) -> bool:
         """Return False while a probe is under way; raise if the circuit is open."""
         try:
-            self.breaker.check()
+            self._line.breaker.check()
         except BreakerOpenError as error:
             if not error.probing:
                 raise
@@ -207,8 +180,18 @@ class Asker:
 
     def _blame(self, error: CccRefusedError) -> None:
         """Tell the breaker of a failure that no single request shows."""
-        with contextlib.suppress(CccRefusedError, BreakerOpenError), self.breaker.attempt():
+        with contextlib.suppress(CccRefusedError, BreakerOpenError), self._line.breaker.attempt():
             raise error
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock(), UTC)
+    def _batch(self, phones: NDArray[np.int64], answer: Answer) -> ScrubbedBatch:
+        return ScrubbedBatch(
+            # unique is enough; uuid4 asks the kernel, which makes threads wait for one another
+            batch_id=str(uuid.UUID(int=random.getrandbits(128), version=4)),
+            phones=phones,
+            verdicts=answer.verdicts,
+            reasons=list(answer.reasons),
+            checked_at=datetime.fromtimestamp(self._line.clock(), UTC),
+            evidence_hash=answer.evidence_hash,
+            endpoint=self._config.endpoint,
+            document=answer.document,
+        )

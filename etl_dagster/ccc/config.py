@@ -15,6 +15,14 @@ from etl_dagster.resilience import RetryPolicy
 
 MOST_PHONES: Final = 10_000
 """Phones a call, at most. Source: docs.dncscrub.com, litigator API reference."""
+_MAY_BE_ZERO: Final = (
+    "max_retries",
+    "retry_base_delay",
+    "retry_max_delay",
+    "breaker_reset_seconds",
+    "bisect_requests",
+)
+"""Every other number is above zero."""
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -99,12 +107,12 @@ class CccConfig:
                 "workers must satisfy 1 <= min_workers <= max_workers, not "
                 f"{self.min_workers} and {self.max_workers}"
             )
-        for name in _POSITIVE:
-            if not getattr(self, name) > 0:
-                raise CccConfigError(f"{name} must be above 0, not {getattr(self, name)}")
-        for name in _NOT_NEGATIVE:
-            if not getattr(self, name) >= 0:
-                raise CccConfigError(f"{name} must not be negative, but is {getattr(self, name)}")
+        for name, value in vars(self).items():
+            if isinstance(value, (int, float)) and not value > 0:
+                if name not in _MAY_BE_ZERO:
+                    raise CccConfigError(f"{name} must be above 0, not {value}")
+                if value != 0:
+                    raise CccConfigError(f"{name} must not be negative, but is {value}")
 
     @property
     def endpoint(self) -> str:
@@ -136,28 +144,3 @@ class CccConfig:
                 f"the CCC address must be https, except on loopback, not {url.scheme}; "
                 "set CCC_API_URL"
             )
-
-
-_NOT_NEGATIVE: Final = (
-    "max_retries",
-    "retry_base_delay",
-    "retry_max_delay",
-    "breaker_reset_seconds",
-    "bisect_requests",
-)
-_POSITIVE: Final = (
-    "connect_timeout",
-    "read_timeout",
-    "write_timeout",
-    "pool_timeout",
-    "answer_timeout",
-    "workers_per_batch",
-    "requests_per_minute",
-    "breaker_failures",
-    "breaker_successes",
-    "chunk_deadline",
-    "checkpoint_batches",
-    "checkpoint_seconds",
-    "progress_seconds",
-    "cancel_seconds",
-)

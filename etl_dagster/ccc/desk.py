@@ -6,7 +6,8 @@ Belongs here: when a checkpoint and a report of progress are due. Does not: deci
 import time
 from collections.abc import Callable, Sequence
 
-from etl_dagster.ccc.records import Checkpoint, ScrubbedBatch
+from etl_dagster.ccc.line import Line
+from etl_dagster.ccc.records import Checkpoint, ScrubbedBatch, ScrubProgress
 
 _SHORTEST_WAIT = 0.001
 
@@ -16,29 +17,17 @@ class Desk:
 
     Args:
         total: Phones of the scrub.
-        batches: A checkpoint is due when so many are here,
-        seconds: or so long after the last one.
-        decided: Told of every batch.
-        report: Told how many phones are decided, at most every ``report_seconds``.
-        report_seconds: See ``report``.
+        line: Its settings say when something is due; its meter is told of every batch.
+        progress: Told how far the scrub is, if anybody wants to know.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a policy of its own, all keyword-only
-        self,
-        *,
-        total: int,
-        batches: int,
-        seconds: float,
-        decided: Callable[[Sequence[ScrubbedBatch]], None],
-        report: Callable[[int], None],
-        report_seconds: float,
+    def __init__(
+        self, total: int, line: Line, progress: Callable[[ScrubProgress], None] | None
     ) -> None:
         self._total = total
-        self._most = batches
-        self._seconds = seconds
-        self._decided = decided
-        self._report = report
-        self._report_seconds = report_seconds
+        self._line = line
+        self._config = line.config
+        self._progress = progress
         self._here: list[ScrubbedBatch] = []
         self._done = 0
         self._flushed_at = self._reported_at = time.monotonic()
@@ -51,14 +40,14 @@ class Desk:
     def put(self, batches: Sequence[ScrubbedBatch]) -> None:
         """Add what is decided."""
         self._here += batches
-        self._decided(batches)
+        self._line.meter.decided(batches)
         self._done += sum(batch.phones.size for batch in batches)
         self.report()
 
     def due(self) -> bool:
         """Tell whether a checkpoint should be taken now."""
-        late = time.monotonic() - self._flushed_at >= self._seconds
-        return len(self._here) >= self._most or (late and self.holds)
+        late = time.monotonic() - self._flushed_at >= self._config.checkpoint_seconds
+        return len(self._here) >= self._config.checkpoint_batches or (late and self.holds)
 
     def checkpoint(self) -> Checkpoint:
         """Hand out all that lies here."""
@@ -69,14 +58,15 @@ class Desk:
     def patience(self) -> float:
         """Return how many seconds may pass until something is due."""
         now = time.monotonic()
-        due = self._reported_at + self._report_seconds - now
+        due = self._reported_at + self._config.progress_seconds - now
         if self.holds:
-            due = min(due, self._flushed_at + self._seconds - now)
+            due = min(due, self._flushed_at + self._config.checkpoint_seconds - now)
         return max(due, _SHORTEST_WAIT)
 
     def report(self) -> None:
         """Report progress if that is due."""
         now = time.monotonic()
-        if now - self._reported_at >= self._report_seconds:
+        if now - self._reported_at >= self._config.progress_seconds:
             self._reported_at = now
-            self._report(self._done)
+            if self._progress is not None:
+                self._progress(ScrubProgress(self._done, self._total, self._line.summary()))

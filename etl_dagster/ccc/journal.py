@@ -31,7 +31,7 @@ _SEAL_BYTES: Final = hashlib.sha256().digest_size
 
 
 class _Entry(msgspec.Struct, array_like=True):
-    """A batch as it is kept: arrays as bytes, little-endian."""
+    """A `ScrubbedBatch` as it is kept: arrays as bytes, little-endian."""
 
     batch_id: str
     phones: bytes
@@ -86,18 +86,10 @@ class AnswerJournal:
                 self._client.hdel(self._key, *(batch.batch_id for batch in batches))
 
     def _pack(self, batch: ScrubbedBatch) -> bytes:
-        body = msgspec.msgpack.encode(
-            _Entry(
-                batch.batch_id,
-                batch.phones.astype("<i8").tobytes(),
-                batch.verdicts.astype(np.int8).tobytes(),
-                batch.reasons,
-                batch.checked_at,
-                batch.evidence_hash,
-                batch.endpoint,
-                batch.document,
-            )
-        )
+        fields = {name: getattr(batch, name) for name in _Entry.__struct_fields__}
+        fields["phones"] = batch.phones.astype("<i8").tobytes()
+        fields["verdicts"] = batch.verdicts.astype(np.int8).tobytes()
+        body = msgspec.msgpack.encode(_Entry(**fields))
         return self._seal(body) + body
 
     def _unpack(self, packed: bytes) -> ScrubbedBatch | None:
@@ -108,16 +100,10 @@ class AnswerJournal:
             entry = msgspec.msgpack.decode(body, type=_Entry)
         except msgspec.MsgspecError:  # of another release: what was bought then is bought again
             return None
-        return ScrubbedBatch(
-            batch_id=entry.batch_id,
-            phones=np.frombuffer(entry.phones, "<i8").astype(np.int64),
-            verdicts=np.frombuffer(entry.verdicts, np.int8).copy(),
-            reasons=entry.reasons,
-            checked_at=entry.checked_at,
-            evidence_hash=entry.evidence_hash,
-            endpoint=entry.endpoint,
-            document=entry.document,
-        )
+        fields = msgspec.structs.asdict(entry)
+        fields["phones"] = np.frombuffer(entry.phones, "<i8").astype(np.int64)
+        fields["verdicts"] = np.frombuffer(entry.verdicts, np.int8).copy()
+        return ScrubbedBatch(**fields)
 
     def _seal(self, body: bytes) -> bytes:
         # the name is sealed too: an answer of one chunk is none of another

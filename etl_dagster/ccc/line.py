@@ -8,7 +8,6 @@ from typing import Final
 
 from pyrate_limiter import AbstractBucket
 
-from etl_dagster.ccc.asker import Asker
 from etl_dagster.ccc.client import CccClient
 from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import breaker_outcome
@@ -19,7 +18,6 @@ from etl_dagster.resilience import (
     BreakerStore,
     RequestLimiter,
     SqliteStore,
-    Stop,
     Throttle,
     host_bucket,
 )
@@ -80,26 +78,10 @@ class Line:
         self._on_breaker = on_breaker
         self._last_summary: ScrubSummary | None = None
 
-    def asker(self, stop: Stop) -> Asker:
-        """Return what asks about one chunk; its deadline begins to run."""
-        return Asker(
-            config=self.config,
-            client=self.client,
-            breaker=self.breaker,
-            limiter=self.limiter,
-            throttle=self.throttle,
-            meter=self.meter,
-            stop=stop,
-            clock=self.clock,
-            deadline=self.clock() + self.config.chunk_deadline,
-        )
-
     def summary(self) -> ScrubSummary:
         """Return the counts so far; after :meth:`close`, the last ones."""
         return self._last_summary or self.meter.summary(
-            breaker_state=self.breaker.state,
-            workers=self.throttle.limit,
-            workers_max=self.config.max_workers,
+            breaker_state=self.breaker.state, workers=self.throttle.limit
         )
 
     def close(self) -> None:
@@ -110,6 +92,7 @@ class Line:
         self.limiter.close()
 
     def _breaker_changed(self, old: str, new: str) -> None:
-        self.meter.breaker_changed(new)
+        if new == "open":
+            self.meter.count("breaker_openings")
         if self._on_breaker is not None:
             self._on_breaker(old, new)

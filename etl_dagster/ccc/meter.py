@@ -8,13 +8,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 
-from etl_dagster.ccc.errors import CccRateLimitedError, CccRequestError
 from etl_dagster.ccc.records import ScrubbedBatch, ScrubSummary
 from etl_dagster.leads.verdicts import Verdict
 
+Count = Literal["requests", "retries", "rate_limited", "bisects", "breaker_openings"]
+"""What is counted, by its name in the summary."""
 _LATENCIES_KEPT = 10_000
 
 
@@ -31,32 +33,15 @@ class Meter:
         self._since: float | None = None
         self._degraded = False
 
-    def sent(self) -> None:
-        """A request leaves."""
-        self._count("requests")
+    def count(self, what: Count) -> None:
+        """It has happened once more."""
+        with self._lock:
+            self._counts[what] += 1
 
     def answered(self, latency: float) -> None:
         """An intact answer took so many seconds."""
         with self._lock:
             self._latencies.append(latency)
-
-    def failed(self, error: CccRequestError) -> None:
-        """A request got no intact answer."""
-        if isinstance(error, CccRateLimitedError):
-            self._count("rate_limited")
-
-    def retried(self, _error: BaseException) -> None:
-        """A request will be repeated."""
-        self._count("retries")
-
-    def bisected(self) -> None:
-        """A batch is split."""
-        self._count("bisects")
-
-    def breaker_changed(self, new: str) -> None:
-        """The circuit is in another state."""
-        if new == "open":
-            self._count("breaker_openings")
 
     def degrade(self) -> None:
         """The service is away: phones stay undecided that a later run can decide."""
@@ -83,7 +68,7 @@ class Meter:
             self._seconds += time.perf_counter() - self._since
             self._since = None
 
-    def summary(self, *, breaker_state: str, workers: int, workers_max: int) -> ScrubSummary:
+    def summary(self, *, breaker_state: str, workers: int) -> ScrubSummary:
         """Return a snapshot."""
         with self._lock:
             latencies = list(self._latencies) or [0.0]
@@ -91,11 +76,7 @@ class Meter:
             seconds = self._seconds + (0 if since is None else time.perf_counter() - since)
             p50, p95, p99 = np.percentile(latencies, [50, 95, 99]).tolist()
             return ScrubSummary(
-                requests=self._counts["requests"],
-                retries=self._counts["retries"],
-                rate_limited=self._counts["rate_limited"],
-                bisects=self._counts["bisects"],
-                breaker_openings=self._counts["breaker_openings"],
+                **self._counts,
                 breaker_state=breaker_state,
                 verdicts=dict(self._verdicts),
                 unknown_reasons=dict(self._reasons),
@@ -104,10 +85,5 @@ class Meter:
                 latency_ms_p95=p95 * 1000,
                 latency_ms_p99=p99 * 1000,
                 workers=workers,
-                workers_max=workers_max,
                 degraded=self._degraded,
             )
-
-    def _count(self, name: str) -> None:
-        with self._lock:
-            self._counts[name] += 1

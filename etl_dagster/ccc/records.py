@@ -1,19 +1,14 @@
 """What scrubbing gives: batches with verdicts, checkpoints of them, progress, a summary.
 
-Belongs here: frozen records and how batches are made. Does not: any request.
+Belongs here: frozen records. Does not: any request.
 """
 
-import random
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-
-from etl_dagster.ccc.answer import Answer
-from etl_dagster.leads.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,49 +34,6 @@ class ScrubbedBatch:
     evidence_hash: str
     endpoint: str
     document: bytes = field(default=b"", repr=False)
-
-
-def _new_id() -> str:
-    # Unique is enough; uuid4 asks the kernel, which makes threads wait for one another.
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
-
-
-def decided(
-    phones: NDArray[np.int64], answer: Answer, *, checked_at: datetime, endpoint: str
-) -> ScrubbedBatch:
-    """Return the batch of an intact answer."""
-    return ScrubbedBatch(
-        batch_id=_new_id(),
-        phones=phones,
-        verdicts=answer.verdicts,
-        reasons=list(answer.reasons),
-        checked_at=checked_at,
-        evidence_hash=answer.evidence_hash,
-        endpoint=endpoint,
-        document=answer.document,
-    )
-
-
-def unknown(  # noqa: PLR0913  what is known of an answer that is not intact
-    phones: NDArray[np.int64],
-    reason: str,
-    *,
-    checked_at: datetime,
-    evidence_hash: str = "",
-    document: bytes = b"",
-    endpoint: str,
-) -> ScrubbedBatch:
-    """Return a batch without an intact answer: all of it UNKNOWN, for one reason."""
-    return ScrubbedBatch(
-        batch_id=_new_id(),
-        phones=phones,
-        verdicts=np.full(phones.size, Verdict.UNKNOWN, dtype=np.int8),
-        reasons=[reason] * phones.size,
-        checked_at=checked_at,
-        evidence_hash=evidence_hash,
-        endpoint=endpoint,
-        document=document,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +69,6 @@ class ScrubSummary:
         latency_ms_p95: The same.
         latency_ms_p99: The same.
         workers: Calls that may be in flight now.
-        workers_max: The most there may be.
         degraded: The circuit was open, the canary could not be asked or time ran out: phones are
             UNKNOWN that a later run can decide.
     """
@@ -135,7 +86,6 @@ class ScrubSummary:
     latency_ms_p95: float = 0.0
     latency_ms_p99: float = 0.0
     workers: int = 0
-    workers_max: int = 0
     degraded: bool = False
 
 

@@ -95,7 +95,7 @@ class CccScrubber:
             CccAuthError: The key is refused.
             CccUnavailableError: There is no intact answer; scrubbing now would give UNKNOWN.
         """
-        asker = self._line.asker(Stop(self._sleep))
+        asker = Asker(self._line, Stop(self._sleep))
         try:
             asker.request(self._line.client.canary)
         except BreakerOpenError as error:
@@ -129,8 +129,8 @@ class CccScrubber:
         distinct = _distinct(phones.astype(np.int64))
         valid = valid_phones(distinct)
         stop = Stop(self._sleep)
-        asker = self._line.asker(stop)
-        desk = self._desk(distinct.size)
+        asker = Asker(self._line, stop)
+        desk = Desk(distinct.size, self._line, self._progress)
         with self._line.meter.running():
             if not valid.all():
                 desk.put([asker.unknown(distinct[~valid], INVALID)])
@@ -161,7 +161,6 @@ class CccScrubber:
             workers=workers,
             ahead=workers + config.checkpoint_batches,  # the next checkpoint, while one is written
             stop=stop,
-            ordered=False,
             name="ccc",
         )
         finished = False
@@ -205,20 +204,6 @@ class CccScrubber:
                 return error.reason
         self._verified = False
         return ""
-
-    def _desk(self, total: int) -> Desk:
-        def report(done: int) -> None:
-            if self._progress is not None:
-                self._progress(ScrubProgress(done, total, self.summary))
-
-        return Desk(
-            total=total,
-            batches=self._config.checkpoint_batches,
-            seconds=self._config.checkpoint_seconds,
-            decided=self._line.meter.decided,
-            report=report,
-            report_seconds=self._config.progress_seconds,
-        )
 
 
 def requests_for(phones: int, *, batch_size: int) -> int:

@@ -179,31 +179,22 @@ def exports(most: int, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([vars(one) for one in found], indent=2, default=str))
         return
-    rows = [
-        (
-            f"{one.exported_at:%Y-%m-%d %H:%M:%S}",
-            one.exported_by,
-            one.lead_date or "all",
-            one.call_date or "",
-            one.campaigns,
-            f"{one.row_count:,}",
-            f"{one.phone_count:,}",
-            one.file_name,
-            one.sha256[:12],
-            one.accepted_checks,
-        )
+    if not found:
+        click.echo("nothing was exported yet")
+        return
+    records = [
+        {
+            "exported (UTC)": f"{one.exported_at:%Y-%m-%d %H:%M:%S}",
+            "by": one.exported_by,
+            "day": one.lead_date or "all",
+            "calls on": one.call_date,
+            "campaigns": one.campaigns,
+            "leads": f"{one.row_count:,}",
+            "phones": f"{one.phone_count:,}",
+            "file": one.file_name,
+            "sha256": one.sha256[:12],
+            "accepted": one.accepted_checks,
+        }
         for one in found
     ]
-    names = [
-        "exported (UTC)",
-        "by",
-        "day",
-        "calls on",
-        "campaigns",
-        "leads",
-        "phones",
-        "file",
-        "sha256",
-        "accepted",
-    ]
-    show.make_console().print(show.rows_table(names, rows))
+    show.make_console().print(show.records_table(records))

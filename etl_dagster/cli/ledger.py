@@ -103,8 +103,7 @@ def _show(found: "Verification", *, show_phones: bool) -> None:
     console = show.make_console()
     if found.flaws:
         shown = [_flaw_record(flaw, show_phones=show_phones) for flaw in found.flaws[:SHOWN]]
-        rows = [[_cell(value) for value in one.values()] for one in shown]
-        console.print(show.rows_table(list(shown[0]), rows))
+        console.print(show.records_table(shown))
         if len(found.flaws) > SHOWN:
             console.print(f"and {len(found.flaws) - SHOWN:,} more: --json FILE has all of them")
     console.print(
@@ -128,10 +127,6 @@ def _show(found: "Verification", *, show_phones: bool) -> None:
         console.print("[bold green]WHOLE[/]: the ledger is as it was written")
     else:
         console.print(f"[bold red]NOT WHOLE[/]: {len(found.flaws):,} findings")
-
-
-def _cell(value: object) -> object:
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _record(found: "Verification", *, show_phones: bool) -> dict[str, object]:

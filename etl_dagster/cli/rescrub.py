@@ -117,7 +117,7 @@ def _show(found: "Rescrub", *, show_phones: bool, seconds: float) -> None:
         rows = record[name]
         if isinstance(rows, list) and rows:
             console.print(name.replace("_", " "))
-            console.print(show.rows_table(list(rows[0]), [list(row.values()) for row in rows]))
+            console.print(show.records_table(rows))
     if found.different > SHOWN:
         console.print(f"and {found.different - SHOWN:,} more differences: --json FILE has them")
     console.print(

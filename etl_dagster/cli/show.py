@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from etl_dagster.cli.options import called
 from etl_dagster.progress import ProgressEvent
@@ -79,12 +78,7 @@ class RunDisplay:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the bars."""
         self._bars.stop()
 
@@ -133,7 +127,10 @@ def print_days(
         if day.reasons:
             console.print(counts_table("Why phones are unknown", "reason", day.reasons))
         if result.seconds:
-            console.print(seconds_table(result.seconds))
+            columns = (Column(name, justify="right") for name in result.seconds)
+            table = Table(*columns, title="Seconds by stage", title_justify="left")
+            table.add_row(*(f"{value:.1f}" for value in result.seconds.values()))
+            console.print(table)
         failures = {**failures, **result.failures}
     for step, message in failures.items():
         console.print(f"[bold red]FAILED {step}[/]: {escape(message)}", soft_wrap=True)
@@ -165,10 +162,8 @@ def day_records(days: "Sequence[tuple[DayResult, Day]]") -> list[dict[str, objec
 
 def funnel_table(day: Day) -> Table:
     """A day's leads by class, a row a campaign."""
-    table = Table(title=f"Leads of {day.lead_date}", title_justify="left")
-    table.add_column("campaign")
-    for name in FUNNEL_COLUMNS:
-        table.add_column(name.replace("_", " "), justify="right")
+    names = (column.replace("_", " ") for column in FUNNEL_COLUMNS)
+    table = _numbers_table("campaign", *names, title=f"Leads of {day.lead_date}")
     for name, funnel in day.campaigns.items():
         table.add_row(name, *(f"{getattr(funnel, column):,}" for column in FUNNEL_COLUMNS))
     table.add_section()
@@ -181,18 +176,15 @@ def print_preview(console: Console, preview: "Preview") -> None:
     from etl_dagster.report.preview import LABELS
 
     title = f"What a run of {preview.lead_date} would do{' with --force' if preview.force else ''}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("campaign")
-    for name in preview.total.numbers:
-        table.add_column(LABELS[name], justify="right")
+    table = _numbers_table(
+        "campaign", *(LABELS[name] for name in preview.total.numbers), title=title
+    )
     for campaign in preview.campaigns:
         table.add_row(campaign.campaign, *(f"{count:,}" for count in campaign.numbers.values()))
     table.add_section()
     table.add_row("all", *(f"{count:,}" for count in preview.total.numbers.values()))
     console.print(table)
-    asking = Table(title="Phones and CCC", title_justify="left", show_header=False)
-    asking.add_column("what")
-    asking.add_column("number", justify="right")
+    asking = _numbers_table("what", "number", title="Phones and CCC", show_header=False)
     for name, number in preview.asking.items():
         asking.add_row(LABELS[name], f"{number:,}")
     cost = "set CCC_PRICE_PER_1000" if preview.cost is None else f"{preview.cost:,.2f}"
@@ -218,31 +210,37 @@ def preview_record(preview: "Preview") -> dict[str, object]:
 
 def counts_table(title: str, name: str, counts: Mapping[str, int]) -> Table:
     """Names and numbers."""
-    table = Table(title=title, title_justify="left", min_width=len(title))
-    table.add_column(name)
-    table.add_column("phones", justify="right")
+    table = _numbers_table(name, "phones", title=title, min_width=len(title))
     for key, count in sorted(counts.items()):
         table.add_row(key, f"{count:,}")
     return table
 
 
-def seconds_table(seconds: Mapping[str, float]) -> Table:
-    """How long each stage took."""
-    table = Table(title="Seconds by stage", title_justify="left")
-    for name in seconds:
-        table.add_column(name, justify="right")
-    table.add_row(*(f"{value:.1f}" for value in seconds.values()))
-    return table
+def _numbers_table(first: str, *names: str, **options: Any) -> Table:
+    """A table without rows, for numbers by what the first column says."""
+    columns = (Column(name, justify="right") for name in names)
+    return Table(first, *columns, title_justify="left", **options)
+
+
+def records_table(records: Sequence[Mapping[str, object]]) -> Table:
+    """Records with the same fields, a row each."""
+    return rows_table(list(records[0]), [list(record.values()) for record in records])
 
 
 def rows_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """The result of a query."""
+    """The result of a query; a list as what is in it."""
     table = Table()
     for name in names:
         table.add_column(_text(name))
     for row in rows:
-        table.add_row(*("" if value is None else _text(str(value)) for value in row))
+        table.add_row(*map(_cell, row))
     return table
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
+    return "" if value is None else _text(str(value))
 
 
 def _text(value: str) -> str:

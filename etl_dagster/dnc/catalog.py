@@ -9,7 +9,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Final
 
 import numpy as np
@@ -25,14 +25,8 @@ from etl_dagster.dnc.records import (
     from_row,
 )
 
-_LIST_COLUMNS: Final = (
-    "id, name, kind, required, max_age_days, source, states, created_at, version, chain, floor,"
-    " horizon, head"
-)
-_VERSION_COLUMNS: Final = (
-    "list, number, kind, as_of, recorded_at, files, inputs, lines, malformed, added, removed,"
-    " numbers, requests, bytes, allowed, manifest_digest"
-)
+_LIST_COLUMNS: Final = ", ".join(field.name for field in fields(ListInfo))
+_VERSION_COLUMNS: Final = ", ".join(field.name for field in fields(Version))
 
 
 class Catalog:
@@ -135,13 +129,8 @@ class Catalog:
         info = replace(
             info, id=len(self.lists), chain=_digest(info.name), head=empty_state(), version=0
         )
-        self.lists[info.name], self._versions[info.id] = info, []
-        self._connection.execute(
-            f"INSERT INTO list ({_LIST_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  our columns
-            info.columns,
-        )
-        self._seal()
-        return info
+        self._versions[info.id] = []
+        return self.replace_list(info)
 
     def add_version(self, info: ListInfo, version: Version, entries: State) -> ListInfo:
         """Add a version to a list and put it in place; its manifest digest is set here."""
@@ -158,11 +147,12 @@ class Catalog:
         return self.replace_list(replace(info, version=version.number, chain=chain, head=head))
 
     def replace_list(self, info: ListInfo) -> ListInfo:
-        """Write a list's row anew."""
+        """Write a list's row, anew where it is there."""
         self.lists[info.name] = info
+        row = info.columns
         self._connection.execute(
-            f"REPLACE INTO list ({_LIST_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  our columns
-            info.columns,
+            f"REPLACE INTO list ({_LIST_COLUMNS}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608  our columns
+            row,
         )
         self._seal()
         return info

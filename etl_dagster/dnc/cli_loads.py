@@ -15,6 +15,7 @@ from etl_dagster.dnc.cli_options import (
     allow_options,
     as_of_option,
     covers_option,
+    dnc,
     files_argument,
     json_option,
     kind_option,
@@ -41,7 +42,7 @@ def _reported(command: Callable[..., LoadResult]) -> Callable[..., None]:
     return report
 
 
-@click.command()
+@dnc.command()
 @files_argument
 @list_option
 @click.option("--as-of", metavar="DATE", callback=moment, required=True, help="Date of the list.")
@@ -63,7 +64,7 @@ def load(
         return dnc_store.add_list(name, files, required=required, progress=progress, **options)
 
 
-@click.command()
+@dnc.command()
 @files_argument
 @list_option
 @as_of_option
@@ -79,7 +80,7 @@ def changes(store: Path, files: tuple[Path, ...], name: str, **options: Any) -> 
         return dnc_store.apply_changes(name, files, progress=progress, **options)
 
 
-@click.command("import-legacy")
+@dnc.command("import-legacy")
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--list", "name", default="national", show_default=True)
 @click.option("--as-of", metavar="DATE", callback=moment, required=True, help="Date of the data.")
@@ -93,7 +94,7 @@ def import_legacy(store: Path, file: Path, name: str, **options: Any) -> LoadRes
         return dnc_store.import_legacy(name, file, progress=progress, **options)
 
 
-@click.command("opt-out")
+@dnc.command("opt-out")
 @click.argument("phones", nargs=-1)
 @click.option("--file", type=click.Path(exists=True, path_type=Path), help="Phones or CSV.")
 @click.option("--column", help="The column with the phones, for CSV.")
@@ -133,7 +134,7 @@ def opt_out(  # noqa: PLR0913  one option each
         return dnc_store.opt_out(phones, name=name, **record)
 
 
-@click.command("opt-in")
+@dnc.command("opt-in")
 @click.argument("phones", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why they may be called again.")
 @click.option("--by", required=True, help="Who decided it.")
@@ -145,7 +146,7 @@ def opt_in(store: Path, phones: tuple[str, ...], name: str, reason: str, by: str
         return dnc_store.remove_opt_out(phones, reason=reason, by=by, name=name)
 
 
-@click.command()
+@dnc.command()
 @click.option("--retention-days", type=click.IntRange(min=1), default=DAYS, show_default=True)
 @store_option
 def compact(store: Path, retention_days: int) -> None:

@@ -1,4 +1,4 @@
-"""Arguments that commands of `etl-dagster dnc` share.
+"""The group `etl-dagster dnc`, and arguments that its commands share.
 
 Belongs here: their types and defaults. Does not: commands.
 """
@@ -6,7 +6,7 @@ Belongs here: their types and defaults. Does not: commands.
 import os
 from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -18,25 +18,22 @@ from etl_dagster.dnc.moments import parse_moment
 from etl_dagster.dnc.records import KINDS
 from etl_dagster.dnc.store import DncStore
 from etl_dagster.dnc.writer import ALLOWANCES
-from etl_dagster.leads.policy import Policy, PolicyError
+from etl_dagster.leads.policy import Policy
 
 BUILT_IN_POLICY: Final = "built-in"
 """In place of a file: the policy that comes with the project."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    """Read the date of a list: a mere date is its first moment."""
-    return _moment(ctx, param, value, end_of_day=False)
+@click.group()
+def dnc() -> None:
+    """The Do-Not-Call store: load lists, record opt-outs, ask about phones."""
 
 
-def _last_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
-    return _moment(ctx, param, value, end_of_day=True)
-
-
-def _moment(
-    ctx: click.Context, param: click.Parameter, value: str | None, *, end_of_day: bool
+def moment(
+    ctx: click.Context, param: click.Parameter, value: str | None, *, end_of_day: bool = False
 ) -> datetime | None:
+    """Read a date, which of a list is its first moment."""
     try:
         return None if value is None else parse_moment(value, end_of_day=end_of_day)
     except DncUsageError as error:
@@ -71,7 +68,10 @@ as_of_option = click.option(
     "--as-of", metavar="DATE", callback=moment, help="Date of the list: its age counts from it."
 )
 past_option = click.option(
-    "--as-of", metavar="DATE", callback=_last_moment, help="Answer as of then (end of that day)."
+    "--as-of",
+    metavar="DATE",
+    callback=partial(moment, end_of_day=True),
+    help="Answer as of then (end of that day).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 covers_option = click.option(
@@ -107,12 +107,9 @@ def policy_in_force(file: Path, max_age_days: int | None) -> Policy:
     """Read the policy that the pipeline would apply with these settings.
 
     Raises:
-        DncUsageError: the file does not say what a policy must.
+        PolicyError: the file does not say what a policy must.
     """
-    try:
-        policy = Policy.load(None if str(file) == BUILT_IN_POLICY else file.expanduser())
-    except PolicyError as error:
-        raise DncUsageError(str(error)) from error
+    policy = Policy.load(None if str(file) == BUILT_IN_POLICY else file.expanduser())
     return policy.with_limits(dnc_max_age_days=max_age_days)
 
 

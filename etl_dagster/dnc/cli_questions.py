@@ -21,6 +21,7 @@ import numpy as np
 
 from etl_dagster.dnc import terminal
 from etl_dagster.dnc.cli_options import (
+    dnc,
     json_option,
     list_option,
     max_age_option,
@@ -33,7 +34,6 @@ from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.formats import LOWEST
 from etl_dagster.dnc.lookup import Lookup
 from etl_dagster.dnc.phones_text import read_phones
-from etl_dagster.dnc.sample import refuse_sample
 from etl_dagster.dnc.store import DncStore
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
@@ -42,6 +42,7 @@ FAILED_ON: Final = 3
 """Exit status of `check --fail-on` when a phone has one of the verdicts named."""
 BATCH: Final = 100_000
 """Phones looked up at once."""
+COLUMNS: Final = ("phone", "verdict", "lists", "reason")
 VERDICTS: Final = ("clear", "listed", "unknown", "invalid")
 
 
@@ -52,7 +53,7 @@ def _verdict_names(ctx: click.Context, param: click.Parameter, value: str) -> fr
     return names
 
 
-@click.command()
+@dnc.command()
 @click.argument("phones", nargs=-1)
 @click.option(
     "--file", type=click.File("r", errors="replace"), help="One phone a line; - is stdin."
@@ -84,17 +85,17 @@ def check(
     seen: set[str] = set()
     with _judge(store, policy_in_force(policy_file, max_age_days)) as dnc_store:
         if options["form"] == "csv":
-            click.echo("phone,verdict,lists,reason")
+            click.echo(",".join(COLUMNS))
         while batch := list(islice(texts, BATCH)):
             answer = dnc_store.lookup(read_phones(batch), options["as_of"])
             rows = list(_rows(batch, answer))
             seen.update(row[1] for row in rows)
-            click.echo(_csv(rows) if options["form"] == "csv" else _json_lines(rows), nl=False)
+            click.echo(_shown(rows, options["form"]), nl=False)
     if seen & options["fail_on"]:
         sys.exit(FAILED_ON)
 
 
-@click.command()
+@dnc.command()
 @click.argument("phone")
 @past_option
 @json_option
@@ -126,7 +127,7 @@ def explain(  # noqa: PLR0913  one option each
             _tell_replica(dnc_store)
 
 
-@click.command()
+@dnc.command()
 @click.option("--list", "name", help="Show the versions of this list instead.")
 @json_option
 @policy_option
@@ -145,7 +146,7 @@ def stats(
             _tell_replica(dnc_store)
 
 
-@click.command()
+@dnc.command()
 @json_option
 @store_option
 def verify(store: Path, *, as_json: bool) -> None:
@@ -161,7 +162,7 @@ def verify(store: Path, *, as_json: bool) -> None:
         )
 
 
-@click.command()
+@dnc.command()
 @list_option
 @past_option
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="[default: standard output]")
@@ -204,7 +205,7 @@ def _judge(path: Path, policy: Policy) -> DncStore:
     """
     store = DncStore.open_under(path, policy)
     if os.environ.get("ETL_DEPLOYMENT") == "production":
-        refuse_sample(store)
+        store.refuse_sample()
     return store
 
 
@@ -219,16 +220,11 @@ def _rows(texts: list[str], answer: Lookup) -> Iterator[tuple[str, str, tuple[st
         yield text, "invalid" if why == "invalid" else names[code], lists[mask], why
 
 
-def _csv(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> str:
+def _shown(rows: Iterable[tuple[str, str, tuple[str, ...], str]], form: str) -> str:
+    if form == "json":
+        return "".join(json.dumps(dict(zip(COLUMNS, row, strict=True))) + "\n" for row in rows)
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(
         (phone, verdict, ";".join(lists), reason) for phone, verdict, lists, reason in rows
     )
     return out.getvalue()
-
-
-def _json_lines(rows: Iterable[tuple[str, str, tuple[str, ...], str]]) -> str:
-    return "".join(
-        json.dumps({"phone": phone, "verdict": verdict, "lists": lists, "reason": reason}) + "\n"
-        for phone, verdict, lists, reason in rows
-    )

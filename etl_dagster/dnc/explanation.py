@@ -17,6 +17,7 @@ from etl_dagster.dnc.lookup import NEVER, Lookup, Moment, fresh_until, missing
 from etl_dagster.dnc.moments import from_micros
 from etl_dagster.dnc.records import Version, tip
 from etl_dagster.dnc.segments import Segments
+from etl_dagster.leads.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,6 @@ def explain(  # noqa: PLR0913 - all are needed
     as_of: int | None,
     max_age_days: int | None,
     must_have: Collection[str],
-    verdict: str,
 ) -> Explanation:
     """Say what each list's answer for a phone rests on; `answer` is the look-up of that phone."""
     area, segments = phone // pages.AREA_NUMBERS, Segments(connection)
@@ -127,7 +127,7 @@ def explain(  # noqa: PLR0913 - all are needed
         )
     end = answer.valid_until.view(np.int64)[0]
     return Explanation(
-        verdict=verdict,
+        verdict=Verdict(int(answer.verdicts[0])).name.lower(),
         reason=answer.reason_names[answer.reasons[0]],
         valid_until=None if np.isnat(answer.valid_until[0]) else from_micros(int(end)),
         list_versions=answer.list_versions,

@@ -4,12 +4,12 @@ Belongs here: names, kinds and their rules. Does not: rows (catalog.py), numbers
 """
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncUsageError
-from etl_dagster.dnc.records import INTERNAL, KINDS, ListInfo, empty_state
+from etl_dagster.dnc.records import KINDS, ListInfo, empty_state
 
 if TYPE_CHECKING:
     from etl_dagster.dnc.writer import Write
@@ -35,21 +35,9 @@ _STATES = frozenset(
 
 
 class About(TypedDict, total=False):
-    """What a caller may say of a list; see `ListSpec`."""
-
-    kind: str | None
-    max_age_days: int | None
-    source: str | None
-    states: str | None
-    required: bool | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListSpec:
-    """What to make of a list; None keeps what it is, or takes the default of its kind.
+    """What a caller may say of a list; None keeps what it is, or takes the default of its kind.
 
     Attributes:
-        name: lower-case letters, digits, `-` and `_`.
         kind: `national`, `state`, `internal` or `other`. By default from the name: `national`,
             `internal`, a state's name or postal code, else `other`.
         max_age_days: when it grows too old: 31 days by default, no limit for `internal`.
@@ -58,41 +46,43 @@ class ListSpec:
         required: False lets phones be CLEAR although an `other` or `state` list is too old.
     """
 
-    name: str
-    kind: str | None = None
-    max_age_days: int | None = None
-    source: str | None = None
-    states: str | None = None
-    required: bool | None = None
+    kind: str | None
+    max_age_days: int | None
+    source: str | None
+    states: str | None
+    required: bool | None
 
 
-def find_or_add(work: "Write", spec: ListSpec) -> ListInfo:
+def find_or_add(work: "Write", name: str, about: About) -> ListInfo:
     """Return the list, added if it is new, with what the caller wants changed."""
-    info = work.catalog.lists.get(spec.name)
+    info = work.catalog.lists.get(name)
     if info is None:
-        return _add(work.catalog, spec, work.now)
-    if spec.kind not in {None, info.kind}:
-        raise DncUsageError(f"list {info.name} is {info.kind}, not {spec.kind}: use another name")
-    wanted = _with(info, spec)
+        return add(work.catalog, name, about, work.now)
+    if about.get("kind") not in {None, info.kind}:
+        raise DncUsageError(
+            f"list {info.name} is {info.kind}, not {about['kind']}: use another name"
+        )
+    wanted = _with(info, about)
     return info if wanted.columns == info.columns else work.catalog.replace_list(wanted)
 
 
-def add_internal(catalog: Catalog, now: int) -> None:
-    """Give a new store its list of opt-outs."""
-    _add(catalog, ListSpec(name=INTERNAL), now)
+def add(catalog: Catalog, name: str, about: About, now: int) -> ListInfo:
+    """Add a list.
 
-
-def _add(catalog: Catalog, spec: ListSpec, now: int) -> ListInfo:
-    if not _NAME.fullmatch(spec.name):
-        raise DncUsageError(
-            f"{spec.name!r} cannot name a list: use lower-case letters, digits, - and _"
-        )
-    kind = spec.kind or _kind(spec.name)
+    Args:
+        catalog: of the store.
+        name: lower-case letters, digits, `-` and `_`.
+        about: what it is.
+        now: microseconds.
+    """
+    if not _NAME.fullmatch(name):
+        raise DncUsageError(f"{name!r} cannot name a list: use lower-case letters, digits, - and _")
+    kind = about.get("kind") or _kind(name)
     if kind not in KINDS:
         raise DncUsageError(f"no kind of list {kind!r}: expected {', '.join(KINDS)}")
     info = ListInfo(
         id=0,
-        name=spec.name,
+        name=name,
         kind=kind,
         required=True,
         max_age_days=None if kind == "internal" else MAX_AGE_DAYS,
@@ -105,22 +95,19 @@ def _add(catalog: Catalog, spec: ListSpec, now: int) -> ListInfo:
         horizon=0,
         head=empty_state(),
     )
-    return catalog.add_list(_with(info, spec))
+    return catalog.add_list(_with(info, about))
 
 
-def _with(info: ListInfo, spec: ListSpec) -> ListInfo:
-    if spec.required is False and info.kind in {"national", "internal"}:
+def _with(info: ListInfo, about: About) -> ListInfo:
+    if about.get("required") is False and info.kind in {"national", "internal"}:
         raise DncUsageError(f"a list of kind {info.kind} cannot be optional")
-    if spec.max_age_days is not None and spec.max_age_days < 1:
+    most = about.get("max_age_days")
+    if most is not None and most < 1:
         raise DncUsageError("a list's maximum age is at least one day")
-    if spec.max_age_days is not None and info.kind == "internal":
+    if most is not None and info.kind == "internal":
         raise DncUsageError("opt-outs never grow too old: an internal list has no maximum age")
-    given = {
-        name: value
-        for name in ("max_age_days", "source", "states", "required")
-        if (value := getattr(spec, name)) is not None
-    }
-    return replace(info, **given)
+    given: dict[str, Any] = {key: value for key, value in about.items() if value is not None}
+    return replace(info, **{**given, "kind": info.kind})
 
 
 def _kind(name: str) -> str:

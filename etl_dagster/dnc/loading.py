@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from etl_dagster.dnc import entries, formats, refusals, schema, sources
 from etl_dagster.dnc.change_lists import read_changes
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import Batch, Format
-from etl_dagster.dnc.lists import ListSpec, find_or_add
+from etl_dagster.dnc.lists import About, find_or_add
 from etl_dagster.dnc.moments import from_micros, micros
 from etl_dagster.dnc.sources import Member, Progress
 from etl_dagster.dnc.spool import Spool, by_area
@@ -29,9 +30,21 @@ Numbers = Callable[[Sequence[Path], Read, Progress | None], Iterator[NDArray[np.
 """Reads files, noting of them in `Read` what is not a number."""
 
 
+class ChangesOptions(TypedDict, total=False):
+    """How changes are loaded; see `DncStore.add_list`."""
+
+    covers: Collection[int]
+    allow: Collection[str]
+    progress: Progress | None
+
+
+class ListOptions(ChangesOptions, About, total=False):
+    """How a full list is loaded, and what is said of it."""
+
+
 def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     connection: sqlite3.Connection,
-    spec: ListSpec,
+    name: str,
     paths: Sequence[Path],
     *,
     numbers: Numbers,
@@ -42,6 +55,7 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     covers: Collection[int] = (),
     allow: Collection[str] = (),
     progress: Progress | None = None,
+    **about: Unpack[About],
 ) -> LoadResult:
     """Load a full list; see `DncStore.add_list`.
 
@@ -51,7 +65,7 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     micros(as_of)  # a date without a time zone is refused before anything is read
     read = Read(sources.identify(paths))
     read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
-    if known := _loaded_before(connection, spec.name, read, clock, allow):
+    if known := _loaded_before(connection, name, read, clock, allow):
         return known
     with Spool(folder) as spool, sources.unchanged(paths):
         for some in numbers(paths, read, progress):
@@ -60,12 +74,14 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
             raise DncFormatError(f"no phone in {read.names}: an empty list would clear everybody")
         spool.cover(set(covers))
         with write(connection, clock, allow) as work:
-            return work.known(spec.name, read) or _put(work, spec, spool, read, as_of)
+            return work.known(name, read) or _put(work, name, about, spool, read, as_of)
 
 
-def _put(work: Write, spec: ListSpec, spool: Spool, read: Read, as_of: datetime) -> LoadResult:
+def _put(  # noqa: PLR0913, PLR0917 - what was read, of which list
+    work: Write, name: str, about: About, spool: Spool, read: Read, as_of: datetime
+) -> LoadResult:
     """Put what was read as a full list in place, or refuse it."""
-    info = find_or_add(work, spec)
+    info = find_or_add(work, name, about)
     if info.kind == "internal":
         raise DncUsageError(
             f"list {info.name} is internal: opt-outs are added to it (`dnc opt-out`), a full "
@@ -73,11 +89,11 @@ def _put(work: Write, spec: ListSpec, spool: Spool, read: Read, as_of: datetime)
         )
     date, areas = work.dated(as_of), spool.areas()
     work.refuse(
-        [
-            *refusals.malformed(read),
-            *refusals.older(info, areas, date),
-            *refusals.fewer(info, areas),
-        ]
+        {
+            "malformed": refusals.malformed(read),
+            "older": refusals.older(info, areas, date),
+            "fewer-areas": refusals.fewer(info, areas),
+        }
     )
     changes = [
         entries.replaced(
@@ -89,7 +105,7 @@ def _put(work: Write, spec: ListSpec, spool: Spool, read: Read, as_of: datetime)
         )
         for area in areas
     ]
-    work.refuse(refusals.shrunk(info, changes))
+    work.refuse({"shrink": refusals.shrunk(info, changes)})
     return work.commit_version(info, "full", date, read, changes)
 
 
@@ -129,12 +145,12 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
         areas = sorted(to_add.keys() | to_delete.keys() | set(covers))
         uncovered = [area for area in areas if not info.head["tip"][area]]
         work.refuse(
-            [
-                *refusals.malformed(read),
-                *refusals.older(info, areas, date),
-                *refusals.gap(info, areas, first),
-                *refusals.uncovered(info, uncovered),
-            ]
+            {
+                "malformed": refusals.malformed(read),
+                "older": refusals.older(info, areas, date),
+                "gap": refusals.gap(info, areas, first),
+                "uncovered": refusals.uncovered(info, uncovered),
+            }
         )
         nothing = np.empty(0, dtype=np.uint32)
         changes = [
@@ -148,7 +164,7 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
             )
             for area in areas
         ]
-        work.refuse(refusals.shrunk(info, changes))
+        work.refuse({"shrink": refusals.shrunk(info, changes)})
         return work.commit_version(info, "changes", date, read, changes)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from etl_dagster.dnc import entries, refusals, requests, sources
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, csv_rows, phone_column
-from etl_dagster.dnc.lists import ListSpec, find_or_add
+from etl_dagster.dnc.lists import find_or_add
 from etl_dagster.dnc.moments import from_micros, micros, parse_moment
 from etl_dagster.dnc.phones_text import NOT_A_PHONE, read_phones
 from etl_dagster.dnc.records import tip
@@ -75,10 +75,10 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
     """
     read = read or Read(lines=len(asked))
     with write(connection, clock, allow) as work:
-        info = find_or_add(work, ListSpec(name=name, kind="internal"))
+        info = find_or_add(work, name, {"kind": "internal"})
         if known := work.known(name, read):
             return known
-        work.refuse(refusals.malformed(read))
+        work.refuse({"malformed": refusals.malformed(read)})
         if not asked:
             raise DncUsageError("no phone given: nothing was recorded")
         number = info.version + 1

@@ -155,7 +155,6 @@ class DncReader:
                 as_of=past,
                 max_age_days=self._max_age_days,
                 must_have=self._must_have,
-                verdict=Verdict(int(answer.verdicts[0])).name.lower(),
             )
 
     def stats(

@@ -95,7 +95,6 @@ class DncRecorder(DncReader):
         moments: NDArray[np.datetime64],
         *,
         table: str,
-        name: str = INTERNAL,
     ) -> int:
         """Record the requests of a table that are not on record; return how many there were.
 
@@ -106,14 +105,13 @@ class DncRecorder(DncReader):
             phones: ten digits each, shape (n,).
             moments: when each asked, datetime64[us] in UTC, NaT where that is not known.
             table: where they come from: the requests' source.
-            name: the internal list.
         """
-        known = opt_out_rows.OnRecord.of(self.requests(name), table=table)
+        known = opt_out_rows.OnRecord.of(self.requests(), table=table)
         asked = opt_out_rows.new_requests(known, phones, moments, table=table, now=self._clock())
         if self.is_replica:
             replica.hear(self.path, np.array([one.phone for one in asked], np.int64))
         elif asked:
-            self._record(name, asked)
+            self._record(INTERNAL, asked)
         return len(asked)
 
     def remove_opt_out(

@@ -62,11 +62,8 @@ class ListInfo:
     @property
     def columns(self) -> tuple[Any, ...]:
         """The row as stored."""
-        return (
-            self.id, self.name, self.kind, int(self.required), self.max_age_days, self.source,
-            self.states, self.created_at, self.version, self.chain, self.floor, self.horizon,
-            to_manifest(self.head),
-        )  # fmt: skip
+        stored = {"required": int(self.required), "head": to_manifest(self.head)}
+        return tuple({**vars(self), **stored}.values())
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ class Version:
     @property
     def columns(self) -> tuple[Any, ...]:
         """The row as stored, without the manifest itself."""
-        return tuple(self.__dict__.values())
+        return tuple(vars(self).values())
 
 
 def empty_state() -> State:

@@ -1,4 +1,4 @@
-"""What makes a load look like a mistake: each check returns its allowance and its counts.
+"""What makes a load look like a mistake: each check says so with its counts, or is empty.
 
 Belongs here: judging a load against the list in place. Does not: stopping it (writer.py).
 """
@@ -22,34 +22,30 @@ MALFORMED_MOST: Final = 0.001
 _DAY: Final = 86_400_000_000
 _NAMED_MOST: Final = 10
 
-Problems = list[tuple[str, str]]
 
-
-def malformed(read: Read) -> Problems:
+def malformed(read: Read) -> str:
     """Too many lines that cannot be read: perhaps another format, or a damaged file."""
     if read.malformed <= MALFORMED_MOST * read.lines:
-        return []
-    text = (
+        return ""
+    return (
         f"{read.malformed:,} of {read.lines:,} lines cannot be read, more than "
         f"{MALFORMED_MOST:.1%}; the first: {', '.join(read.named)}"
     )
-    return [("malformed", text)]
 
 
-def older(info: ListInfo, areas: Sequence[int], as_of: int) -> Problems:
+def older(info: ListInfo, areas: Sequence[int], as_of: int) -> str:
     """Older than what is in place for some of its area codes."""
     place = info.head[list(areas)]
     newer = place[(place["tip"] > 0) & (place["as_of"] > as_of)]
     if not len(newer):
-        return []
-    text = (
+        return ""
+    return (
         f"the input is of {_day(as_of)}, but list {info.name} has {len(newer):,} of its area "
         f"codes as of {_day(int(newer['as_of'].max()))}"
     )
-    return [("older", text)]
 
 
-def fewer(info: ListInfo, areas: Sequence[int]) -> Problems:
+def fewer(info: ListInfo, areas: Sequence[int]) -> str:
     """Part of what used to come together: a national file that was cut off, say.
 
     Area codes that came in one load are expected to come together again; those that came in
@@ -61,16 +57,15 @@ def fewer(info: ListInfo, areas: Sequence[int]) -> Problems:
     together = np.isin(info.head["full"], np.unique(info.head["full"][loaded & covered]))
     missing = np.flatnonzero(covered & together & ~loaded & (info.head["full"] > 0))
     if not len(missing):
-        return []
-    text = (
+        return ""
+    return (
         f"the input covers {np.count_nonzero(loaded):,} area codes and lacks {len(missing):,} "
         f"that list {info.name} got together with them ({_some(missing.tolist())}), which "
         "would stay as they are"
     )
-    return [("fewer-areas", text)]
 
 
-def shrunk(info: ListInfo, changes: Sequence[Changed]) -> Problems:
+def shrunk(info: ListInfo, changes: Sequence[Changed]) -> str:
     """Far fewer numbers than before: perhaps a download that broke off."""
     before = after = 0
     areas = []
@@ -81,17 +76,17 @@ def shrunk(info: ListInfo, changes: Sequence[Changed]) -> Problems:
         if held >= SHRINK_AREA_FROM and left < (1 - SHRINK_MOST) * held:
             areas.append(area)
     if after >= (1 - SHRINK_MOST) * before and not areas:
-        return []
+        return ""
     text = f"list {info.name} would shrink from {before:,} to {after:,} numbers"
     if areas:
         text += f" ({len(areas):,} area codes by more than {SHRINK_MOST:.0%}: {_some(areas)})"
-    return [("shrink", text)]
+    return text
 
 
-def gap(info: ListInfo, areas: Sequence[int], first: int) -> Problems:
+def gap(info: ListInfo, areas: Sequence[int], first: int) -> str:
     """Changes that begin after the list went stale: those in between are missing."""
     if info.max_age_days is None:
-        return []
+        return ""
     place = info.head[list(areas)]
     stale = place[
         (place["tip"] > 0)
@@ -99,24 +94,22 @@ def gap(info: ListInfo, areas: Sequence[int], first: int) -> Problems:
         & (place["as_of"] + info.max_age_days * _DAY < first)
     ]
     if not len(stale):
-        return []
-    text = (
+        return ""
+    return (
         f"the changes begin {_day(first)}, when {len(stale):,} of their area codes "
         f"(as of {_day(int(stale['as_of'].min()))}) were over {info.max_age_days} days old: "
         "changes in between seem to be missing; load the full list"
     )
-    return [("gap", text)]
 
 
-def uncovered(info: ListInfo, areas: Sequence[int]) -> Problems:
+def uncovered(info: ListInfo, areas: Sequence[int]) -> str:
     """Changes to area codes of which no full list was ever loaded."""
     if not areas:
-        return []
-    text = (
+        return ""
+    return (
         f"list {info.name} has no full list of {len(areas):,} area codes ({_some(areas)}): load "
         "it first; otherwise only what the changes add there is known and the rest is UNKNOWN"
     )
-    return [("uncovered", text)]
 
 
 def _some(areas: Sequence[int]) -> str:

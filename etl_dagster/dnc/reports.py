@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,10 @@ from etl_dagster.dnc.lookup import NEVER, Moment, fresh_until
 from etl_dagster.dnc.moments import from_micros
 from etl_dagster.dnc.records import tip
 from etl_dagster.dnc.segments import Segments
+
+SAMPLE_MARK: Final = ".sample"
+"""Stands in the names of sample list files (`sandbox/lists.py`), and so in the source of what is
+loaded from them."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ class ListStats:
     fresh_until: datetime | None
     bytes: int
     requests: int
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether it was loaded from the sample."""
+        return SAMPLE_MARK in self.source
 
 
 @dataclass(frozen=True)

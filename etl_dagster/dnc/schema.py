@@ -31,7 +31,7 @@ _LOG_BYTES: Final = 16 * 1024**2
 """What SQLite's log keeps of the disk once a large load is over."""
 
 
-def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+def create(path: Path, fill: Callable[[sqlite3.Connection], object]) -> None:
     """Create a store; it appears at its path whole or not at all.
 
     SQLite would take what an older store left beside it for the new one's own last writes.

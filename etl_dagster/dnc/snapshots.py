@@ -38,17 +38,35 @@ class ListVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class _State:
+    """What the lists of a store are.
+
+    Attributes:
+        store: which store it is of, 16 hex digits: the same for all snapshots of one store.
+        revision: how many writes the store had seen.
+        seal: digest over every list of the store, 64 hex digits.
+        lists: every list.
+    """
+
+    store: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
+    revision: int
+    seal: _Digest
+    lists: tuple[ListVersion, ...]
+
+    @property
+    def content(self) -> tuple[str, int, str]:
+        """What the lists in it are, however the file is laid out."""
+        return self.store, self.revision, self.seal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(_State):
     """One snapshot.
 
     Attributes:
         format: of the record.
         digest: SHA-256 of the file, 64 hex digits.
         size: of the file, bytes.
-        store: which store it is of, 16 hex digits: the same for all snapshots of one store.
-        revision: how many writes the store had seen.
-        seal: digest over every list of the store, 64 hex digits.
-        lists: every list.
         exported_at: the store had nothing newer at this moment; aware.
         host: where the lists are kept.
     """
@@ -56,10 +74,6 @@ class Snapshot:
     format: Literal[1]
     digest: _Digest
     size: Annotated[int, msgspec.Meta(gt=0)]
-    store: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
-    revision: int
-    seal: _Digest
-    lists: tuple[ListVersion, ...]
     exported_at: Annotated[datetime, msgspec.Meta(tz=True)]
     host: str
 
@@ -77,11 +91,6 @@ class Snapshot:
     def list_versions(self) -> str:
         """As verdicts name versions: `internal@3;national@12`."""
         return ";".join(f"{one.list}@{one.version}" for one in self.lists)
-
-    @property
-    def content(self) -> tuple[str, int, str]:
-        """What the lists in it are, however the file is laid out."""
-        return self.store, self.revision, self.seal
 
     def text(self) -> bytes:
         """As JSON."""
@@ -108,18 +117,13 @@ class Snapshot:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
+class Contents(_State):
     """What is in a store: which one it is, how far it has come, every version of every list.
 
     Attributes:
-        store, revision, seal, lists: as in `Snapshot`.
         history: of each list, of each version, whatever compaction leaves as it is.
     """
 
-    store: str
-    revision: int
-    seal: str
-    lists: tuple[ListVersion, ...]
     history: Mapping[str, Sequence[tuple[object, ...]]]
 
     @classmethod
@@ -141,11 +145,6 @@ class Contents:
             lists=tuple(lists),
             history=history,
         )
-
-    @property
-    def content(self) -> tuple[str, int, str]:
-        """As in `Snapshot`."""
-        return self.store, self.revision, self.seal
 
     def follows(self, earlier: "Contents") -> bool:
         """Tell whether every version of an earlier state of the store is in this one, unaltered."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final
 
 from etl_dagster.dnc.errors import DncFormatError, printable
 
@@ -30,11 +30,8 @@ _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Ways of packing that are unpacked piece by piece; of others one piece can fill the memory."""
 
 
-class Progress(Protocol):
-    """Told now and then how far a load has come."""
-
-    def __call__(self, done: int, total: int, numbers: int) -> None:
-        """Take bytes read, bytes in all, and numbers read so far."""
+Progress = Callable[[int, int, int], None]
+"""Told now and then how far a load has come: bytes read, bytes in all, and numbers read so far."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ Belongs here: opening a store, and handing writes to the module that does them. 
 (reader.py), parsing, refusals, layout.
 """
 
-import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self, Unpack
@@ -15,11 +14,11 @@ import numpy as np
 from etl_dagster.dnc import checks, header, legacy, loading, retention, schema
 from etl_dagster.dnc.catalog import create_catalog
 from etl_dagster.dnc.errors import DncUsageError
-from etl_dagster.dnc.lists import About, ListSpec, add_internal
+from etl_dagster.dnc.lists import add
 from etl_dagster.dnc.moments import micros, utc_now
 from etl_dagster.dnc.recorder import DncRecorder, Limits
+from etl_dagster.dnc.records import INTERNAL
 from etl_dagster.dnc.segments import Segments
-from etl_dagster.dnc.sources import Progress
 from etl_dagster.dnc.writer import LoadResult
 from etl_dagster.leads.policy import Policy
 
@@ -98,20 +97,20 @@ class DncStore(DncRecorder):
         Raises:
             DncUsageError: there is a file at that path.
         """
-        schema.create(Path(path), lambda connection: _fill(connection, micros(clock())))
+        now = micros(clock())
+        schema.create(
+            Path(path), lambda connection: add(create_catalog(connection), INTERNAL, {}, now)
+        )
         return cls.open(path, read_only=False, max_age_days=max_age_days, clock=clock)
 
-    def add_list(  # noqa: PLR0913 - each is a choice of the operator
+    def add_list(
         self,
         name: str,
         files: Sequence[PathLike],
         *,
         as_of: datetime,
-        covers: Collection[int] = (),
         column: str | None = None,
-        allow: Collection[str] = (),
-        progress: Progress | None = None,
-        **about: Unpack[About],
+        **options: Unpack[loading.ListOptions],
     ) -> LoadResult:
         """Load a full list: it replaces the area codes that it holds, as one new version.
 
@@ -119,84 +118,77 @@ class DncStore(DncRecorder):
             name: the list; made if it is new.
             files: flat text, CSV with a header, XML, plain or zipped, together one load.
             as_of: the date of the list, from which its age counts.
-            covers: area codes that the files speak for even where they hold no number.
             column: of a CSV file, the column with the phones.
-            allow: refusals to override: see `writer.ALLOWANCES`.
-            progress: told bytes read, bytes in all, numbers read.
-            about: kind, max_age_days, source, states, required: see `ListSpec`.
+            options: covers (area codes that the files speak for even where they hold no number),
+                allow (refusals to override: see `writer.ALLOWANCES`), progress (told bytes read,
+                bytes in all, numbers read); kind, max_age_days, source, states, required: see
+                `lists.About`.
 
         Raises:
             DncRefusedError: it looks like a mistake; nothing was changed.
             DncFormatError: a file is not a list; nothing was changed.
         """
-        with self._writer() as connection:
-            return loading.add_list(
-                connection,
-                ListSpec(name=name, **about),
-                [Path(file) for file in files],
-                numbers=loading.text_numbers(column),
-                reading=column,
-                as_of=as_of,
-                clock=self._clock,
-                folder=self.path.parent,
-                covers=covers,
-                allow=allow,
-                progress=progress,
-            )
+        return self._load(
+            name, files, loading.text_numbers(column), reading=column, as_of=as_of, **options
+        )
 
-    def apply_changes(  # noqa: PLR0913 - as above
+    def import_legacy(
+        self, name: str, file: PathLike, *, as_of: datetime, **options: Unpack[loading.ListOptions]
+    ) -> LoadResult:
+        """Import an SQLite table `dnc_list` as a full list; arguments as in `add_list`."""
+        return self._load(name, [file], legacy.numbers, reading="legacy", as_of=as_of, **options)
+
+    def apply_changes(
         self,
         name: str,
         files: Sequence[PathLike],
         *,
         as_of: datetime | None = None,
-        covers: Collection[int] = (),
-        allow: Collection[str] = (),
-        progress: Progress | None = None,
+        **options: Unpack[loading.ChangesOptions],
     ) -> LoadResult:
         """Apply change lists (`phone,timestamp,A|D`) in the order of their timestamps.
 
         The area codes that change, and those in `covers`, are then as of the change list's date,
         which is its last timestamp unless `as_of` says otherwise. Arguments as in `add_list`.
         """
+        paths = [Path(file) for file in files]
         with self._writer() as connection:
             return loading.apply_changes(
-                connection,
-                name,
-                [Path(file) for file in files],
-                as_of=as_of,
-                clock=self._clock,
-                covers=covers,
-                allow=allow,
-                progress=progress,
+                connection, name, paths, as_of=as_of, clock=self._clock, **options
             )
 
-    def import_legacy(  # noqa: PLR0913 - as above
+    def _load(
         self,
         name: str,
-        file: PathLike,
+        files: Sequence[PathLike],
+        numbers: loading.Numbers,
         *,
+        reading: str | None,
         as_of: datetime,
-        covers: Collection[int] = (),
-        allow: Collection[str] = (),
-        progress: Progress | None = None,
-        **about: Unpack[About],
+        **options: Unpack[loading.ListOptions],
     ) -> LoadResult:
-        """Import an SQLite table `dnc_list` as a full list; arguments as in `add_list`."""
         with self._writer() as connection:
             return loading.add_list(
                 connection,
-                ListSpec(name=name, **about),
-                [Path(file)],
-                numbers=legacy.numbers,
-                reading="legacy",
+                name,
+                [Path(file) for file in files],
+                numbers=numbers,
+                reading=reading,
                 as_of=as_of,
                 clock=self._clock,
                 folder=self.path.parent,
-                covers=covers,
-                allow=allow,
-                progress=progress,
+                **options,
             )
+
+    def refuse_sample(self) -> None:
+        """See that this is no sample's store, which clears nobody in production.
+
+        Raises:
+            DncUsageError: it holds sample lists; it is closed.
+        """
+        if any(found.is_sample for found in self.stats()):
+            self.close()
+            raise DncUsageError(f"{self.path} holds sample lists, which clear nobody in production")
 
     def compact(self, *, retention_days: int = retention.DAYS) -> retention.Compaction:
         """Drop states that no look-up within the retention needs, and give the space back.
@@ -206,7 +198,3 @@ class DncStore(DncRecorder):
         """
         with self._writer() as connection:
             return retention.run(connection, self._clock(), retention_days)
-
-
-def _fill(connection: sqlite3.Connection, now: int) -> None:
-    add_internal(create_catalog(connection), now)

@@ -14,14 +14,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
 
 from etl_dagster.dnc.explanation import Explanation
 from etl_dagster.dnc.reports import ListStats, VersionRecord
@@ -80,20 +74,9 @@ def print_stats(stats: Sequence[ListStats], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(one) for one in stats], default=_iso, indent=2))
         return
-    table = Table(title="Do-Not-Call lists")
-    table.add_column("list")
-    table.add_column("kind")
-    for name in (
-        "area codes",
-        "stale",
-        "numbers",
-        "oldest",
-        "age",
-        "fresh for",
-        "size",
-        "versions",
-    ):
-        table.add_column(name, justify="right")
+    names = ("area codes", "stale", "numbers", "oldest", "age", "fresh for", "size", "versions")
+    numbers = (Column(name, justify="right") for name in names)
+    table = Table("list", "kind", *numbers, title="Do-Not-Call lists")
     now = datetime.now(UTC)
     for one in stats:
         table.add_row(
@@ -116,9 +99,8 @@ def print_history(history: Sequence[VersionRecord], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(one) for one in history], default=_iso, indent=2))
         return
-    table = Table()
-    for name in ("version", "kind", "as of", "recorded", "added", "removed", "numbers", "files"):
-        table.add_column(name, justify="right" if name in {"added", "removed"} else "left")
+    changed = (Column(name, justify="right") for name in ("added", "removed"))
+    table = Table("version", "kind", "as of", "recorded", *changed, "numbers", "files")
     for one in history:
         table.add_row(
             f"{one.number}",
@@ -141,7 +123,8 @@ def print_explanation(
         rules = {"file": file, "max_age_days": policy.dnc_max_age_days, "lists": policy.dnc_lists}
         click.echo(json.dumps({**asdict(explanation), "policy": rules}, default=_iso, indent=2))
         return
-    click.echo(f"verdict: {explanation.verdict}{_after(': ', explanation.reason)}")
+    reason = f": {explanation.reason}" if explanation.reason else ""
+    click.echo(f"verdict: {explanation.verdict}{reason}")
     if explanation.valid_until:
         click.echo(f"valid until: {explanation.valid_until:%Y-%m-%d %H:%M} UTC")
     click.echo(f"versions: {explanation.list_versions}")
@@ -183,10 +166,6 @@ def _left(one: ListStats, now: datetime) -> str:
     if one.fresh_until is None:
         return "always" if one.versions or one.kind == "internal" else ""
     return "stale" if one.fresh_until < now else f"{(one.fresh_until - now).days:,} d"
-
-
-def _after(separator: str, text: str) -> str:
-    return separator + text if text else ""
 
 
 def _iso(value: object) -> str:

@@ -6,7 +6,7 @@ Belongs here: what every kind of load shares. Does not: what a load reads or ref
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -126,22 +126,24 @@ class Write:
             )
         return min(moment, self.now)
 
-    def refuse(self, problems: Sequence[tuple[str, str]]) -> None:
+    def refuse(self, problems: Mapping[str, str]) -> None:
         """Refuse, with every problem at once, unless each is allowed.
 
         Args:
-            problems: the allowance that lets it pass, and what is wrong with counts.
+            problems: by the allowance that lets it pass, what is wrong with counts; empty: nothing.
         """
-        refused = [(flag, text) for flag, text in problems if flag not in self.allow]
+        found = {flag: text for flag, text in problems.items() if text}
+        refused = {flag: text for flag, text in found.items() if flag not in self.allow}
         if refused:
             raise DncRefusedError(
                 "refused, nothing was changed: "
                 + "; ".join(
-                    f"{text} (--allow-{flag} to load it all the same)" for flag, text in refused
+                    f"{text} (--allow-{flag} to load it all the same)"
+                    for flag, text in refused.items()
                 ),
-                [flag for flag, _ in refused],
+                [*refused],
             )
-        self._overridden += [flag for flag, _ in problems]
+        self._overridden += found
 
     def known(self, name: str, read: Read) -> LoadResult | None:
         """Recognise input that was loaded into a list before, unless it is to be loaded again."""

@@ -5,25 +5,23 @@ are injected. Put together, one attempt of one batch is the following, tried aga
 :class:`RetryPolicy` says, by the threads of a :class:`WorkerPool`::
 
     breaker.check()                      # an open circuit fails at once
-    with throttle.turn(stop) as turn:    # how many at a time, and pauses the service asked for
+    with throttle.turn(stop):            # how many at a time, and pauses the service asked for
         limiter.acquire(sleep=stop.sleep)    # how many a minute, over all processes of the host
         with breaker.attempt():          # one outcome, recorded when the call is over
             answer = call()
 """
 
 from etl_dagster.resilience.breaker import Breaker, BreakerOpenError, Outcome
-from etl_dagster.resilience.breaker_redis import RedisStore
-from etl_dagster.resilience.breaker_store import BreakerStore, MemoryStore, SqliteStore
+from etl_dagster.resilience.breaker_store import BreakerStore, RedisStore, SqliteStore
 from etl_dagster.resilience.limiter import RequestLimiter, host_bucket, redis_bucket
 from etl_dagster.resilience.retry import (
     OutOfTimeError,
     RetryPolicy,
     is_transient,
-    is_transient_status,
     parse_retry_after,
 )
 from etl_dagster.resilience.shared_file import SharedFileError
-from etl_dagster.resilience.throttle import Throttle, Turn
+from etl_dagster.resilience.throttle import Throttle
 from etl_dagster.resilience.workers import (
     CancelledError,
     ExhaustedError,
@@ -39,7 +37,6 @@ __all__ = [
     "BreakerStore",
     "CancelledError",
     "ExhaustedError",
-    "MemoryStore",
     "NothingYetError",
     "OutOfTimeError",
     "Outcome",
@@ -50,12 +47,10 @@ __all__ = [
     "SqliteStore",
     "Stop",
     "Throttle",
-    "Turn",
     "WorkerPool",
     "calculate_workers",
     "host_bucket",
     "is_transient",
-    "is_transient_status",
     "parse_retry_after",
     "redis_bucket",
 ]

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 
 import pybreaker
 
-from etl_dagster.resilience.breaker_store import BreakerRecord, BreakerStore, MemoryStore
+from etl_dagster.resilience.breaker_store import BreakerRecord, BreakerStore
 
 
 class Outcome(enum.Enum):
@@ -72,7 +72,7 @@ class Breaker:
         reset_seconds: It stays open for so long, then a probe may pass.
         successes: So many probes in a row close it; one failed probe opens it again.
         probe_seconds: A probe without an outcome is given up after so long: its process died.
-        store: Where the state is; by default in this process alone.
+        store: Where the state is.
         judge: The one function that says which errors count.
         on_change: Told old and new state when this object makes or notices a change.
         clock: Seconds since the epoch; shared by all that share the store.
@@ -86,7 +86,7 @@ class Breaker:
         reset_seconds: float = 60.0,
         successes: int = 2,
         probe_seconds: float = 60.0,
-        store: BreakerStore | None = None,
+        store: BreakerStore,
         judge: Callable[[BaseException | None], Outcome] = judge_by_exception,
         on_change: Callable[[str, str], None] = lambda _old, _new: None,
         clock: Callable[[], float] = time.time,
@@ -96,7 +96,7 @@ class Breaker:
         self._reset_seconds = reset_seconds
         self._successes = successes
         self._probe_seconds = probe_seconds
-        self._store = store or MemoryStore()
+        self._store = store
         self._judge = judge
         self._on_change = on_change
         self._clock = clock

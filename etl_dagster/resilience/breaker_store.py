@@ -1,10 +1,8 @@
-"""Where a breaker's state is kept: in this process, or in a file shared by all of a host.
-
-Several hosts share one by :mod:`~etl_dagster.resilience.breaker_redis`.
+"""Where a breaker's state is kept: in a file that the processes of a host share, or in Redis.
 
 Belongs here: the record (it is a pybreaker storage, so pybreaker works on it directly) and the
 stores that hand it out, one writer at a time. Does not: any decision, which are
-:mod:`~etl_dagster.resilience.breaker`'s.
+:mod:`~etl_dagster.resilience.breaker`'s; making a Redis client, which is the caller's.
 """
 
 import abc
@@ -12,10 +10,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import pybreaker
 
@@ -61,45 +59,8 @@ class BreakerRecord(pybreaker.CircuitBreakerStorage):
         self.success_counter = 0
 
 
-class BreakerStore(Protocol):
-    """Holds one record; implement it to share a breaker by other means."""
-
-    def peek(self) -> BreakerRecord:
-        """Return a copy of the record, as it is now or was a moment ago."""
-
-    def writing(self) -> contextlib.AbstractContextManager[BreakerRecord]:
-        """Give the record to the only writer; what it made of it is stored at the end."""
-
-    def close(self) -> None:
-        """Let go of files or connections."""
-
-
-class MemoryStore:
-    """A record for the threads of one process."""
-
-    def __init__(self) -> None:
-        self._record = BreakerRecord()
-        self._lock = threading.Lock()
-
-    def peek(self) -> BreakerRecord:
-        """See :class:`BreakerStore`."""
-        with self._lock:
-            return replace(self._record)
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[BreakerRecord]:
-        """See :class:`BreakerStore`."""
-        with self._lock:
-            record = replace(self._record)
-            yield record
-            self._record = record
-
-    def close(self) -> None:
-        """See :class:`BreakerStore`."""
-
-
-class SharedStore(abc.ABC):
-    """A record that others change too; it is read again only when what is known gets old.
+class BreakerStore(abc.ABC):
+    """One record that others change too; it is read again only when what is known gets old.
 
     Args:
         fresh_seconds: What others write is seen after so long at the latest.
@@ -110,7 +71,7 @@ class SharedStore(abc.ABC):
         self._known = (float("-inf"), BreakerRecord())
 
     def peek(self) -> BreakerRecord:
-        """See :class:`BreakerStore`."""
+        """Return a copy of the record, as it is now or was a moment ago."""
         read_at, record = self._known
         if time.monotonic() - read_at >= self._fresh_seconds:
             with self._reading():
@@ -120,13 +81,13 @@ class SharedStore(abc.ABC):
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[BreakerRecord]:
-        """See :class:`BreakerStore`."""
+        """Give the record to the only writer; what it made of it is stored at the end."""
         with self._alone():
             record = self._read()
             before = replace(record)
             yield record
             if record != before:
-                self._write(before, record)
+                self._write(record)
             self._remember(record)
 
     def _remember(self, record: BreakerRecord) -> None:
@@ -135,7 +96,7 @@ class SharedStore(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """See :class:`BreakerStore`."""
+        """Let go of files or connections."""
 
     @abc.abstractmethod
     def _reading(self) -> contextlib.AbstractContextManager[object]:
@@ -150,8 +111,8 @@ class SharedStore(abc.ABC):
         """Return the record as stored."""
 
     @abc.abstractmethod
-    def _write(self, before: BreakerRecord, record: BreakerRecord) -> None:
-        """Store the record that was ``before``."""
+    def _write(self, record: BreakerRecord) -> None:
+        """Store the record."""
 
 
 _COLUMNS = tuple(field.name for field in fields(BreakerRecord))
@@ -167,13 +128,13 @@ _UPSERT = (
 )
 
 
-class SqliteStore(SharedStore):
+class SqliteStore(BreakerStore):
     """A record for all processes of a host.
 
     Args:
         path: The shared file; see :class:`~etl_dagster.resilience.shared_file.SharedFile`.
         name: The circuit's; one file may keep several.
-        fresh_seconds: See :class:`SharedStore`.
+        fresh_seconds: See :class:`BreakerStore`.
     """
 
     def __init__(self, path: Path, *, name: str, fresh_seconds: float = 0.05) -> None:
@@ -198,8 +159,59 @@ class SqliteStore(SharedStore):
             record.opened_at = datetime.fromtimestamp(row[_COLUMNS.index("opened_at")], UTC)
         return record
 
-    def _write(self, before: BreakerRecord, record: BreakerRecord) -> None:  # noqa: ARG002
+    def _write(self, record: BreakerRecord) -> None:
         values = astuple(record)
         stored = [v.timestamp() if isinstance(v, datetime) else v for v in values]
         self._file.connection.execute(_UPSERT, [self._name, *stored])
         self._file.connection.commit()
+
+
+class RedisStore(BreakerStore):
+    """A record that several hosts share; where Redis cannot be asked, its error is raised.
+
+    Args:
+        client: A ``redis.Redis`` that returns bytes.
+        name: The circuit's.
+        lock_seconds: A host that dies while it writes keeps the others waiting for so long.
+        fresh_seconds: See :class:`BreakerStore`.
+    """
+
+    def __init__(
+        self, client: Any, *, name: str, lock_seconds: float = 5.0, fresh_seconds: float = 0.05
+    ) -> None:
+        super().__init__(fresh_seconds=fresh_seconds)
+        self._client = client
+        self._key = f"breaker:{name}"
+        self._lock_seconds = lock_seconds
+        self._mutex = threading.Lock()
+
+    def close(self) -> None:
+        """See :class:`BreakerStore`; the client is the caller's."""
+
+    def _reading(self) -> contextlib.AbstractContextManager[object]:
+        return self._mutex
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        seconds = self._lock_seconds
+        lock = self._client.lock(f"{self._key}:lock", timeout=seconds, blocking_timeout=seconds)
+        with self._mutex, lock:
+            yield
+
+    def _read(self) -> BreakerRecord:
+        found = self._client.hgetall(self._key).items()
+        stored = {name.decode(): value.decode() for name, value in found}
+        opened_at = float(stored.get("opened_at", 0))
+        return BreakerRecord(
+            state=stored.get("state", pybreaker.STATE_CLOSED),
+            counter=int(stored.get("counter", 0)),
+            success_counter=int(stored.get("success_counter", 0)),
+            opened_at=datetime.fromtimestamp(opened_at, UTC) if opened_at else None,
+            generation=int(stored.get("generation", 0)),
+            probe=stored.get("probe", ""),
+            probe_until=float(stored.get("probe_until", 0)),
+        )
+
+    def _write(self, record: BreakerRecord) -> None:
+        opened_at = record.opened_at.timestamp() if record.opened_at else 0
+        self._client.hset(self._key, mapping={**asdict(record), "opened_at": opened_at})

@@ -67,22 +67,15 @@ def host_bucket(
     return SQLiteBucket([rate], file.connection, table, lock=file)
 
 
-def redis_bucket(
-    client: Any,
-    *,
-    name: str,
-    per_minute: int,
-    minute_seconds: float = MINUTE_SECONDS + ARRIVAL_SPREAD_SECONDS,
-) -> RedisBucket:
+def redis_bucket(client: Any, *, name: str, per_minute: int) -> RedisBucket:
     """Return the log of requests that all hosts share, whose clocks must agree.
 
     Args:
         client: A ``redis.Redis``.
         name: What is limited.
         per_minute: At most so many in any window.
-        minute_seconds: Length of the window.
     """
-    rate = Rate(per_minute, round(minute_seconds * 1000))
+    rate = Rate(per_minute, round((MINUTE_SECONDS + ARRIVAL_SPREAD_SECONDS) * 1000))
     return cast("RedisBucket", RedisBucket.init([rate], client, f"requests:{name}"))
 
 

@@ -1,7 +1,7 @@
 """The one way to the Redis that several hosts share.
 
 Belongs here: making its client. Does not: what is kept there
-(:mod:`~etl_dagster.resilience.breaker_redis`, :mod:`~etl_dagster.resilience.limiter`,
+(:mod:`~etl_dagster.resilience.breaker_store`, :mod:`~etl_dagster.resilience.limiter`,
 :mod:`~etl_dagster.resilience.leases`). Redis is an optional dependency, imported when it is used.
 """
 

@@ -25,13 +25,6 @@ class OutOfTimeError(TimeoutError):
     transient: Final = False
 
 
-def is_transient_status(status: int) -> bool:
-    """Tell whether asking again can give another answer than this HTTP status."""
-    if status in PERMANENT_SERVER_STATUSES:
-        return False
-    return status in TRANSIENT_STATUSES or status in _SERVER_ERRORS
-
-
 def is_transient(error: BaseException) -> bool:
     """Tell whether trying again can help: the one place that decides.
 
@@ -40,7 +33,8 @@ def is_transient(error: BaseException) -> bool:
     """
     status = getattr(error, "status", None)
     if isinstance(status, int):
-        return is_transient_status(status)
+        passing = status in TRANSIENT_STATUSES or status in _SERVER_ERRORS
+        return passing and status not in PERMANENT_SERVER_STATUSES
     declared = getattr(error, "transient", None)
     if isinstance(declared, bool):
         return declared
@@ -106,18 +100,17 @@ class RetryPolicy:
         clock: Callable[[], float] = time.time,
         deadline: float = float("inf"),
         on_retry: Callable[[BaseException], None] = lambda _error: None,
-        transient: Callable[[BaseException], bool] = is_transient,
     ) -> tenacity.Retrying:
         """Return the tenacity loop; call it with the function to try.
 
-        The last error is raised as it is. A wait that would end after ``deadline`` is not begun.
+        What is not transient is not tried again; the last error is raised as it is. A wait that
+        would end after ``deadline`` is not begun.
 
         Args:
             sleep: Waits; may raise to cancel.
             clock: Seconds, on the scale of ``deadline``.
             deadline: No try begins after it.
             on_retry: Told each error that is followed by another try.
-            transient: What is worth another try.
         """
 
         def give_up(state: tenacity.RetryCallState) -> bool:
@@ -136,7 +129,7 @@ class RetryPolicy:
             sleep=sleep,
             stop=give_up,
             wait=wait,
-            retry=tenacity.retry_if_exception(transient),
+            retry=tenacity.retry_if_exception(is_transient),
             before_sleep=before,
             reraise=True,
         )

@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock
 
@@ -70,12 +69,7 @@ class SharedFile:
             raise
         return self.connection
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             with contextlib.suppress(sqlite3.ProgrammingError):  # the body closed it
                 if self.connection.in_transaction:

@@ -11,7 +11,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from etl_dagster.resilience.retry import OutOfTimeError
@@ -30,19 +29,11 @@ _DRIFT: Final = 0.01  # what is usual falls quickly and rises slowly
 _NAP: Final = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One call's place: when it left, by the throttle's clock."""
-
-    left_at: float
-
-
 class Throttle:
     """Bounds the calls in flight.
 
     Args:
         start: How many at first.
-        lowest: Never fewer.
         highest: Never more.
         base_pause: Seconds to pause after a refusal that does not say how long; doubled for each
             refusal in a row.
@@ -50,18 +41,16 @@ class Throttle:
         clock: Seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a policy of its own, all keyword-only
+    def __init__(
         self,
         *,
         start: int,
-        lowest: int = 1,
         highest: int,
         base_pause: float = 1.0,
         max_pause: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._limit = float(min(max(start, lowest), highest))
-        self._lowest = lowest
+        self._limit = float(min(start, highest))
         self._highest = highest
         self._base_pause = base_pause
         self._max_pause = max_pause
@@ -81,8 +70,8 @@ class Throttle:
         return int(self._limit)
 
     @contextlib.contextmanager
-    def turn(self, stop: Stop, *, deadline: float = float("inf")) -> Iterator[Turn]:
-        """Wait for a place, and hold it in the body.
+    def turn(self, stop: Stop, *, deadline: float = float("inf")) -> Iterator[float]:
+        """Wait for a place, and hold it in the body, which is told when its call leaves.
 
         Raises:
             OutOfTimeError: The pause ends after ``deadline``.
@@ -90,7 +79,7 @@ class Throttle:
         """
         self._wait(stop, deadline)
         try:
-            yield Turn(self._clock())
+            yield self._clock()
         finally:
             with self._changed:
                 self._in_flight -= 1
@@ -113,11 +102,11 @@ class Throttle:
                 self._cut(RISING_CUT)
             self._changed.notify()
 
-    def refused(self, turn: Turn, *, retry_after: float | None = None) -> bool:
+    def refused(self, left_at: float, *, retry_after: float | None = None) -> bool:
         """Hear that the service asked for fewer calls.
 
         Args:
-            turn: The refused call's.
+            left_at: When the refused call left, by this clock.
             retry_after: Seconds that the service wants to be left alone.
 
         Returns:
@@ -126,7 +115,7 @@ class Throttle:
         """
         with self._changed:
             now = self._clock()
-            news = turn.left_at > self._refused_at
+            news = left_at > self._refused_at
             if news:
                 self._cut(REFUSED_CUT)
                 pause = min(self._base_pause * 2**self._refusals, self._max_pause)
@@ -145,7 +134,7 @@ class Throttle:
         self._usual += weight * (latency - self._usual)
 
     def _cut(self, factor: float) -> None:
-        self._limit = max(self._limit * factor, self._lowest)
+        self._limit = max(self._limit * factor, 1.0)
         self._since_cut = 0
 
     def _wait(self, stop: Stop, deadline: float) -> None:

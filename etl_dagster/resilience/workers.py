@@ -9,7 +9,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -98,7 +98,6 @@ class WorkerPool(Generic[T, R]):
         workers: How many threads.
         ahead: How many items are begun before the first of them is taken.
         stop: Ends the work early.
-        ordered: Give results in the order of items, not as they come.
         name: Of the threads.
     """
 
@@ -110,17 +109,14 @@ class WorkerPool(Generic[T, R]):
         workers: int,
         ahead: int,
         stop: Stop,
-        ordered: bool = True,
         name: str = "worker",
     ) -> None:
         self._function = function
-        self._items = enumerate(items)
+        self._items = iter(items)
         self._pulling = threading.Lock()
         self._room = threading.Semaphore(max(ahead, workers))
         self._stop = stop
-        self._done: queue.SimpleQueue[tuple[int, R | BaseException] | None] = queue.SimpleQueue()
-        self._early: dict[int, R] = {}
-        self._next = 0 if ordered else None
+        self._done: queue.SimpleQueue[tuple[R] | BaseException | None] = queue.SimpleQueue()
         self._working = workers
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True)
@@ -135,26 +131,15 @@ class WorkerPool(Generic[T, R]):
     def __exit__(self, *_: object) -> None:
         self._stop.cancel()
 
-    def __iter__(self) -> Iterator[R]:
-        while True:
-            try:
-                yield self.take()
-            except ExhaustedError:
-                return
-
     def take(self, timeout: float | None = None) -> R:
-        """Return the next result; what ``function`` or the items raised is raised here.
+        """Return a result, as they come; what ``function`` or the items raised is raised here.
 
         Raises:
             NothingYetError: There is none within ``timeout`` seconds.
             ExhaustedError: There are no more.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            if self._next in self._early:
-                return self._give(self._next)
-            if not self._working:
-                raise ExhaustedError
+        while self._working:
             try:
                 wait = None if until is None else max(until - time.monotonic(), 0)
                 message = self._done.get(timeout=wait)
@@ -163,12 +148,11 @@ class WorkerPool(Generic[T, R]):
             if message is None:
                 self._working -= 1
                 continue
-            index, result = message
-            if isinstance(result, BaseException):
-                raise result
-            self._early[index] = result
-            if self._next is None:
-                return self._give(index)
+            if isinstance(message, BaseException):
+                raise message
+            self._room.release()
+            return message[0]
+        raise ExhaustedError
 
     def join(self, seconds: float) -> list[R]:
         """Cancel, wait at most so long for the threads, return what is done and was not taken."""
@@ -176,20 +160,13 @@ class WorkerPool(Generic[T, R]):
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(until - time.monotonic(), 0))
+        done: list[R] = []
         with contextlib.suppress(queue.Empty):
             while True:
                 message = self._done.get_nowait()
-                if message is not None and not isinstance(message[1], BaseException):
-                    self._early[message[0]] = message[1]
-        done = [self._early[index] for index in sorted(self._early)]
-        self._early.clear()
+                if isinstance(message, tuple):
+                    done.append(message[0])
         return done
-
-    def _give(self, index: int) -> R:
-        if self._next is not None:
-            self._next += 1
-        self._room.release()
-        return self._early.pop(index)
 
     def _work(self) -> None:
         try:
@@ -197,13 +174,15 @@ class WorkerPool(Generic[T, R]):
                 if not self._room.acquire(timeout=_NAP):
                     continue
                 with self._pulling:
-                    index, item = next(self._items, (-1, None))
-                if index < 0:
-                    return
-                self._done.put((index, self._function(item)))  # type: ignore[arg-type]
+                    try:
+                        item = next(self._items)
+                    except StopIteration:
+                        return
+                self._done.put((self._function(item),))
         except CancelledError:
             return
         except BaseException as error:  # noqa: BLE001 - raised where results are taken
-            self._done.put((-1, error))
+            self._done.put(error)
         finally:
+            # after what this thread did: when all have said so, there is nothing left to take
             self._done.put(None)

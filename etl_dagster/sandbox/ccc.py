@@ -16,9 +16,9 @@ import click
 import uvloop
 
 from etl_dagster.sandbox import sidecar_folder
-from etl_dagster.sandbox.ccc_answers import is_litigator, litigators
+from etl_dagster.sandbox.ccc_answers import litigators
 from etl_dagster.sandbox.ccc_faults import Fault
-from etl_dagster.sandbox.ccc_server import HOST, Server, in_thread
+from etl_dagster.sandbox.ccc_server import HOST, Server
 from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
 from etl_dagster.sandbox.ccc_start import NAME, SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.sidecar import Sidecar
@@ -28,8 +28,6 @@ __all__ = [
     "CccSandbox",
     "CccSandboxOptions",
     "Fault",
-    "in_thread",
-    "is_litigator",
     "litigators",
     "start_ccc",
 ]
@@ -63,7 +61,6 @@ async def _serve(service: CccSandbox, folder: Path, port: int, idle_seconds: flo
 @click.option("--latency-ms", default=50.0)
 @click.option("--jitter", default=0.1)
 @click.option("--requests-per-minute", default=1_000)
-@click.option("--full-requests-per-minute", default=100)
 @click.option("--track-phones/--no-track-phones", default=True)
 def main(home: Path, port: int, idle: float, **options: Any) -> None:
     """Be the CCC sandbox of HOME until stopped."""

@@ -38,11 +38,6 @@ def litigators(phones: NDArray[np.int64]) -> NDArray[np.bool_]:
     return listed
 
 
-def is_litigator(phone: int) -> bool:
-    """Tell whether ``phone`` belongs to a litigator."""
-    return bool(litigators(np.array([phone], dtype=np.int64))[0])
-
-
 class ScrubRequest(msgspec.Struct):
     """The documented body; what is optional there is read and ignored."""
 

@@ -6,19 +6,17 @@ transport and cost twice the time per request.
 """
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import struct
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
-import uvloop
 
 from etl_dagster.sandbox.ccc_faults import Reply
+from etl_dagster.sandbox.ccc_service import CccSandbox
 from etl_dagster.sandbox.sidecar_server import from_here
 
 HOST = "127.0.0.1"
@@ -28,21 +26,11 @@ _REOPEN_SECONDS = 0.02
 _WRITTEN_SECONDS = 0.01  # a reset at once may make the kernel drop what was written
 
 
-class Service(Protocol):
-    """What answers: one call per request, and one when its reply is over."""
-
-    def handle(self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes) -> Reply:
-        """Decide on a reply; called on the event loop, so it must be quick."""
-
-    def finished(self, reply: Reply) -> None:
-        """Hear that ``reply`` was sent, or that its connection is gone."""
-
-
 class Server:
     """The listening socket and its connections; :meth:`refuse` closes both for a while."""
 
     def __init__(
-        self, service: Service, *, port: int = 0, tls: ssl.SSLContext | None = None
+        self, service: CccSandbox, *, port: int = 0, tls: ssl.SSLContext | None = None
     ) -> None:
         self.service = service
         self._tls = tls
@@ -198,21 +186,3 @@ def _head(reply: Reply) -> bytes:
     lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-@contextlib.contextmanager
-def in_thread(service: Service, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Serve from a thread of this process while the context lasts; gives the address."""
-    loop = uvloop.new_event_loop()
-    server = Server(service, tls=tls)
-    loop.run_until_complete(server.open())
-    thread = threading.Thread(target=loop.run_forever, name="ccc-sandbox", daemon=True)
-    thread.start()
-    try:
-        yield f"{'https' if tls else 'http'}://{HOST}:{server.port}"
-    finally:
-        loop.call_soon_threadsafe(server.close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()

@@ -125,7 +125,7 @@ class CccSandbox:
         return asdict(self._stats)
 
     def handle(self, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes) -> Reply:
-        """Answer one request."""
+        """Answer one request; called on the event loop, so it must be quick."""
         self.idle_since = self._clock()
         url = urlsplit(target.decode())
         if url.path.lower() == self._path.lower():
@@ -135,7 +135,7 @@ class CccSandbox:
         return self._control(method, url.path, body)
 
     def finished(self, reply: Reply) -> None:
-        """See :class:`~etl_dagster.sandbox.ccc_server.Service`."""
+        """Hear that ``reply`` was sent, or that its connection is gone."""
         self.idle_since = self._clock()
         if reply.scrub == self._path:
             self._stats.in_flight -= 1

@@ -15,25 +15,17 @@ NAME: Final = "ccc"
 SANDBOX_KEY: Final = "sandbox-key"
 
 
-def start_ccc(
-    home: Path,
-    *,
-    idle_seconds: float = 1800.0,
-    latency_ms: float = 50.0,
-    requests_per_minute: int = 1_000,
-) -> Sidecar:
+def start_ccc(home: Path, *, idle_seconds: float = 1800.0, latency_ms: float = 50.0) -> Sidecar:
     """Return the sandbox that serves ``home``, started if it does not run yet.
 
     Args:
         home: Folder of the sidecars' folders.
         idle_seconds: It ends after so long without a request.
         latency_ms: Its latency if it has to be started.
-        requests_per_minute: The same for its limit.
 
     Raises:
         SidecarError: It cannot be started.
     """
     command = [sys.executable, "-m", "etl_dagster.sandbox.ccc", "--home", str(home)]
     command += ["--idle", str(idle_seconds), "--latency-ms", str(latency_ms)]
-    command += ["--requests-per-minute", str(requests_per_minute)]
     return sidecar.ensure(NAME, home, command)

@@ -17,18 +17,6 @@ from etl_dagster.sandbox.draws import Codes, Keys
 from etl_dagster.sandbox.names import FIRST_NAMES, LAST_NAMES
 from etl_dagster.sandbox.people import People, addresses, people, phones, spell, zips
 
-COLUMNS: Final = {
-    "FIRST_NAME": "VARCHAR",
-    "LAST_NAME": "VARCHAR",
-    "ADDRESS": "VARCHAR",
-    "ZIP": "VARCHAR",
-    "PHONE": "VARCHAR",
-    "EMAIL": "VARCHAR",
-    "RANK": "NUMBER(2,0)",
-    "SOURCE_DATE": "DATE",
-}
-"""Column to Snowflake type, in order. SOURCE_DATE is the sample day that brought the row."""
-
 CONTACT_COUNTS: Final = (8, 30, 27, 20, 10, 5)
 """Of a hundred people, how many have no contact, one, two... More than three is too many."""
 _SHARE_REPEATED: Final = 0.015
@@ -117,6 +105,9 @@ def contact_rows(ids: Keys, *, day: date, rng: np.random.Generator) -> pa.Table:
         ids: the people, each once.
         day: for SOURCE_DATE.
         rng: chooses which rows an export repeats.
+
+    Returns:
+        The table's columns, in order; SOURCE_DATE is the sample day that brought the row.
     """
     counts = draws.weighted(ids, "contacts", CONTACT_COUNTS)
     owners = np.repeat(ids, counts)

@@ -6,9 +6,7 @@ them, the people themselves (`people`), the Do-Not-Call lists (`lists`).
 Everything is made on demand from the day alone, so there is no data file, and no end of days.
 """
 
-from collections.abc import Mapping
 from datetime import date
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -35,20 +33,13 @@ SHARE_SELECTED: Final = 0.77
 """Of a day's distinct rows, what the sample campaigns select, repeated ones counted; measured."""
 _LOOK_BACK: Final = 6
 _PEOPLE_PER_DAY: Final = 1 << 24
-
-
-def _ddl(table: str, columns: Mapping[str, str]) -> str:
-    body = ",\n".join(f"    {name} {type_}" for name, type_ in columns.items())
-    return f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table} (\n{body}\n)"
-
-
-SAMPLE_TABLES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        PROPERTIES: _ddl(PROPERTIES, properties.COLUMNS),
-        CONTACTS: _ddl(CONTACTS, contacts.COLUMNS),
-    }
-)
-"""Table to its DDL, qualified with SCHEMA, which must exist."""
+_TYPES: Final = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "NUMBER(12,0)",
+    pa.float64(): "FLOAT",
+    pa.date32(): "DATE",
+}
+"""What Snowflake calls the types of the sample's columns."""
 
 
 def _rng(day: date, purpose: int) -> np.random.Generator:
@@ -77,7 +68,7 @@ def sample_properties(day: date, *, leads_per_day: int = LEADS_PER_DAY) -> pa.Ta
             included; the table has more, as some rows are for none of them.
 
     Returns:
-        The columns of SAMPLE_TABLES[PROPERTIES], in order. The same arguments, the same rows.
+        The columns of PROPERTIES, in order. The same arguments, the same rows.
 
     Raises:
         ValueError: `leads_per_day` is below 1 or above some 14 million.
@@ -99,10 +90,25 @@ def sample_contacts(day: date, *, leads_per_day: int = LEADS_PER_DAY) -> pa.Tabl
         leads_per_day: as for `sample_properties`.
 
     Returns:
-        The columns of SAMPLE_TABLES[CONTACTS], in order. The same arguments, the same rows.
+        The columns of CONTACTS, in order. The same arguments, the same rows.
 
     Raises:
         ValueError: as for `sample_properties`.
     """
     everybody = np.unique(_owners(day, leads_per_day))
     return contacts.contact_rows(everybody, day=day, rng=_rng(day, 2))
+
+
+def sample_tables() -> dict[str, str]:
+    """Each table's DDL, as its rows ask for it, qualified with SCHEMA, which must exist."""
+    day = date(2026, 1, 1)
+    rows = {
+        PROPERTIES: sample_properties(day, leads_per_day=1),
+        CONTACTS: sample_contacts(day, leads_per_day=1),
+    }
+    return {name: _ddl(name, table.schema) for name, table in rows.items()}
+
+
+def _ddl(table: str, schema: pa.Schema) -> str:
+    body = ",\n".join(f"    {column.name} {_TYPES[column.type]}" for column in schema)
+    return f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table} (\n{body}\n)"

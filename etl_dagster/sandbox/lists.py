@@ -142,22 +142,6 @@ def covered(phones: Phones) -> Mask:
     return np.isin(phones // 10_000_000, _COVERED)
 
 
-def is_listed(phone: int, *, numbers: int = NUMBERS) -> frozenset[str]:
-    """Name the lists that hold this phone."""
-    one = np.array([phone], dtype=np.int64)
-    found = {
-        NATIONAL: listed_nationally(one, numbers=numbers),
-        STATE: listed_by_state(one),
-        INTERNAL: listed_internally(one),
-    }
-    return frozenset(name for name, mask in found.items() if mask[0])
-
-
-def is_covered(phone: int) -> bool:
-    """Tell whether the national list covers this phone's area code."""
-    return bool(covered(np.array([phone], dtype=np.int64))[0])
-
-
 def _every(area_codes: tuple[int, ...], *, depth: int) -> Phones:
     """The first `depth` phones of each of these ascending area codes' orders, ascending."""
     area = np.array(area_codes, dtype=np.int64)[:, np.newaxis]

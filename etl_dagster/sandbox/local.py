@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from etl_dagster.dnc import DncStore
 from etl_dagster.dnc.records import INTERNAL
-from etl_dagster.dnc.sample import SAMPLE_MARK, is_sample
+from etl_dagster.dnc.reports import SAMPLE_MARK
 from etl_dagster.sandbox.ccc_start import SANDBOX_KEY, start_ccc
 from etl_dagster.sandbox.snowflake import start_snowflake
 from etl_dagster.warehouse.session import Warehouse
@@ -69,12 +69,12 @@ class LocalWorld:
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {data.SCHEMA}")
             # making a schema makes it the session's current one
             session.execute(f'USE SCHEMA "{warehouse.config.schema}"')
-            for ddl in data.SAMPLE_TABLES.values():
-                session.execute(ddl)
             days = f"{data.SCHEMA}.SAMPLE_DAYS"
             session.execute(f"CREATE TABLE IF NOT EXISTS {days} (day DATE)")
             present = {day for (day,) in session.rows(f"SELECT day FROM {days}")}  # noqa: S608  ours
             missing = [day for day in wanted if day not in present]
+            for ddl in data.sample_tables().values() if missing else ():
+                session.execute(ddl)
             for day in missing:
                 with session.transaction():
                     session.load(f"{data.SCHEMA}.{data.PROPERTIES}", data.sample_properties(day))
@@ -137,7 +137,7 @@ class LocalWorld:
             return False
         with DncStore.open(store) as opened:
             lists = [found for found in opened.stats() if found.kind != INTERNAL]
-        if any(found.version and not is_sample(found) for found in lists):
+        if any(found.version and not found.is_sample for found in lists):
             return True  # somebody's own lists are never touched
         return bool(lists) and all(
             found.as_of is not None and _today() - found.as_of.date() < RENEW_LISTS_AFTER

@@ -21,46 +21,6 @@ from etl_dagster.sandbox.geography import STATES
 from etl_dagster.sandbox.names import FIRST_NAMES, LAST_NAMES
 from etl_dagster.sandbox.people import CITIES, People, addresses, spell, zips
 
-_MONEY: Final = "NUMBER(12,0)"
-COLUMNS: Final = {
-    "ADDRESS": "VARCHAR",
-    "CITY": "VARCHAR",
-    "STATE": "VARCHAR",
-    "ZIPCODE": "VARCHAR",
-    "FIPS": "VARCHAR",
-    "ASSESSMENT_APN": "VARCHAR",
-    "ASSOCIATION_YN": "VARCHAR",
-    "UNITS_TOTAL": "NUMBER(4,0)",
-    "OWNER_NAME": "VARCHAR",
-    "OWNER_STATE": "VARCHAR",
-    "OWNER_ZIP": "VARCHAR",
-    "OWNER_OCCUPIED_YN": "VARCHAR",
-    "TAX_AMOUNT_ANNUAL": _MONEY,
-    "VALUE_ASSESSED": _MONEY,
-    "HC_VALUE_ESTIMATE": _MONEY,
-    "PRINCIPAL_OUTSTANDING_TOTAL": _MONEY,
-    "DEED_TRANSFER_YN": "VARCHAR",
-    "LAST_CLOSE_DATE": "VARCHAR",
-    "LAST_CLOSE_PRICE": _MONEY,
-    "LAST_CLOSE_BUYER1": "VARCHAR",
-    "LAST_CLOSE_BUYER2": "VARCHAR",
-    "LIEN1_BORROWER1_FIRST_NAME": "VARCHAR",
-    "LIEN1_BORROWER1_LAST_NAME": "VARCHAR",
-    "LIEN1_BORROWER2_NAME": "VARCHAR",
-    "LIEN1_AMOUNT": _MONEY,
-    "LIEN1_LOAN_TYPE": "VARCHAR",
-    "LIEN1_LOAN_TERM": "NUMBER(4,0)",
-    "LIEN1_INTEREST_RATE_USED": "FLOAT",
-    "LIEN1_LENDER_NAME": "VARCHAR",
-    "LIEN1_ADJUSTABLE_RATE_INDEX": "VARCHAR",
-    "LIEN1_ADJUSTABLE_RATE_CHANGE_DATE": "VARCHAR",
-    "LIEN2_AMOUNT": _MONEY,
-    "LIEN2_LOAN_TYPE": "VARCHAR",
-    "LIEN2_LOAN_TERM": "NUMBER(4,0)",
-    "SOURCE_DATE": "DATE",
-}
-"""Column to Snowflake type, in order. SOURCE_DATE is the sample day that brought the row."""
-
 
 @dataclass(frozen=True)
 class _Kind:
@@ -157,6 +117,9 @@ def property_rows(who: People, *, day: date, rng: np.random.Generator) -> pa.Tab
         who: the owners, in order; one who comes twice has two loans.
         day: whose leads these are.
         rng: decides all that is the loan's rather than the person's.
+
+    Returns:
+        The table's columns, in order; SOURCE_DATE is the sample day that brought the row.
     """
     rows = len(who.ids)
     kind = rng.choice(len(_KINDS), rows, p=[each.weight for each in _KINDS])

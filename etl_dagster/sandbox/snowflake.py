@@ -35,19 +35,18 @@ _IGNORED_STATEMENTS = [
 ]
 
 
-def start_snowflake(home: Path, *, idle_seconds: float = IDLE_SECONDS) -> sidecar.Sidecar:
+def start_snowflake(home: Path) -> sidecar.Sidecar:
     """Return the embedded Snowflake of ``home``, started if it does not run.
 
     Args:
         home: Folder that holds all local state.
-        idle_seconds: A server started now stops after so long without a request; 0 means never.
 
     Raises:
         SidecarError: It cannot be started.
     """
     module = "etl_dagster.sandbox.snowflake"
-    options = ["--home", str(home.resolve()), "--idle", str(idle_seconds)]
-    return sidecar.ensure(NAME, home, [sys.executable, "-m", module, *options])
+    command = [sys.executable, "-m", module, "--home", str(home.resolve())]
+    return sidecar.ensure(NAME, home, command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

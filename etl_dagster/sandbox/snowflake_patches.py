@@ -13,19 +13,15 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import fakesnow.arrow
 import fakesnow.copy_into
 import fakesnow.cursor
 import fakesnow.transforms
 import pyarrow as pa
 import pyarrow.compute as pc
-import sqlglot
 from fakesnow.dialect import parse_one
 from fakesnow.transforms import stage
-from fakesnow.transforms.merge import operations
-from snowflake.connector.errors import ProgrammingError
-from sqlglot import Expr, exp
+from sqlglot import exp
 
 from etl_dagster.sandbox import (
     snowflake_expressions,
@@ -69,52 +65,6 @@ def null_timestamps() -> None:
         return pa.StructArray.from_arrays(fields, fields=list(struct.type), mask=pc.is_null(column))
 
     arrow.timestamp_to_sf_struct = convert
-
-
-def merge_in_one() -> None:
-    """MERGE ran as four statements, lost columns used in expressions, and failed after BEGIN.
-
-    DuckDB has a MERGE of its own: one statement, all or nothing.
-    """
-
-    def keep(statement: Expr) -> list[Expr]:
-        if isinstance(statement, exp.Merge):
-            for when in statement.args["whens"].expressions:
-                then = when.args["then"]
-                if isinstance(then, exp.Update):  # DuckDB wants bare columns to the left of `=`
-                    for assignment in then.expressions:
-                        assignment.set("this", exp.column(assignment.this.this))
-        return [statement]
-
-    def execute(self: Any, statement: Expr, params: Any = None) -> None:
-        if not isinstance(statement, exp.Merge):
-            original(self, statement, params)
-            return
-        sql = f"{statement.sql(dialect='duckdb')} RETURNING merge_action"
-        try:
-            actions = self._duck_conn.execute(sql, params).to_arrow_table().column(0)
-        except duckdb.InvalidInputException as error:
-            if "more than once" not in str(error):
-                raise
-            raise ProgrammingError(
-                msg="Duplicate row detected during DML action", errno=100090, sqlstate="42P18"
-            ) from error
-        done = {str(c["values"]): c["counts"] for c in pc.value_counts(actions).to_pylist()}
-        performed = operations(statement)
-        counts = [
-            f'{done.get(action, 0)} AS "number of rows {operation}"'
-            for action, operation in _MERGE_ACTIONS.items()
-            if performed[operation]
-        ]
-        original(self, sqlglot.parse_one(f"SELECT {', '.join(counts)}", read="duckdb"))
-        self._rowcount = sum(done.values())
-
-    original = Cursor._execute  # noqa: SLF001
-    transforms.merge = keep
-    Cursor._execute = execute  # noqa: SLF001
-
-
-_MERGE_ACTIONS = {"INSERT": "inserted", "UPDATE": "updated", "DELETE": "deleted"}
 
 
 def described_unions() -> None:
@@ -187,7 +137,6 @@ REPAIRS: dict[str, Callable[[], None]] = {
     repair.__name__: repair
     for repair in (
         null_timestamps,
-        merge_in_one,
         described_unions,
         removed_stage_files,
         temporary_copy_targets,

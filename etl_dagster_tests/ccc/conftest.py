@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from etl_dagster.ccc import CccConfig, CccScrubber
-from etl_dagster.sandbox.ccc import SANDBOX_KEY, CccSandbox, CccSandboxOptions, Fault, in_thread
+from etl_dagster.sandbox.ccc import SANDBOX_KEY, CccSandbox, CccSandboxOptions, Fault
+from etl_dagster_tests.stand_ins import in_thread
 
 QUICK: dict[str, Any] = {
     "connect_timeout": 1.0,

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from etl_dagster.ccc import CccConfig, CccScrubber
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.sandbox.ccc import SANDBOX_KEY, Fault, is_litigator
+from etl_dagster.sandbox.ccc import SANDBOX_KEY, Fault
 from etl_dagster_tests.ccc.conftest import QUICK, Sandbox, phones
+from etl_dagster_tests.stand_ins import is_litigator
 
 ENDS_THE_RUN = ("login", "expired_key")
 SLOW = {"hang": 0.3, "drip": 0.02, "drip_headers": 0.02, "refuse": 0.05, "slow": 0.05}

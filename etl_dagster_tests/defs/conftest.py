@@ -11,10 +11,11 @@ import pytest
 
 from etl_dagster.dnc import DncStore
 from etl_dagster.sandbox import lists, sidecar
-from etl_dagster.sandbox.ccc import CccSandbox, CccSandboxOptions, in_thread
+from etl_dagster.sandbox.ccc import CccSandbox, CccSandboxOptions
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.settings import PROJECT
 from etl_dagster_tests.defs.line import CHUNKS, TODAY, Line
+from etl_dagster_tests.stand_ins import in_thread
 
 SAMPLE_NUMBERS = 400_000
 """On the national list of the sample's line."""

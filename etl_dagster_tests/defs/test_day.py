@@ -16,13 +16,12 @@ from etl_dagster.calling import UnplacedError, call_window, of_address, of_phone
 from etl_dagster.cli import main
 from etl_dagster.leads.phones import parse_phone
 from etl_dagster.leads.policy import Policy
-from etl_dagster.sandbox.ccc import is_litigator
 from etl_dagster.sandbox.data import sample_contacts
-from etl_dagster.sandbox.lists import is_covered, is_listed
 from etl_dagster.sandbox.local import SAMPLE_DAYS
 from etl_dagster.warehouse.funnel import read_day
 from etl_dagster_tests.defs.conftest import SAMPLE_NUMBERS
 from etl_dagster_tests.defs.line import DAY, TODAY, Line
+from etl_dagster_tests.stand_ins import is_covered, is_listed, is_litigator
 
 Row = dict[str, Any]
 PLACES = (1, 2, 3)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from etl_dagster.dnc.cli import dnc
+from etl_dagster.cli import main
 from etl_dagster_tests.dnc.support import PHONES, write_list
 
 TODAY = datetime.now(UTC).date()
@@ -35,7 +35,7 @@ def run(tmp_path: Path):  # noqa: ANN201
             **dict.fromkeys(names),
             **changes,
         }
-        return CliRunner().invoke(dnc, list(map(str, arguments)), input=text, env=environment)
+        return CliRunner().invoke(main, ["dnc", *map(str, arguments)], input=text, env=environment)
 
     return invoke
 
@@ -281,7 +281,7 @@ def test_without_a_store_only_loads_begin_one(run, tmp_path: Path) -> None:  # n
 def test_the_store_is_found_by_environment(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "DNC_DB_PATH"}
     done = subprocess.run(
-        [sys.executable, "-c", "from etl_dagster.dnc.cli import dnc; dnc()", "opt-out", CLEAR],
+        [sys.executable, "-m", "etl_dagster", "dnc", "opt-out", CLEAR],
         env={**environment, "ETL_HOME": str(tmp_path / "home")},
         capture_output=True,
         text=True,
@@ -303,7 +303,7 @@ def test_a_load_shows_its_progress_on_a_terminal_only(tmp_path: Path) -> None:
     terminal, stderr = os.openpty()
     done = subprocess.run(
         [
-            *(sys.executable, "-c", "from etl_dagster.dnc.cli import dnc; dnc()"),
+            *(sys.executable, "-m", "etl_dagster", "dnc"),
             *("load", path, "--list", "national", "--as-of", day(1)),
             *("--store", tmp_path / "dnc.sqlite"),
         ],

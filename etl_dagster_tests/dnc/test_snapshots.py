@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from etl_dagster.cli import main
 from etl_dagster.dnc import (
     DncCorruptError,
     DncError,
@@ -29,7 +30,6 @@ from etl_dagster.dnc import (
     DncStore,
     DncUsageError,
 )
-from etl_dagster.dnc.cli import dnc
 from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force, prune
 from etl_dagster.dnc.snapshot_fetch import Fetched, fetch_snapshot
@@ -299,7 +299,7 @@ def test_commands_that_write_name_where_the_lists_are_kept(
 ) -> None:
     file = write_list(tmp_path / "more.txt", [CLEAR])
     arguments = [str(file) if one == "FILE" else one for one in arguments]
-    done = CliRunner().invoke(dnc, [*arguments, "--store", str(both.path)])
+    done = CliRunner().invoke(main, ["dnc", *arguments, "--store", str(both.path)])
     assert done.exit_code == 1
     found = in_force(both.place)
     assert found
@@ -310,7 +310,9 @@ def test_commands_that_write_name_where_the_lists_are_kept(
 def test_a_host_that_fetches_makes_no_store_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "dnc.sqlite"
     environment = {"DNC_SNAPSHOT_URL": str(tmp_path / "place")}
-    done = CliRunner().invoke(dnc, ["opt-out", str(CLEAR), "--store", str(path)], env=environment)
+    done = CliRunner().invoke(
+        main, ["dnc", "opt-out", str(CLEAR), "--store", str(path)], env=environment
+    )
     assert (done.exit_code, path.exists()) == (1, False)
 
 
@@ -658,7 +660,7 @@ def test_a_killed_download_leaves_what_was_there(both: Hosts, slow: str) -> None
 
 def test_no_message_holds_a_secret_of_the_address(tmp_path: Path) -> None:
     url = "http://user:hunter2@127.0.0.1:9/lists?key=hunter3"
-    done = CliRunner().invoke(dnc, ["fetch", url, "--store", str(tmp_path / "dnc.sqlite")])
+    done = CliRunner().invoke(main, ["dnc", "fetch", url, "--store", str(tmp_path / "dnc.sqlite")])
     assert done.exit_code == 1
     assert "http://127.0.0.1:9/lists" in done.output
     assert "hunter" not in done.output
@@ -666,7 +668,7 @@ def test_no_message_holds_a_secret_of_the_address(tmp_path: Path) -> None:
 
 def test_commands_say_what_they_did(hosts: Hosts, tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
-        done = CliRunner().invoke(dnc, arguments, catch_exceptions=False)
+        done = CliRunner().invoke(main, ["dnc", *arguments], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return done.output
 

@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from etl_dagster.resilience import Breaker, BreakerOpenError, Outcome, SqliteStore
+from etl_dagster_tests.resilience.clock import Clock
 from etl_dagster_tests.together import at_once
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteStore:
+    return SqliteStore(tmp_path / "state.sqlite", name="x", fresh_seconds=0)
 
 
 def fail(breaker: Breaker) -> None:
@@ -29,9 +27,9 @@ def succeed(breaker: Breaker) -> None:
         pass
 
 
-def test_five_failures_open_sixty_seconds_later_two_successes_close() -> None:
+def test_five_failures_open_sixty_seconds_later_two_successes_close(store: SqliteStore) -> None:
     clock = Clock()
-    breaker = Breaker(name="x", clock=clock)
+    breaker = Breaker(name="x", store=store, clock=clock)
     for _ in range(4):
         fail(breaker)
     succeed(breaker)
@@ -50,9 +48,9 @@ def test_five_failures_open_sixty_seconds_later_two_successes_close() -> None:
     assert breaker.state == "closed"
 
 
-def test_a_failed_probe_opens_for_the_full_time_again() -> None:
+def test_a_failed_probe_opens_for_the_full_time_again(store: SqliteStore) -> None:
     clock = Clock()
-    breaker = Breaker(name="x", failures=1, reset_seconds=10, clock=clock)
+    breaker = Breaker(name="x", store=store, failures=1, reset_seconds=10, clock=clock)
     fail(breaker)
     clock.now += 10
     succeed(breaker)
@@ -65,8 +63,8 @@ def test_a_failed_probe_opens_for_the_full_time_again() -> None:
     assert breaker.state == "half-open"
 
 
-def test_calls_run_at_the_same_time() -> None:
-    breaker = Breaker(name="x")
+def test_calls_run_at_the_same_time(store: SqliteStore) -> None:
+    breaker = Breaker(name="x", store=store)
     barrier = threading.Barrier(16, timeout=5)
 
     def call(_: int) -> None:
@@ -111,9 +109,9 @@ def test_half_open_lets_exactly_one_of_many_threads_through(tmp_path: Path) -> N
     assert results == ["probed"] + ["refused, probing True"] * 11
 
 
-def test_outcomes_of_calls_begun_before_it_opened_are_no_probes() -> None:
+def test_outcomes_of_calls_begun_before_it_opened_are_no_probes(store: SqliteStore) -> None:
     clock = Clock()
-    breaker = Breaker(name="x", failures=1, reset_seconds=10, clock=clock)
+    breaker = Breaker(name="x", store=store, failures=1, reset_seconds=10, clock=clock)
     early = breaker.attempt()
     early.__enter__()
     fail(breaker)
@@ -124,9 +122,9 @@ def test_outcomes_of_calls_begun_before_it_opened_are_no_probes() -> None:
     assert breaker.state == "half-open"
 
 
-def test_an_ignored_outcome_frees_the_probe_and_decides_nothing() -> None:
+def test_an_ignored_outcome_frees_the_probe_and_decides_nothing(store: SqliteStore) -> None:
     clock = Clock()
-    breaker = Breaker(name="x", failures=1, successes=1, reset_seconds=10, clock=clock)
+    breaker = Breaker(name="x", store=store, failures=1, successes=1, reset_seconds=10, clock=clock)
     fail(breaker)
     clock.now += 10
     with pytest.raises(KeyboardInterrupt), breaker.attempt():
@@ -136,11 +134,11 @@ def test_an_ignored_outcome_frees_the_probe_and_decides_nothing() -> None:
     assert breaker.state == "closed"
 
 
-def test_one_function_says_which_errors_count() -> None:
+def test_one_function_says_which_errors_count(store: SqliteStore) -> None:
     def judge(error: BaseException | None) -> Outcome:
         return Outcome.IGNORED if isinstance(error, ValueError) else Outcome.FAILURE
 
-    breaker = Breaker(name="x", failures=1, judge=judge)
+    breaker = Breaker(name="x", store=store, failures=1, judge=judge)
     with pytest.raises(ValueError, match="fine"), breaker.attempt():
         raise ValueError("fine")
     assert breaker.state == "closed"

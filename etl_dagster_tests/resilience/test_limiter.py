@@ -16,18 +16,8 @@ from etl_dagster.resilience import (
     Stop,
     host_bucket,
 )
+from etl_dagster_tests.resilience.clock import Clock
 from etl_dagster_tests.together import at_once
-
-
-class Time:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def clock(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def most_in_any(window: float, times: list[float]) -> int:
@@ -43,11 +33,9 @@ def test_no_window_has_more_than_the_limit(
     tmp_path: Path, limit: int, gaps: list[float], data: st.DataObject
 ) -> None:
     name = str(data.draw(st.uuids()))
-    own = Time()
+    own = Clock()
     limiters = [
-        RequestLimiter(
-            host_bucket(tmp_path / "s.sqlite", name=name, per_minute=limit), clock=own.clock
-        )
+        RequestLimiter(host_bucket(tmp_path / "s.sqlite", name=name, per_minute=limit), clock=own)
         for _ in range(2)
     ]
     times = []
@@ -61,9 +49,9 @@ def test_no_window_has_more_than_the_limit(
 
 
 def test_where_many_are_allowed_permits_are_taken_in_stock(tmp_path: Path) -> None:
-    own = Time()
+    own = Clock()
     bucket = host_bucket(tmp_path / "s.sqlite", name="x", per_minute=12_000)
-    limiter = RequestLimiter(bucket, clock=own.clock)
+    limiter = RequestLimiter(bucket, clock=own)
     times = []
     while own.now < 1_000_100:
         limiter.acquire(sleep=own.sleep)
@@ -76,18 +64,18 @@ def test_where_many_are_allowed_permits_are_taken_in_stock(tmp_path: Path) -> No
 
 
 def test_waiting_takes_as_long_as_needed_and_no_longer(tmp_path: Path) -> None:
-    own = Time()
+    own = Clock()
     bucket = host_bucket(tmp_path / "s.sqlite", name="x", per_minute=3)
-    limiter = RequestLimiter(bucket, clock=own.clock)
+    limiter = RequestLimiter(bucket, clock=own)
     for _ in range(4):
         limiter.acquire(sleep=own.sleep)
     assert own.now == pytest.approx(1_000_060.5, abs=0.1)
 
 
 def test_a_wait_beyond_the_deadline_is_refused_at_once(tmp_path: Path) -> None:
-    own = Time()
+    own = Clock()
     bucket = host_bucket(tmp_path / "s.sqlite", name="x", per_minute=1)
-    limiter = RequestLimiter(bucket, clock=own.clock)
+    limiter = RequestLimiter(bucket, clock=own)
     limiter.acquire(sleep=own.sleep)
     with pytest.raises(OutOfTimeError, match="deadline"):
         limiter.acquire(sleep=own.sleep, deadline=own.now + 30)
@@ -109,9 +97,9 @@ def test_a_cancelled_wait_takes_no_room(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_was_set_back_does_not_block_for_ever(tmp_path: Path) -> None:
-    own = Time()
+    own = Clock()
     bucket = host_bucket(tmp_path / "s.sqlite", name="x", per_minute=2)
-    limiter = RequestLimiter(bucket, clock=own.clock)
+    limiter = RequestLimiter(bucket, clock=own)
     limiter.acquire(sleep=own.sleep)
     limiter.acquire(sleep=own.sleep)
     own.now -= 86_400

@@ -16,6 +16,7 @@ from etl_dagster.resilience import (
     RequestLimiter,
     redis_bucket,
 )
+from etl_dagster_tests.resilience.clock import Clock
 
 
 @pytest.fixture
@@ -24,15 +25,8 @@ def client() -> Any:
     return redis.Redis.from_url(url) if url else FakeStrictRedis(server_type="redis")
 
 
-class Clock:
-    now = 1_000_000.5
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_hosts_share_a_circuit(client: Any) -> None:
-    clock, name = Clock(), str(uuid.uuid4())
+    clock, name = Clock(1_000_000.5), str(uuid.uuid4())
     one, two = (
         Breaker(
             name="x",

@@ -6,20 +6,8 @@ import time
 import pytest
 
 from etl_dagster.resilience import CancelledError, Stop, Throttle
+from etl_dagster_tests.resilience.clock import Clock
 from etl_dagster_tests.together import at_once
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-        self.naps: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
 
 
 def test_no_more_than_the_limit_are_in_flight() -> None:
@@ -47,15 +35,15 @@ def test_a_burst_of_refusals_cuts_once_and_pauses_everybody() -> None:
     stop = Stop(clock.sleep)
     turns = []
     for _ in range(16):
-        with throttle.turn(stop) as turn:
-            turns.append(turn)
+        with throttle.turn(stop) as left_at:
+            turns.append(left_at)
         clock.now += 0.001
     clock.now += 0.05
-    assert [throttle.refused(turn) for turn in turns] == [True] + [False] * 15
+    assert [throttle.refused(left_at) for left_at in turns] == [True] + [False] * 15
     assert throttle.limit == 8
-    with throttle.turn(stop) as turn:
+    with throttle.turn(stop) as left_at:
         assert clock.naps == [pytest.approx(1.0)]
-        assert throttle.refused(turn)
+        assert throttle.refused(left_at)
     with throttle.turn(stop):
         assert clock.naps == [pytest.approx(1.0), pytest.approx(2.0)]
     assert throttle.limit == 4
@@ -103,14 +91,14 @@ def test_jitter_and_tiny_latencies_are_no_rise() -> None:
     assert throttle.limit == 16
 
 
-def test_it_never_falls_below_the_lowest() -> None:
+def test_it_never_falls_below_one() -> None:
     clock = Clock()
-    throttle = Throttle(start=16, lowest=2, highest=16, clock=clock)
+    throttle = Throttle(start=16, highest=16, clock=clock)
     stop = Stop(clock.sleep)
     for _ in range(10):
-        with throttle.turn(stop) as turn:
-            throttle.refused(turn)
-    assert throttle.limit == 2
+        with throttle.turn(stop) as left_at:
+            throttle.refused(left_at)
+    assert throttle.limit == 1
     assert max(clock.naps) <= 30
 
 
@@ -118,8 +106,8 @@ def test_a_pause_beyond_the_deadline_is_not_waited_for() -> None:
     clock = Clock()
     throttle = Throttle(start=1, highest=1, clock=clock)
     stop = Stop(clock.sleep)
-    with throttle.turn(stop) as turn:
-        throttle.refused(turn, retry_after=100)
+    with throttle.turn(stop) as left_at:
+        throttle.refused(left_at, retry_after=100)
     with pytest.raises(TimeoutError), throttle.turn(stop, deadline=clock.now + 50):
         pytest.fail("not waited")
 

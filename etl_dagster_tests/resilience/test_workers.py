@@ -1,4 +1,4 @@
-"""How many workers, and the pool: all items, in order, bounded, cancellable."""
+"""How many workers, and the pool: all items, bounded, cancellable."""
 
 import itertools
 import math
@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,14 @@ from etl_dagster.resilience import (
     WorkerPool,
     calculate_workers,
 )
+
+
+def all_of(pool: WorkerPool[int, int]) -> list[int]:
+    results: list[int] = []
+    with suppress(ExhaustedError):
+        while True:
+            results.append(pool.take())
+    return results
 
 
 @pytest.mark.parametrize(
@@ -47,30 +56,12 @@ def test_calculate_workers_is_the_formula(
     items=st.lists(st.integers(), max_size=40),
     workers=st.integers(1, 5),
     ahead=st.integers(1, 10),
-    ordered=st.booleans(),
 )
-def test_every_item_is_worked_once(
-    items: list[int],
-    workers: int,
-    ahead: int,
-    ordered: bool,  # noqa: FBT001
-) -> None:
-    pool = WorkerPool(
-        lambda x: x * 2, items, workers=workers, ahead=ahead, stop=Stop(), ordered=ordered
-    )
+def test_every_item_is_worked_once(items: list[int], workers: int, ahead: int) -> None:
+    pool = WorkerPool(lambda x: x * 2, items, workers=workers, ahead=ahead, stop=Stop())
     with pool:
-        results = list(pool)
-    expected = [item * 2 for item in items]
-    assert results == expected if ordered else sorted(results) == sorted(expected)
-
-
-def test_order_is_kept_however_long_each_takes() -> None:
-    def work(number: int) -> int:
-        time.sleep(0.02 if number % 4 == 0 else 0)
-        return number
-
-    with WorkerPool(work, range(60), workers=4, ahead=8, stop=Stop()) as pool:
-        assert list(pool) == list(range(60))
+        results = all_of(pool)
+    assert sorted(results) == sorted(item * 2 for item in items)
 
 
 def test_items_are_pulled_only_as_room_allows() -> None:
@@ -85,7 +76,7 @@ def test_items_are_pulled_only_as_room_allows() -> None:
     with WorkerPool(lambda x: x, endless(), workers=3, ahead=5, stop=Stop()) as pool:
         time.sleep(0.1)
         assert pulled <= 5
-        assert [pool.take() for _ in range(10)] == list(range(10))
+        assert len({pool.take() for _ in range(10)}) == 10
         time.sleep(0.1)
         assert pulled <= 15
     pool.join(2)
@@ -108,12 +99,12 @@ def test_an_error_reaches_the_consumer_as_it_is(where: str, kind: type[Exception
 
     pool = WorkerPool(work, items(), workers=2, ahead=4, stop=Stop())
     with pytest.raises(kind, match="broken") as caught, pool:
-        list(pool)
+        all_of(pool)
     assert caught.value is error
 
 
 def test_join_gives_what_was_done_and_not_taken() -> None:
-    with WorkerPool(lambda x: x, range(6), workers=2, ahead=6, stop=Stop(), ordered=False) as pool:
+    with WorkerPool(lambda x: x, range(6), workers=2, ahead=6, stop=Stop()) as pool:
         time.sleep(0.1)
         taken = [pool.take()]
         assert sorted(taken + pool.join(1)) == list(range(6))

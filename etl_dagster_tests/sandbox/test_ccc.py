@@ -21,12 +21,11 @@ from etl_dagster.sandbox.ccc import (
     SANDBOX_KEY,
     CccSandbox,
     CccSandboxOptions,
-    in_thread,
-    is_litigator,
     litigators,
     start_ccc,
 )
 from etl_dagster.sandbox.ccc_answers import read_phones, render
+from etl_dagster_tests.stand_ins import in_thread, is_litigator
 
 PATH = "/v1.5/Scrub/litigator"
 KNOWN = "2675466417,5039367187,7075276405,5039367189"

@@ -21,15 +21,16 @@ from etl_dagster.sandbox.data import (
     CONTACTS,
     LEADS_PER_DAY,
     PROPERTIES,
-    SAMPLE_TABLES,
     SCHEMA,
     sample_contacts,
     sample_properties,
+    sample_tables,
 )
 from etl_dagster.sandbox.geography import AREA_CODES, STATES
 from etl_dagster.sandbox.properties import closing_dates
 from etl_dagster.warehouse.session import Session, Warehouse
 from etl_dagster_tests.embedded import config_of
+from etl_dagster_tests.stand_ins import is_covered, is_listed
 
 DAY = date(2026, 11, 22)
 WEEK = [DAY - timedelta(days=back) for back in range(7)]
@@ -70,7 +71,8 @@ def contacts() -> list[dict[str, str]]:
 def test_tables_are_as_declared(name: str, make: object) -> None:
     assert callable(make)
     table = make(DAY)
-    declared = dict(re.findall(r"^    (\w+) (.+?),?$", SAMPLE_TABLES[name], re.MULTILINE))
+    ddl = sample_tables()[name]
+    declared = dict(re.findall(r"^    (\w+) (.+?),?$", ddl, re.MULTILINE))
     assert table.column_names == list(declared)
     arrow_types = {
         "VARCHAR": pa.types.is_string,
@@ -80,7 +82,7 @@ def test_tables_are_as_declared(name: str, make: object) -> None:
     }
     for column, declaration in declared.items():
         assert arrow_types[declaration.partition("(")[0]](table.schema.field(column).type), column
-    assert SAMPLE_TABLES[name].startswith(f"CREATE TABLE IF NOT EXISTS PROPERTY_DATA.{name} (")
+    assert ddl.startswith(f"CREATE TABLE IF NOT EXISTS PROPERTY_DATA.{name} (")
 
 
 @pytest.mark.parametrize("make", [sample_properties, sample_contacts])
@@ -254,7 +256,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
         warehouse.ensure_schema()
         with warehouse.session() as lent:
             lent.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-            for name, ddl in SAMPLE_TABLES.items():
+            for name, ddl in sample_tables().items():
                 lent.execute(ddl)
                 make = sample_properties if name == PROPERTIES else sample_contacts
                 for day in WEEK[:2]:
@@ -367,7 +369,7 @@ def test_the_files_hold_what_the_oracle_says(tmp_path: Path, lead_phones: lists.
         assert set(np.unique(inside // 10_000_000).tolist()) == one.covers
     assert written[0].covers == frozenset(AREA_CODES) - lists.UNCOVERED
     phone = int(internal[0])
-    assert lists.INTERNAL in lists.is_listed(phone, numbers=numbers)
+    assert lists.INTERNAL in is_listed(phone, numbers=numbers)
 
 
 def test_two_million_numbers_are_written_quickly_and_alike(tmp_path: Path) -> None:
@@ -388,13 +390,13 @@ def test_two_million_numbers_are_written_quickly_and_alike(tmp_path: Path) -> No
 def test_one_phone_is_judged_as_many_are(area_code: int, subscriber: int) -> None:
     phone = area_code * 10_000_000 + 5_550_000 + subscriber
     many = np.array([phone, phone], dtype=np.int64)
-    names = lists.is_listed(phone)
-    assert lists.is_covered(phone) == (area_code not in lists.UNCOVERED)
+    names = is_listed(phone)
+    assert is_covered(phone) == (area_code not in lists.UNCOVERED)
     assert (lists.NATIONAL in names) == lists.listed_nationally(many)[1]
     assert (lists.STATE in names) == lists.listed_by_state(many)[1]
     assert (lists.INTERNAL in names) == lists.listed_internally(many)[1]
-    assert lists.NATIONAL not in names or lists.is_covered(phone)
-    assert lists.is_listed(phone - 10_000) == frozenset()
+    assert lists.NATIONAL not in names or is_covered(phone)
+    assert is_listed(phone - 10_000) == frozenset()
 
 
 @pytest.mark.parametrize("numbers", [0, -5, 4_000_000])

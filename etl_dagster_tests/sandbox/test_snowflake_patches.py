@@ -13,7 +13,6 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -121,27 +120,6 @@ def dates_in_text(warehouse: Warehouse) -> None:
         third = date(2026, 2, 3)
         assert session.rows(query) == [(third,)] * 4 + [(None,)] * 3
         assert session.row("SELECT TRY_TO_DATE(''), TRY_TO_DATE('02/03/2026')") == (None, third)
-
-
-def merge_in_one(warehouse: Warehouse) -> None:
-    merge = """
-        MERGE INTO T AS t
-        USING (SELECT 1 AS id, 'x' AS v UNION ALL SELECT 3, 'y' UNION ALL SELECT 2, 'z') AS s
-        ON t.id = s.id
-        WHEN MATCHED AND s.v = 'z' THEN DELETE
-        WHEN MATCHED THEN UPDATE SET v = t.v || s.v, n = t.n + 1
-        WHEN NOT MATCHED THEN INSERT (id, v, n) VALUES (s.id, UPPER(s.v), LENGTH(s.v))
-    """
-    with warehouse.session() as session:
-        session.execute("CREATE TABLE T (id NUMBER(5, 0), v VARCHAR, n NUMBER(5, 0))")
-        session.execute("INSERT INTO T VALUES (1, 'a', 1), (2, 'b', 2)")
-        with suppress(ZeroDivisionError), session.transaction():
-            assert session.execute(merge) == 3
-            raise ZeroDivisionError
-        assert session.rows("SELECT * FROM T ORDER BY id") == [(1, "a", 1), (2, "b", 2)]
-        with session.transaction():
-            session.execute(merge)
-        assert session.rows("SELECT * FROM T ORDER BY id") == [(1, "ax", 2), (3, "Y", 1)]
 
 
 def described_unions(warehouse: Warehouse) -> None:
@@ -312,7 +290,6 @@ CHECKS: dict[str, Check] = {
         number_aggregates,
         objects,
         dates_in_text,
-        merge_in_one,
         described_unions,
         removed_stage_files,
         temporary_copy_targets,
@@ -378,7 +355,6 @@ ANSWERS = (
     "ALTER TABLE T ADD COLUMN d DATE",
     "SELECT * FROM T",
     "SELECT t, COUNT(*) FROM T GROUP BY t",
-    "MERGE INTO T USING (SELECT 5 AS n) AS s ON T.n = s.n WHEN MATCHED THEN DELETE",
     "SHOW TABLES LIKE 'NONE'",
     "DESCRIBE TABLE T",
     "DROP TABLE T",

@@ -15,7 +15,6 @@ from pydantic import Field
 from etl_dagster.defs.resources.local import UNSET, LocalResource
 from etl_dagster.dnc import DncError, DncStore, DncUsageError, replica
 from etl_dagster.dnc.places import Place
-from etl_dagster.dnc.sample import refuse_sample
 from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force
 from etl_dagster.dnc.snapshot_fetch import fetch_snapshot
 from etl_dagster.leads.policy import Policy
@@ -61,7 +60,7 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
             world.load_lists(Path(self.path))
         store = self._fetched(DncStore.open_under(Path(self.path), policy))
         if world is None:
-            refuse_sample(store)
+            store.refuse_sample()
         return store
 
     def refresh(self) -> None:
