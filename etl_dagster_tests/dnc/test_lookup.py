@@ -252,3 +252,32 @@ def test_stats_of_earlier_versions_are_those_of_then(
     assert store.stats(versions="internal@0;national@2") == store.stats()
     with pytest.raises(DncHistoryError):
         store.stats(versions="national@3")
+
+
+def test_since_when_a_phone_is_listed_begins_again_after_it_was_off(
+    store: DncStore, tmp_path: Path
+) -> None:
+    for days, what, other in ((5, "D", "A"), (4, "A", "D"), (3, "A", "A")):
+        when = ago(days=days)
+        path = write_changes(tmp_path / f"{days}.txt", [(LISTED, when, what), (CLEAR, when, other)])
+        store.apply_changes("national", [path])
+    national = store.explain(LISTED).lists[1]
+    assert (national.listed, national.since_version, national.since) == (True, 3, ago(days=4))
+    assert national.version == 4
+    then = store.explain(LISTED, ago(days=6)).lists[1]
+    assert (then.listed, then.since_version) == (True, 1)
+    assert store.explain(LISTED, versions="internal@0;national@2").lists[1].listed is False
+    before = store.explain(LISTED, versions="internal@0;national@1").lists[1]
+    assert (before.listed, before.since_version) == (True, 1)
+
+
+def test_what_a_look_up_rested_on_is_explained_as_it_was(store: DncStore, clock: Clock) -> None:
+    before, then = ask(store, [CLEAR]), clock.now
+    clock.forward(hours=3)
+    store.opt_out([CLEAR], received=ago(days=1))
+    told = store.explain(CLEAR, then, versions=before.list_versions)
+    assert (told.verdict, told.list_versions) == ("clear", before.list_versions)
+    assert told.lists[0].requests == ()
+    assert store.explain(CLEAR, then).verdict == "listed"
+    with pytest.raises(DncHistoryError, match="rebuilt or restored"):
+        store.explain(CLEAR, then, versions="internal@1;national@1")

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, DncUsageError
@@ -229,3 +230,15 @@ def test_no_list_replaces_or_changes_opt_outs(store: DncStore, tmp_path: Path) -
     with pytest.raises(DncUsageError, match="internal"):
         store.apply_changes("internal", [changes])
     assert numbers(store, "internal") == {PHONES[0]}
+
+
+def test_changes_that_change_nothing_still_move_the_date(store: DncStore, tmp_path: Path) -> None:
+    path = write_changes(
+        tmp_path / "c.txt", [(PHONES[0], ago(days=1), "A"), (4075550150, ago(days=1), "D")]
+    )
+    before = store.verify().segments
+    result = store.apply_changes("national", [path])
+    assert (result.added, result.removed, result.version) == (0, 0, 2)
+    assert numbers(store) == set(PHONES)
+    assert ask(store, [4075550150]).valid_until[0] == np.datetime64("2026-10-15T12:00", "us")
+    assert store.verify().segments == before
