@@ -26,6 +26,7 @@ from etl_dagster.dnc import (
 )
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.records import NOBODY, ListInfo
+from etl_dagster.dnc.requests import checksum
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     PHONES,
@@ -415,3 +416,16 @@ def test_a_store_in_a_folder_that_is_gone_is_no_damage(closed: Path, tmp_path: P
     with pytest.raises(DncError, match="No such file") as error, schema.translated(closed):
         (tmp_path / "no" / "x").open()
     assert not isinstance(error.value, DncCorruptError)
+
+
+def test_opt_outs_that_their_requests_do_not_name_are_found_by_verify(closed: Path) -> None:
+    """A request names another phone, with its checksum as it has to be; the numbers stay."""
+    with contextlib.closing(sqlite3.connect(closed)) as connection, connection:
+        columns = "list, version, phone, action, effective, source, by, note, recorded_at"
+        row = connection.execute(f"SELECT {columns} FROM request").fetchone()
+        other = (*row[:2], 4075550152, *row[3:])
+        connection.execute("UPDATE request SET phone = 4075550152, crc = ?", (checksum(other),))
+    with DncStore.open(closed, clock=Clock()) as store:
+        assert ask(store, [4075550151]).verdicts.tolist() == [Verdict.LISTED]
+        with pytest.raises(DncCorruptError, match="its requests and its numbers differ"):
+            store.verify()

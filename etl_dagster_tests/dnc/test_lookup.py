@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
+from etl_dagster.dnc.sample import refuse_sample
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     NOW,
@@ -39,10 +40,11 @@ def test_a_state_list_alone_clears_nobody(empty: DncStore, tmp_path: Path) -> No
 
 
 def test_each_verdict_and_its_reason(store: DncStore, clock: Clock) -> None:
-    answer = ask(store, [LISTED, CLEAR, ELSEWHERE, 123, -1, 10**12, 4071110100])
-    assert answer.verdicts.tolist() == [2, 1, 0, 0, 0, 0, 0]
+    nobody = [123, -1, 10**12, 4071110100, 10**10, 0, 10**7]
+    answer = ask(store, [LISTED, CLEAR, ELSEWHERE, *nobody])
+    assert answer.verdicts.tolist() == [2, 1, 0, *[0] * 7]
     reasons = [answer.reason_names[code] for code in answer.reasons.tolist()]
-    assert reasons == ["", "", "not_covered", *["invalid"] * 4]
+    assert reasons == ["", "", "not_covered", *["invalid"] * 7]
     until = np.datetime64("2026-10-06T12:00:00", "us")
     assert answer.valid_until[:2].tolist() == [until.item()] * 2
     assert np.isnat(answer.valid_until[2:]).all()
@@ -134,6 +136,8 @@ def test_a_look_up_is_repeated_from_its_versions(store: DncStore, tmp_path: Path
     store.opt_out([CLEAR], received=ago(days=9))
     assert ask(store, [LISTED, CLEAR]).verdicts.tolist() == [1, 2]
     numbers = np.array([LISTED, CLEAR], dtype=np.int64)
+    again = store.lookup(numbers, NOW, versions={"internal": 0, "national": 1})
+    assert again.verdicts.tolist() == [2, 1]
     again = store.lookup(numbers, NOW, versions=before.list_versions)
     assert again.verdicts.tolist() == before.verdicts.tolist() == [2, 1]
     assert again.list_versions == before.list_versions
@@ -281,3 +285,8 @@ def test_what_a_look_up_rested_on_is_explained_as_it_was(store: DncStore, clock:
     assert store.explain(CLEAR, then).verdict == "listed"
     with pytest.raises(DncHistoryError, match="rebuilt or restored"):
         store.explain(CLEAR, then, versions="internal@1;national@1")
+
+
+def test_a_store_without_sample_lists_is_let_pass(store: DncStore) -> None:
+    refuse_sample(store)
+    assert verdict(store, LISTED) == "LISTED"

@@ -807,3 +807,15 @@ def test_a_place_that_cannot_be_written_is_told_and_keeps_no_half(hosts: Hosts) 
         hosts.export()
     assert in_force(hosts.place) is None
     assert hosts.leftovers() == []
+
+
+def test_what_a_killed_export_left_is_swept_away(hosts: Hosts) -> None:
+    hosts.export()
+    draft = hosts.primary.path.with_name(".dnc.sqlite.export-1")
+    half = hosts.folder / "uploads" / "half.1"
+    half.parent.mkdir(exist_ok=True)
+    for left in (draft, half):
+        left.write_bytes(b"x")
+    assert len(hosts.leftovers()) == 2
+    hosts.export()
+    assert hosts.leftovers() == []
