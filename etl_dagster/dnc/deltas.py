@@ -2,8 +2,9 @@
 
 Belongs here: pure functions on such changes. Does not: where they are stored (segments.py).
 
-A change is a `<u4` array of *marks*, ascending: twice the 7-digit number, plus one if it came. A
-day's changes are so scattered that this is smaller than a Roaring bitmap, and it is read as is.
+A change is a `<u4` array of *marks*, at least one, ascending: twice the 7-digit number, plus one if
+it came. A day's changes are so scattered that this is smaller than a Roaring bitmap, and it is read
+as is.
 """
 
 from collections.abc import Sequence
@@ -40,8 +41,7 @@ def apply(bits: pages.Bits, marks: Marks) -> None:
 
 def overlay(hit: NDArray[np.bool_], marks: Marks, local: NDArray[np.uint32]) -> None:
     """Correct, in place, which of some numbers are held before the change to which are after."""
-    if len(marks):
-        at = np.searchsorted(marks >> np.uint32(1), local)
-        at[at == len(marks)] = 0
-        found = np.flatnonzero(marks[at] >> np.uint32(1) == local)
-        hit[found] = marks[at[found]] & np.uint32(1)
+    at = np.searchsorted(marks >> np.uint32(1), local)
+    at[at == len(marks)] = 0
+    found = np.flatnonzero(marks[at] >> np.uint32(1) == local)
+    hit[found] = marks[at[found]] & np.uint32(1)

@@ -14,7 +14,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def sniff(member: Member) -> Format:
     Raises:
         DncFormatError: it is none that can be loaded.
     """
-    head = _peek(member.stream)
+    head = member.stream.peek(_SNIFF)[:_SNIFF]
     name = member.name
     if head.startswith(b"SQLite format 3\0"):
         raise DncFormatError(
@@ -217,9 +217,3 @@ def csv_rows(name: str, rows: Iterator[list[str]]) -> Iterator[list[str]]:
         yield from rows
     except csv.Error as error:
         raise DncFormatError(f"{name} is not CSV: {error}") from error
-
-
-def _peek(stream: IO[bytes]) -> bytes:
-    if not isinstance(stream, io.BufferedReader):
-        raise TypeError("a buffered stream is needed to look ahead")
-    return stream.peek(_SNIFF)[:_SNIFF]

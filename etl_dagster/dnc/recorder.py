@@ -19,7 +19,7 @@ from etl_dagster.dnc import opt_out_rows, opt_outs, replica, requests, schema
 from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.reader import DncReader
 from etl_dagster.dnc.records import INTERNAL
-from etl_dagster.dnc.requests import OPT_OUT, REMOVAL
+from etl_dagster.dnc.requests import OPT_OUT, REMOVAL, Request
 from etl_dagster.dnc.writer import LoadResult, Read
 
 
@@ -40,7 +40,7 @@ class DncRecorder(DncReader):
         self.read_only = read_only
         self._write_lock = threading.Lock()
 
-    def requests(self, name: str = INTERNAL) -> Iterator[requests.Request]:
+    def requests(self, name: str = INTERNAL) -> Iterator[Request]:
         """Yield all requests of an internal list in the order written; none if there is no list.
 
         Raises:

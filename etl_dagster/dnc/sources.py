@@ -48,7 +48,7 @@ class Member:
     """A stream of list data: a file, or one member of an archive."""
 
     name: str
-    stream: IO[bytes]
+    stream: io.BufferedReader
 
 
 def identify(paths: Sequence[Path]) -> list[SourceFile]:

@@ -5,6 +5,7 @@ import random
 import shutil
 import sqlite3
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from etl_dagster.dnc import (
+    DncBusyError,
     DncCorruptError,
     DncError,
     DncForeignError,
@@ -23,7 +25,8 @@ from etl_dagster.dnc import (
     schema,
 )
 from etl_dagster.dnc.catalog import Catalog
-from etl_dagster.dnc.records import NOBODY
+from etl_dagster.dnc.records import NOBODY, ListInfo
+from etl_dagster.dnc.requests import checksum
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     PHONES,
@@ -303,3 +306,126 @@ def test_a_checkpoint_that_was_cut_off_is_no_damage(store: DncStore, tmp_path: P
         sqlite3.connect(f"{torn.as_uri()}?immutable=1", uri=True).execute("PRAGMA application_id")
     with DncStore.open(torn) as found:
         assert found.lookup(np.array([4075550123])).verdicts.tolist() == [Verdict.LISTED]
+
+
+def reseal(path: Path, change: Callable[[Catalog, ListInfo], object]) -> None:
+    """Change what a store says of its national list, with every digest as it has to be."""
+    connection = schema.connect(path, read_only=False)
+    with schema.writing(connection):
+        catalog = Catalog(connection)
+        change(catalog, catalog.get("national"))
+    connection.close()
+
+
+def test_a_state_that_its_history_does_not_lead_to_is_found_by_verify(closed: Path) -> None:
+    def later(catalog: Catalog, info: ListInfo) -> None:
+        head = info.head.copy()
+        head["as_of"][407] += 1
+        catalog.replace_list(replace(info, head=head))
+
+    reseal(closed, later)
+    with (
+        DncStore.open(closed, clock=Clock()) as store,
+        pytest.raises(DncCorruptError, match="does not lead to what is in place"),
+    ):
+        store.verify()
+
+
+def test_a_number_of_numbers_that_is_wrong_is_found_by_verify(closed: Path) -> None:
+    def more(catalog: Catalog, info: ListInfo) -> None:
+        manifest = catalog.manifest(catalog.versions(info)[0]).copy()
+        manifest["count"] += 1
+        catalog.replace_manifests(info, {1: manifest}, floor=0, horizon=0)
+
+    reseal(closed, more)
+    with (
+        DncStore.open(closed, clock=Clock()) as store,
+        pytest.raises(DncCorruptError, match="20 numbers, 21 expected"),
+    ):
+        store.verify()
+
+
+def test_an_area_code_of_nobody_has_one_canary_and_it_is_asked(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = write_list(tmp_path / "n.txt", PHONES)
+    empty.add_list("national", [path], as_of=ago(days=1), covers=[212])
+    empty.verify()
+    empty.close()
+    DncStore.open(empty.path, clock=Clock()).close()
+
+    def wrong(catalog: Catalog, info: ListInfo) -> None:
+        manifest = catalog.manifest(catalog.versions(info)[0]).copy()
+        head = info.head.copy()
+        for entries in (manifest, head):
+            (at,) = np.flatnonzero(entries["area"] == 407)
+            assert entries["listed"][at] != NOBODY
+            entries["absent"][at], entries["listed"][at] = entries["listed"][at], NOBODY
+        catalog.replace_manifests(replace(info, head=head), {1: manifest}, floor=0, horizon=0)
+
+    reseal(empty.path, wrong)
+    with pytest.raises(DncCorruptError, match="known to be absent"):
+        DncStore.open(empty.path, clock=Clock())
+
+
+def test_a_column_of_another_type_is_damage(closed: Path) -> None:
+    """The tables are STRICT; a file that was damaged keeps no such promise."""
+    strict = "UPDATE sqlite_master SET sql = {} WHERE name = 'segment'"
+    with sqlite3.connect(closed) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(strict.format("replace(sql, ') STRICT', ')')"))
+    connection.close()
+    damaged(closed, "UPDATE segment SET link = 'one' WHERE link = 1")
+    with pytest.raises(DncCorruptError, match="segment"):
+        DncStore.open(closed, clock=Clock())
+
+
+def test_a_header_that_is_damaged_is_no_foreign_file(closed: Path) -> None:
+    data = bytearray(closed.read_bytes())
+    data[16:18] = b"\0\3"  # the size of a page, which is a power of two
+    data[18:100] = bytes(82)
+    closed.write_bytes(data)
+    with pytest.raises((DncCorruptError, DncForeignError)):
+        DncStore.open(closed)
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_a_store_is_not_opened_with_a_limit_of_no_days(closed: Path, most: int) -> None:
+    with pytest.raises(DncUsageError, match="at least 1"):
+        DncStore.open(closed, max_age_days=most)
+
+
+def test_a_writer_that_waited_too_long_says_so(closed: Path) -> None:
+    with contextlib.closing(sqlite3.connect(closed, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with (
+            pytest.raises(DncBusyError, match="another process has been writing"),
+            schema.translated(closed),
+            contextlib.closing(sqlite3.connect(closed, timeout=0)) as writer,
+        ):
+            writer.execute("BEGIN IMMEDIATE")
+
+
+def test_a_store_in_a_folder_that_is_gone_is_no_damage(closed: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(DncError, match="must be accessible") as error,
+        schema.translated(closed),
+    ):
+        sqlite3.connect(f"{(tmp_path / 'no' / 'x').as_uri()}?mode=ro", uri=True).execute("SELECT 1")
+    assert not isinstance(error.value, DncCorruptError)
+    with pytest.raises(DncError, match="No such file") as error, schema.translated(closed):
+        (tmp_path / "no" / "x").open()
+    assert not isinstance(error.value, DncCorruptError)
+
+
+def test_opt_outs_that_their_requests_do_not_name_are_found_by_verify(closed: Path) -> None:
+    """A request names another phone, with its checksum as it has to be; the numbers stay."""
+    with contextlib.closing(sqlite3.connect(closed)) as connection, connection:
+        columns = "list, version, phone, action, effective, source, by, note, recorded_at"
+        row = connection.execute(f"SELECT {columns} FROM request").fetchone()
+        other = (*row[:2], 4075550152, *row[3:])
+        connection.execute("UPDATE request SET phone = 4075550152, crc = ?", (checksum(other),))
+    with DncStore.open(closed, clock=Clock()) as store:
+        assert ask(store, [4075550151]).verdicts.tolist() == [Verdict.LISTED]
+        with pytest.raises(DncCorruptError, match="its requests and its numbers differ"):
+            store.verify()

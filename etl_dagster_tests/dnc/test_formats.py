@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, formats
+from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, DncUsageError, formats
+from etl_dagster.dnc.moments import parse_moment
 from etl_dagster.dnc.sources import Member
 from etl_dagster_tests.dnc.support import NOW, PHONES, numbers, write_list
 
@@ -314,3 +315,90 @@ def test_a_member_packed_in_a_way_that_unpacks_all_at_once_is_refused(
         archive.writestr("list.txt", DIGITS)
     with pytest.raises(DncFormatError, match=r"list\.zip is packed in a rare way"):
         empty.add_list("national", [path], as_of=NOW)
+
+
+def test_rows_beyond_one_batch_are_read_in_every_format(empty: DncStore, tmp_path: Path) -> None:
+    """The last batch is one row: whatever is read in batches must begin a new one."""
+    count = formats.BATCH + 1
+    phones = range(4075000000, 4075000000 + count)
+    many = {
+        "csv": "phone\n" + "".join(f"{p}\n\n" if p % 3 == 0 else f"{p}\n" for p in phones),
+        "xml": "<list><ac val='407'>" + "".join(f"<ph val='{p % 10**7}'/>" for p in phones)
+        + "</ac></list>",
+    }  # fmt: skip
+    for form, text in many.items():
+        path = tmp_path / f"list.{form}"
+        path.write_text(text)
+        result = empty.add_list(form, [path], as_of=NOW)
+        assert (result.lines, result.numbers, result.malformed) == (count, count, 0)
+    changes = tmp_path / "c.txt"
+    changes.write_text("".join(f"{p},2026-09-10T08:00:00,D\n" for p in phones))
+    result = empty.apply_changes("csv", [changes], as_of=NOW, allow=["shrink"])
+    assert (result.lines, result.removed, result.numbers) == (count, count, 0)
+    assert len(numbers(empty, "xml")) == count
+
+
+def test_text_without_a_line_is_refused(empty: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text(DIGITS + "4" * (formats.CHUNK * 3))
+    with pytest.raises(DncFormatError, match=r"list\.txt is not text: line 21 has no end"):
+        empty.add_list("national", [path], as_of=NOW)
+
+
+def test_only_the_first_malformed_elements_are_named(empty: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "x.xml"
+    path.write_text(XML.replace("</ac>", "\n<ph val='1'/>" * 12 + "</ac>"))
+    with pytest.raises(DncRefusedError, match=r"12 of 32 lines") as refusal:
+        empty.add_list("national", [path], as_of=NOW)
+    assert "x.xml:11" in str(refusal.value)
+    assert "x.xml:12" not in str(refusal.value)
+
+
+def test_a_change_at_no_moment_is_malformed(store: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text("4075550150,2026-13-41T08:00:00,A\n4075550151,2026-09-10T08:00:00,A\n")
+    with pytest.raises(DncRefusedError, match=r"1 of 2 lines.*c\.txt:1"):
+        store.apply_changes("national", [path])
+    assert store.apply_changes("national", [path], allow=["malformed"]).added == 1
+
+
+def test_a_change_list_of_nothing_that_can_be_read_is_refused(
+    store: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text("4075550150,2026-13-41T08:00:00,A\n")
+    with pytest.raises(DncFormatError, match=r"no change in c\.txt"):
+        store.apply_changes("national", [path], allow=["malformed"])
+
+
+def test_an_older_database_without_whole_phones_imports_and_tells_how_far_it_is(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE dnc_list (area_code TEXT, phone_number TEXT)")
+        rows = [(str(p // 10**7), f"{p % 10**7:07d}") for p in PHONES]
+        old.executemany("INSERT INTO dnc_list VALUES (?, ?)", rows)
+    old.close()
+    told: list[tuple[int, int, int]] = []
+    empty.import_legacy("national", path, as_of=NOW, progress=lambda *seen: told.append(seen))
+    assert numbers(empty) == set(PHONES)
+    size = path.stat().st_size
+    assert told == [(size, size, 20)]
+
+
+def test_an_archive_with_a_broken_directory_is_refused(empty: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "list.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("list.txt", DIGITS)
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\1\2")  # the directory's entry; its end still says where it is
+    data[at : at + 4] = b"PK??"
+    path.write_bytes(data)
+    with pytest.raises(DncFormatError, match="is a damaged zip archive"):
+        empty.add_list("national", [path], as_of=NOW)
+
+
+def test_a_moment_that_is_none_is_refused() -> None:
+    with pytest.raises(DncUsageError, match="expected a date"):
+        parse_moment("soon")

@@ -1,7 +1,7 @@
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -185,3 +185,23 @@ def test_no_file_is_moved_through_a_link(put: Put, tmp_path: Path) -> None:
 @pytest.mark.parametrize("phone", ["14075550100", "407-555-0100", "(407) 555-0100", "x4075550100x"])
 def test_a_phone_in_a_name_is_masked_however_it_is_written(phone: str) -> None:
     assert "0100" not in str(DncFormatError(f"{phone}.csv"))
+
+
+def test_a_file_that_is_no_link_is_itself(put: Put) -> None:
+    path = put("national@2026-11-20.txt")
+    assert inbox.own(path) == path
+
+
+def test_what_was_dealt_with_before_a_moment_is_named_and_links_are_not(
+    put: Put, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    assert inbox.done_before(tmp_path, now + timedelta(hours=1)) == []
+    for name in ("b.txt", "a.txt"):
+        inbox.set_done(put(name))
+    done = tmp_path / inbox.DONE
+    (done / "link").symlink_to(done / "a.txt")
+    (done / "folder").mkdir()
+    found = inbox.done_before(tmp_path, now + timedelta(hours=1))
+    assert found == [done / "a.txt", done / "b.txt"]
+    assert inbox.done_before(tmp_path, now - timedelta(hours=1)) == []

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
+from etl_dagster.dnc.sample import refuse_sample
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     NOW,
@@ -39,10 +40,11 @@ def test_a_state_list_alone_clears_nobody(empty: DncStore, tmp_path: Path) -> No
 
 
 def test_each_verdict_and_its_reason(store: DncStore, clock: Clock) -> None:
-    answer = ask(store, [LISTED, CLEAR, ELSEWHERE, 123, -1, 10**12, 4071110100])
-    assert answer.verdicts.tolist() == [2, 1, 0, 0, 0, 0, 0]
+    nobody = [123, -1, 10**12, 4071110100, 10**10, 0, 10**7]
+    answer = ask(store, [LISTED, CLEAR, ELSEWHERE, *nobody])
+    assert answer.verdicts.tolist() == [2, 1, 0, *[0] * 7]
     reasons = [answer.reason_names[code] for code in answer.reasons.tolist()]
-    assert reasons == ["", "", "not_covered", *["invalid"] * 4]
+    assert reasons == ["", "", "not_covered", *["invalid"] * 7]
     until = np.datetime64("2026-10-06T12:00:00", "us")
     assert answer.valid_until[:2].tolist() == [until.item()] * 2
     assert np.isnat(answer.valid_until[2:]).all()
@@ -134,6 +136,8 @@ def test_a_look_up_is_repeated_from_its_versions(store: DncStore, tmp_path: Path
     store.opt_out([CLEAR], received=ago(days=9))
     assert ask(store, [LISTED, CLEAR]).verdicts.tolist() == [1, 2]
     numbers = np.array([LISTED, CLEAR], dtype=np.int64)
+    again = store.lookup(numbers, NOW, versions={"internal": 0, "national": 1})
+    assert again.verdicts.tolist() == [2, 1]
     again = store.lookup(numbers, NOW, versions=before.list_versions)
     assert again.verdicts.tolist() == before.verdicts.tolist() == [2, 1]
     assert again.list_versions == before.list_versions
@@ -252,3 +256,107 @@ def test_stats_of_earlier_versions_are_those_of_then(
     assert store.stats(versions="internal@0;national@2") == store.stats()
     with pytest.raises(DncHistoryError):
         store.stats(versions="national@3")
+
+
+def test_since_when_a_phone_is_listed_begins_again_after_it_was_off(
+    store: DncStore, tmp_path: Path
+) -> None:
+    for days, what, other in ((5, "D", "A"), (4, "A", "D"), (3, "A", "A")):
+        when = ago(days=days)
+        path = write_changes(tmp_path / f"{days}.txt", [(LISTED, when, what), (CLEAR, when, other)])
+        store.apply_changes("national", [path])
+    national = store.explain(LISTED).lists[1]
+    assert (national.listed, national.since_version, national.since) == (True, 3, ago(days=4))
+    assert national.version == 4
+    then = store.explain(LISTED, ago(days=6)).lists[1]
+    assert (then.listed, then.since_version) == (True, 1)
+    assert store.explain(LISTED, versions="internal@0;national@2").lists[1].listed is False
+    before = store.explain(LISTED, versions="internal@0;national@1").lists[1]
+    assert (before.listed, before.since_version) == (True, 1)
+
+
+def test_what_a_look_up_rested_on_is_explained_as_it_was(store: DncStore, clock: Clock) -> None:
+    before, then = ask(store, [CLEAR]), clock.now
+    clock.forward(hours=3)
+    store.opt_out([CLEAR], received=ago(days=1))
+    told = store.explain(CLEAR, then, versions=before.list_versions)
+    assert (told.verdict, told.list_versions) == ("clear", before.list_versions)
+    assert told.lists[0].requests == ()
+    assert store.explain(CLEAR, then).verdict == "listed"
+    with pytest.raises(DncHistoryError, match="rebuilt or restored"):
+        store.explain(CLEAR, then, versions="internal@1;national@1")
+
+
+def test_a_store_without_sample_lists_is_let_pass(store: DncStore) -> None:
+    refuse_sample(store)
+    assert verdict(store, LISTED) == "LISTED"
+
+
+def test_every_list_that_has_a_phone_is_named_whatever_other_lists_say(
+    store: DncStore, tmp_path: Path
+) -> None:
+    """Also of the past, where the lists of opt-outs are asked by their dated requests."""
+    store.add_list("fl", [write_list(tmp_path / "fl.txt", [*PHONES[:2], CLEAR])], as_of=ago(days=9))
+    store.opt_out([LISTED, PHONES[2]], received=ago(days=9))
+    store.opt_out([LISTED, PHONES[3], CLEAR + 1], received=ago(days=9), name="partners")
+    asked = [CLEAR + 2, CLEAR, PHONES[3], LISTED, PHONES[2], CLEAR + 1, PHONES[1]]
+    expected = [
+        (),
+        ("fl",),
+        ("national", "partners"),
+        ("internal", "national", "fl", "partners"),
+        ("internal", "national"),
+        ("partners",),
+        ("national", "fl"),
+    ]
+    for moment in (None, ago(days=8)):
+        answer = ask(store, asked, moment)
+        assert [answer.names(at) for at in range(len(asked))] == expected
+        assert answer.verdicts.tolist() == [Verdict.CLEAR, *[Verdict.LISTED] * 6]
+
+
+def test_a_number_is_listed_in_its_own_area_code_alone(empty: DncStore, tmp_path: Path) -> None:
+    areas = (212, 407, 408, 727)
+    same = [area * 10**7 + 5550100 for area in areas]
+    empty.add_list("national", [write_list(tmp_path / "n.txt", [same[1]])], as_of=NOW, covers=[727])
+    for asked in (same, same[::-1], [*same, *same]):
+        answer = ask(empty, asked)
+        found = {
+            phone // 10**7: code
+            for phone, code in zip(asked, answer.verdicts.tolist(), strict=True)
+        }
+        assert found == {212: 0, 407: Verdict.LISTED, 408: 0, 727: Verdict.CLEAR}
+
+
+def test_a_state_list_bounds_only_where_it_speaks(store: DncStore, tmp_path: Path) -> None:
+    both = [*PHONES, 3215550100]
+    store.add_list("national", [write_list(tmp_path / "n.txt", both)], as_of=ago(days=2))
+    store.add_list("fl", [write_list(tmp_path / "fl.txt", [4075550150])], as_of=ago(days=30))
+    until = ask(store, [CLEAR, 3215550199]).valid_until
+    assert until.tolist() == [
+        np.datetime64("2026-09-16T12:00", "us").item(),
+        np.datetime64("2026-10-14T12:00", "us").item(),
+    ]
+
+
+def test_opt_outs_never_grow_too_old(store: DncStore, clock: Clock) -> None:
+    store.opt_out([LISTED, CLEAR])
+    clock.forward(days=15)
+    with DncStore.open(store.path, max_age_days=25, must_have=["internal"], clock=clock) as strict:
+        assert verdict(strict, CLEAR + 1) == "CLEAR"
+        assert verdict(strict, CLEAR) == "LISTED"
+        clock.forward(days=1)
+        assert (verdict(strict, CLEAR), reason(strict, CLEAR + 1)) == ("LISTED", "stale")
+
+
+def test_another_list_is_as_old_as_what_it_has_of_an_area_code(
+    store: DncStore, tmp_path: Path
+) -> None:
+    """Where it has no number, as its oldest part: it came in files, and says nothing of more."""
+    path = write_list(tmp_path / "n.txt", [*PHONES, 3215550100, ELSEWHERE])
+    store.add_list("national", [path], as_of=NOW)
+    for days, area in ((20, 321), (5, 407)):
+        path = write_list(tmp_path / f"{area}.txt", [area * 10**7 + 5550150])
+        store.add_list("partner", [path], as_of=ago(days=days))
+    until = ask(store, [CLEAR, 3215550199, ELSEWHERE + 1]).valid_until.astype("M8[D]")
+    assert until.astype(str).tolist() == ["2026-10-11", "2026-09-26", "2026-09-26"]

@@ -1,10 +1,11 @@
 """Requests to be left alone: dated, kept, never lost to a refresh."""
 
+from datetime import UTC
 from pathlib import Path
 
 import pytest
 
-from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, DncUsageError
+from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, DncUsageError, requests
 from etl_dagster_tests.dnc.support import NOW, PHONES, Clock, ago, numbers, verdict, write_list
 
 PHONE = 4075550150
@@ -108,3 +109,50 @@ def test_a_store_opened_for_reading_records_nothing(store: DncStore) -> None:
         pytest.raises(DncUsageError, match="read-only"),
     ):
         reader.opt_out([PHONE])
+
+
+def test_whose_requests_stand_and_since_when(store: DncStore) -> None:
+    twice, lifted, again = PHONE, PHONE + 1, PHONE + 2
+    store.opt_out([twice, lifted, again], received=ago(days=5))
+    store.opt_out([twice], received=ago(days=9))  # written down later, asked earlier
+    store.remove_opt_out([lifted, again], reason="asked", by="tests")
+    store.opt_out([again], received=ago(days=2))
+    phones, since = requests.standing(store.requests())
+    assert phones.tolist() == [twice, again]
+    assert [moment.replace(tzinfo=UTC) for moment in since.tolist()] == [ago(days=9), ago(days=2)]
+    nobody, never = requests.standing([])
+    assert (nobody.tolist(), never.tolist()) == ([], [])
+
+
+def test_what_was_recorded_since_a_moment(store: DncStore, clock: Clock) -> None:
+    store.opt_out([PHONE], received=ago(days=5))
+    then = clock.forward(days=1)
+    store.opt_out([PHONE + 1], received=ago(days=3))
+    store.remove_opt_out([PHONE], reason="asked", by="tests")
+    asked, recorded = requests.recorded(store.requests(), since=then)
+    assert [one.replace(tzinfo=UTC) for one in asked.tolist()] == [ago(days=3)]
+    assert [one.replace(tzinfo=UTC) for one in recorded.tolist()] == [then]
+    assert len(requests.recorded(store.requests(), since=NOW)[0]) == 2
+    assert len(requests.recorded(store.requests(), since=ago(days=-2))[0]) == 0
+
+
+def test_only_the_first_lines_that_cannot_be_read_are_named(
+    store: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "opt-outs.txt"
+    path.write_text("1\n" * 12 + "4075550160\n")
+    with pytest.raises(DncRefusedError, match="12 of 13 lines") as refusal:
+        store.opt_out_file(path)
+    assert "opt-outs.txt:10" in str(refusal.value)
+    assert "opt-outs.txt:11" not in str(refusal.value)
+
+
+def test_another_list_of_opt_outs_is_a_list_of_its_own(store: DncStore, tmp_path: Path) -> None:
+    store.opt_out([PHONE], source="letter")
+    with pytest.raises(DncUsageError, match="no maximum age"):
+        store.add_list(
+            "internal", [write_list(tmp_path / "a.txt", PHONES)], as_of=NOW, max_age_days=3
+        )
+    told = store.explain(PHONE, ago(days=-1)).lists[0].requests
+    assert [row["source"] for row in told] == ["letter"]
+    assert store.explain(PHONE, ago(days=1)).lists[0].requests == ()

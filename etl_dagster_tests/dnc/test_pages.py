@@ -43,3 +43,34 @@ def test_every_number_of_an_area_code_fits() -> None:
     bits = pages.pack(np.arange(pages.AREA_NUMBERS, dtype=np.uint32))
     assert pages.count(bits) == pages.AREA_NUMBERS
     assert np.array_equal(pages.decode(list(pages.encode(bits))), bits)
+
+
+def test_exchanges_at_every_edge_of_a_page_are_held_and_found() -> None:
+    """One number, the most that are held as a list, one more, and all, side by side."""
+    sizes = {0: 1, 9: 625, 10: 626, 11: 1, 500: 10_000, 509: 624, 990: 626, 999: 625}
+    rng = np.random.default_rng(4)
+    held = {
+        exchange: np.sort(rng.choice(10_000, size, replace=False))
+        for exchange, size in sizes.items()
+    }
+    wanted = np.concatenate([exchange * 10_000 + last for exchange, last in held.items()])
+    bits = pages.pack(wanted.astype(np.uint32))
+    assert np.array_equal(pages.unpack(bits), wanted)
+    assert pages.count(bits) == sum(sizes.values())
+    encoded = list(pages.encode(bits))
+    assert [page for page, _ in encoded] == [0, 1, 50, 99]
+    assert [len(blob) for _, blob in encoded] == [1272, 1272, 20 + 1250 + 1248, 20 + 1250 + 1250]
+    assert pages.size(bits) == sum(len(blob) for _, blob in encoded)
+    assert np.array_equal(pages.decode(encoded), bits)
+    blob_of = np.full(pages.PAGES, -1, dtype=np.int32)
+    blob_of[[0, 1, 50, 99]] = range(4)
+    asked = np.concatenate(
+        [exchange * 10_000 + np.array([0, 1, 4_999, 9_998, 9_999]) for exchange in range(1_000)]
+    )
+    asked = np.concatenate([asked, wanted, wanted[wanted > 0] - 1]).astype(np.uint32)
+    hits = pages.contains([blob for _, blob in encoded], blob_of[asked // 100_000], asked)
+    assert np.array_equal(hits, np.isin(asked, wanted))
+    nobody = pages.pack(wanted[:0].astype(np.uint32))
+    assert (list(pages.encode(nobody)), pages.size(nobody), pages.count(nobody)) == ([], 0, 0)
+    assert not pages.decode([]).any()
+    assert not pages.contains([], np.full(3, -1, dtype=np.int32), asked[:3]).any()

@@ -32,19 +32,23 @@ with DncStore.open(store, read_only=False) as dnc:
 """
 
 READ = """
-import sys, time
+import sys
+from pathlib import Path
 import numpy as np
 from etl_dagster.dnc import DncStore
-store, seconds, files = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
+store, stop, *files = sys.argv[1:]
 even, odd = (
     np.array([int(x.replace(",", "")) for x in open(file)], dtype=np.int64) for file in files
 )
-seen, deadline = set(), time.monotonic() + seconds
+seen, last = set(), False
 with DncStore.open(store) as dnc:
-    while time.monotonic() < deadline:
+    while not last:
+        last = Path(stop).exists()  # then all is loaded, and what is read now is the newest
         listed = dnc.lookup(np.concatenate([even, odd])).verdicts == 2
         first, second = listed[: len(even)], listed[len(even) :]
         assert (first.all() and not second.any()) or (second.all() and not first.any())
+        if not seen:
+            print("reading", flush=True)
         seen.add(bool(first.all()))
 print(len(seen))
 """
@@ -72,9 +76,14 @@ def path(tmp_path: Path, files: tuple[Path, Path]) -> Path:
 def test_readers_see_one_version_whole_while_lists_are_loaded(
     path: Path, files: tuple[Path, Path]
 ) -> None:
-    readers = [python(READ, path, 3, *files) for _ in range(2)]
-    loader = python(LOAD, path, *(files[turn % 2] for turn in range(1, 7)))
-    assert loader.communicate()[0].count("loaded") == 6
+    stop = path.with_name("stop")
+    readers = [python(READ, path, stop, *files) for _ in range(2)]
+    for reader in readers:
+        assert reader.stdout
+        assert reader.stdout.readline() == "reading\n"
+    loader = python(LOAD, path, *(files[turn % 2] for turn in range(1, 6)))
+    assert loader.communicate()[0].count("loaded") == 5
+    stop.touch()
     assert [reader.communicate()[0].strip() for reader in readers] == ["2", "2"]
     assert [reader.returncode for reader in readers] == [0, 0]
 

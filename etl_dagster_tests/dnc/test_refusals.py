@@ -1,11 +1,15 @@
 """Loads that look like a mistake: refused with counts and the flag that lets them pass."""
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, DncUsageError
+from etl_dagster.dnc.catalog import Catalog
 from etl_dagster_tests.dnc.support import (
     NOW,
     PHONES,
@@ -229,3 +233,53 @@ def test_no_list_replaces_or_changes_opt_outs(store: DncStore, tmp_path: Path) -
     with pytest.raises(DncUsageError, match="internal"):
         store.apply_changes("internal", [changes])
     assert numbers(store, "internal") == {PHONES[0]}
+
+
+def test_changes_that_change_nothing_still_move_the_date(store: DncStore, tmp_path: Path) -> None:
+    path = write_changes(
+        tmp_path / "c.txt", [(PHONES[0], ago(days=1), "A"), (4075550150, ago(days=1), "D")]
+    )
+    before = store.verify().segments
+    result = store.apply_changes("national", [path])
+    assert (result.added, result.removed, result.version) == (0, 0, 2)
+    assert numbers(store) == set(PHONES)
+    assert ask(store, [4075550150]).valid_until[0] == np.datetime64("2026-10-15T12:00", "us")
+    assert store.verify().segments == before
+
+
+@pytest.mark.parametrize("gone", [[], [PHONES[3]]])
+def test_the_number_known_to_be_absent_follows_when_it_is_added(
+    store: DncStore, tmp_path: Path, clock: Clock, gone: list[int]
+) -> None:
+    head = store_head(store)
+    added = 4070000000 + int(head["absent"])
+    lines = [(added, ago(days=1), "A"), *((phone, ago(days=1), "D") for phone in gone)]
+    store.apply_changes("national", [write_changes(tmp_path / "c.txt", lines)])
+    DncStore.open(store.path, clock=clock).close()
+    absent = 4070000000 + int(store_head(store)["absent"])
+    assert absent != added
+    assert (verdict(store, added), verdict(store, absent)) == ("LISTED", "CLEAR")
+    assert numbers(store) == {*PHONES, added} - set(gone)
+
+
+def store_head(store: DncStore) -> np.void:
+    """What the store says of area code 407 on the national list."""
+    with closing(sqlite3.connect(store.path)) as connection:
+        head: np.void = Catalog(connection).get("national").head[407]
+        return head
+
+
+def test_changes_that_another_process_applies_meanwhile_are_applied_once(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=1), "A")])
+    with DncStore.open(store.path, read_only=False, clock=clock) as other:
+        done: list[int] = []
+
+        def meanwhile(*_: int) -> None:
+            if not done:
+                done.append(other.apply_changes("national", [path]).version)
+
+        result = store.apply_changes("national", [path], progress=meanwhile)
+    assert (done, result.version, result.changed) == ([2], 2, False)
+    assert len(store.history("national")) == 2
