@@ -3,8 +3,8 @@
 Belongs here: which words are changed into which, and running the tests of `[tool.sql_mutants]` in
 pyproject.toml on a copy of the project. Does not: mutants of Python, which mutmut makes.
 
-`python -m etl_dagster_tests.sql_mutants [STATEMENT[:LINE]...]` names each mutant that no test of the
-group of its statement noticed; all of `pyproject.toml` if no statement is named.
+`python -m etl_dagster_tests.sql_mutants [STATEMENT[:LINE]...]` names each mutant that no test of
+its statement's group noticed; all of `pyproject.toml` if no statement is named.
 """
 
 import os
