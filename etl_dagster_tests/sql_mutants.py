@@ -193,7 +193,9 @@ def main() -> None:
     names = sys.argv[1:] or list(TESTS)
     patterns = {pattern for name in names for pattern in TESTS[name.partition(":")[0]]}
     files = sorted({f"{CONFIG['tests']}/{pattern.partition('::')[0]}" for pattern in patterns})
-    sys.exit(pytest.main(["-q", "-s", *files], plugins=[Mutation(names)]))
+    # nobody reads why a test fails, so that nothing is made of it
+    quick = ["-q", "-s", "--assert=plain", "--tb=native", "-p", "no:cacheprovider"]
+    sys.exit(pytest.main([*quick, *files], plugins=[Mutation(names)]))
 
 
 if __name__ == "__main__":
