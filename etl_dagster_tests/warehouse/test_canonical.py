@@ -125,6 +125,7 @@ def test_digests_of_many_batches_are_those_of_each(places: list[int]) -> None:
     batches = np.array(places, np.int64)
     for version in COLUMNS:
         together = rows_digests(rows, batches, 5, version=version)
+        assert len(together) == 5
         for place, digest in enumerate(together):
             own = rows.filter(pa.array(batches == place))
             assert digest == rows_digest(own, version=version)
