@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from fakeredis import FakeRedis, FakeServer
+from hypothesis import settings
 
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
@@ -13,6 +14,10 @@ from etl_dagster.warehouse.tables import TABLES, create_tables
 from etl_dagster_tests.embedded import config_of
 from etl_dagster_tests.receiver import Receiver, receiving
 from etl_dagster_tests.warehouse.conftest import Tables
+
+# A busy machine is no failure of what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

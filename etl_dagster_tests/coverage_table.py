@@ -20,26 +20,29 @@ def package_of(path: str) -> str:
     return "/".join(path.split("/")[:2]) if path.count("/") > 1 else "etl_dagster/*.py"
 
 
+def share(covered: int, all_of_them: int) -> float:
+    """The covered part; all of nothing is covered."""
+    return covered / all_of_them if all_of_them else 1.0
+
+
 def main() -> None:
     parts: dict[str, Counter[str]] = defaultdict(Counter)
     for path, file in json.loads(Path(sys.argv[1]).read_text())["files"].items():
         parts[package_of(path)].update(file["summary"])
     low = []
-    print("| package | lines | covered | branches | covered | both |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| package | lines | covered | branches | covered |")
+    print("| --- | ---: | ---: | ---: | ---: |")
     for name, found in sorted(parts.items()):
-        lines = found["covered_lines"] / found["num_statements"]
-        branches = found["covered_branches"] / (found["num_branches"] or 1)
-        both = (found["covered_lines"] + found["covered_branches"]) / (
-            found["num_statements"] + found["num_branches"]
-        )
+        lines = share(found["covered_lines"], found["num_statements"])
+        branches = share(found["covered_branches"], found["num_branches"])
         print(
             f"| `{name}` | {found['num_statements']:,} | {lines:.1%}"
-            f" | {found['num_branches']:,} | {branches:.1%} | {both:.1%} |"
+            f" | {found['num_branches']:,} | {branches:.1%} |"
         )
-        if name != "not domain" and both < CONFIG["least"]:
+        if name != "not domain" and min(lines, branches) < CONFIG["least"]:
             low.append(name)
-    sys.exit(f"less than {CONFIG['least']:.0%} covered: {', '.join(low)}" if low else 0)
+    least = f"{CONFIG['least']:.0%}"
+    sys.exit(f"less than {least} of lines or branches covered: {', '.join(low)}" if low else 0)
 
 
 if __name__ == "__main__":

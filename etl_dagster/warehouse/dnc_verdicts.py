@@ -20,6 +20,7 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import fragment, render, sql
 
 ROWS_AT_ONCE: Final = 250_000
+"""So many rows, or a few more, are in memory."""
 _DECIDED_BY: Final = ("LEAD_DATE", "CHUNK", "LIST_VERSIONS", "CHECKED_AT", "POLICY_HASH")
 _SCRUBBED: Final = (
     "lead_date = %(lead_date)s AND chunk = %(chunk)s AND lead_id IN (SELECT lead_id"
@@ -75,9 +76,11 @@ def chunks_of(session: Session, lead_date: date) -> list[Chunk]:
     return [Chunk(lead_date, int(number)) for (number,) in rows]
 
 
-def read_verdicts(session: Session, chunk: Chunk) -> Iterator[DncVerdicts]:
+def read_verdicts(
+    session: Session, chunk: Chunk, *, rows_at_once: int = ROWS_AT_ONCE
+) -> Iterator[DncVerdicts]:
     """Every Do-Not-Call verdict of a chunk; what was decided together may come in parts."""
-    yield from _read(session, sql("select_dnc_verdicts"), chunk.values)
+    yield from _read(session, sql("select_dnc_verdicts"), chunk.values, rows_at_once)
 
 
 def read_decided(session: Session, chunk: Chunk) -> Decided | None:
@@ -114,12 +117,17 @@ def read_resting(session: Session, chunk: Chunk, decided: Decided) -> Iterator[D
     yield from _read(session, render("select_resting_verdicts", phones=phones), values)
 
 
-def _read(session: Session, query: str, values: Mapping[str, object]) -> Iterator[DncVerdicts]:
+def _read(
+    session: Session,
+    query: str,
+    values: Mapping[str, object],
+    rows_at_once: int = ROWS_AT_ONCE,
+) -> Iterator[DncVerdicts]:
     held, rows = list[pa.RecordBatch](), 0
     for batch in session.arrow(query, values):
         held.append(batch)
         rows += batch.num_rows
-        if rows >= ROWS_AT_ONCE:
+        if rows >= rows_at_once:
             yield from _parts(pa.Table.from_batches(held))
             held, rows = [], 0
     if held:

@@ -41,3 +41,11 @@ def test_a_clear_of_the_full_scrub_counts_under_its_own_policy_only(
         verify.micros(iso(now)),
     )
     assert told[0] == decision
+
+
+@pytest.mark.parametrize("words", [{}, {"ccc_full": replace(CLEAR, policy_hash="0" * 64)}])
+def test_of_a_phone_of_which_no_word_counts_every_source_is_missing(
+    words: dict[str, VerdictRow],
+) -> None:
+    made = decide_phone(words, Rules.of(POLICY.meaning), AT, POLICY.hash)
+    assert made == ("UNKNOWN", None, dict.fromkeys(POLICY.required_sources, "missing"))

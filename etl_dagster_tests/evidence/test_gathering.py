@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from etl_dagster.connect import open_warehouse
-from etl_dagster.dnc import DncStore
+from etl_dagster.dnc import DncStore, replica
 from etl_dagster.evidence import gathering, page
 from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.verify import prove
@@ -242,6 +242,68 @@ def test_a_verdict_that_was_unknown_for_a_while_takes_nothing_back(world: World)
     (day,) = world.gather(only=CHUNK.lead_date).content["days"]
     assert day["withdrawn"] is None
     assert listed(world) == {"between": False, "again": False}
+
+
+def test_a_publication_of_the_day_is_a_moment_of_its_own(world: World) -> None:
+    at = LATER + timedelta(minutes=5)
+    for chunk in (CHUNK, NEXT):
+        world.tables.insert(
+            "CALLABLE_LEADS",
+            {
+                "LEAD_ID": "someone", "CAMPAIGN": "walk_in", "LEAD_DATE": chunk.lead_date,
+                "CHUNK": 0, "PHONE_2": ASKED, "CALLABLE_UNTIL": LATER + timedelta(days=6),
+                "PUBLISHED_AT": at + (chunk.lead_date - CHUNK.lead_date),
+                "POLICY_HASH": POLICY.hash, "RUN_ID": "r",
+            },
+        )  # fmt: skip
+    first, second = world.gather().content["days"]
+    made = [(one["at"], one["decision"]) for one in first["decisions"] if "publ" in one["what"]]
+    assert made == [(f"{at:%Y-%m-%dT%H:%M:%S.%fZ}", "CALLABLE")]
+    for day in (first, second):
+        (one,) = day["publications"]
+        assert (one["lead_id"], one["lead_date"]) == ("someone", day["lead_date"])
+
+
+def test_on_a_day_of_no_record_but_exports_the_verdicts_of_before_may_have_handed_it_out(
+    world: World,
+) -> None:
+    day = CHUNK.lead_date + timedelta(days=3)  # more than two days after the last verdict
+    until = NOW + timedelta(days=7)
+    reading = timedelta(hours=1)
+    exported(
+        world,
+        before={"exported_at": LATER + timedelta(days=1)},
+        within={"exported_at": LATER + timedelta(days=3)},
+        last={"exported_at": until + reading},
+        after={"exported_at": until + reading + timedelta(seconds=1)},
+    )
+    record = Retention(
+        position=0, retention_id="i", table_name="LEADS", day=day, row_count=1, oldest=None,
+        newest=None, kept_days=1, digests="", removed_by="Ann",
+        removed_at=(until + timedelta(days=1)).replace(tzinfo=None),
+    )  # fmt: skip
+    with retentions.appending(world.tables.session) as append:
+        append([record])
+    (found,) = world.gather(only=day).content["days"]
+    assert [(one["what"], one["decision"]) for one in found["decisions"]] == [
+        ("the day began", "CALLABLE")
+    ]
+    assert [one["export_id"] for one in found["exports"]] == ["within", "last"]
+
+
+@pytest.mark.parametrize("reason", replica.REASONS)
+def test_a_doubt_of_a_replica_is_no_difference_unless_the_lists_block(
+    world: World, reason: str
+) -> None:
+    world.tables.session.execute(
+        f"UPDATE PHONE_VERDICTS SET verdict = 'UNKNOWN', reason = '{reason}', valid_until = NULL"
+        " WHERE source = 'dnc'"
+    )
+    lists = world.gather(ASKED).content["verdicts"]["v2"]["lists"]
+    assert (lists["verdict"], lists["same"], lists["why"]) == ("CLEAR", True, [])
+    lists = world.gather(LISTED).content["verdicts"]["v2"]["lists"]
+    assert (lists["verdict"], lists["same"]) == ("LISTED", False)
+    assert lists["why"] == ["another verdict", "another reason", "another end of validity"]
 
 
 def published_on_record(world: World) -> None:

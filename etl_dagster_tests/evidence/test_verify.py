@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ from etl_dagster.evidence import verify
 from etl_dagster.evidence.gathering import Evidence
 from etl_dagster.evidence.verify import prove
 from etl_dagster.identity import signatures
+from etl_dagster.leads.policy_text import SOURCES
+from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import heads as anchors
+from etl_dagster.warehouse import ledger
 from etl_dagster.warehouse.canonical import FIRST_DIGEST
+from etl_dagster.warehouse.policies import keep_policy
 from etl_dagster_tests.evidence.conftest import ASKED, LATER, OTHER, World, content_of, make
+from etl_dagster_tests.warehouse.conftest import POLICY, batch_of, origin
 from etl_dagster_tests.warehouse.test_verification import older
 
 PROVEN = {
@@ -80,10 +86,12 @@ def folder(gathered: Evidence, tmp_path: Path) -> Path:
     return make(gathered, tmp_path / "pack")
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *arguments: str, options: Sequence[str] = ("-I", "-S")
+) -> subprocess.CompletedProcess[str]:
     """As a stranger runs it: without this project, or anything else that is installed."""
     return subprocess.run(
-        [sys.executable, "-I", "-S", str(folder / "verify.py"), *arguments],
+        [sys.executable, *options, str(folder / "verify.py"), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -195,6 +203,83 @@ def test_a_batch_that_does_not_follow_on_the_one_before_is_found(folder: Path) -
     assert "does not follow" in "".join(prove(folder, sums=False).wrong)
 
 
+def test_the_script_alone_says_that_nothing_is_here_to_prove() -> None:
+    done = run(Path(verify.__file__).parent, options=["-I"])  # where it is measured
+    assert done.returncode == 2
+    assert "MISSING  evidence.json is not there: anything is not proven\n" in done.stdout
+    assert done.stdout.endswith("PROVEN IN PART: something is missing\n")
+
+
+def test_evidence_of_another_format_is_not_taken_for_this_one(folder: Path) -> None:
+    content = content_of(folder) | {"format": "etl_dagster evidence 2"}
+    (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+    proof = prove(folder, sums=False)
+    assert "evidence.json is not of the format etl_dagster evidence 1" in proof.wrong
+
+
+@pytest.mark.parametrize("source", ["ccc", "dnc"])
+def test_a_decision_that_rests_on_no_word_of_a_source_that_spoke_is_found(
+    folder: Path, source: str
+) -> None:
+    content = content_of(folder)
+    decision = content["days"][0]["decisions"][-1]
+    del decision["words"][source]
+    decision |= {"decision": "UNKNOWN", "callable_until": None}  # as it would be without
+    (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+    (wrong,) = prove(folder, sums=False).wrong
+    assert wrong == f"the decision of {decision['at']} does not rest on the newest verdicts"
+
+
+def test_a_decision_that_rests_on_an_older_word_is_found(world: World) -> None:
+    world.refused(ASKED, body=b"[", at=LATER + timedelta(hours=1))
+    folder = world.make(world.gather())
+    assert prove(folder).wrong == []
+    content = content_of(folder)
+    before, after = content["days"][0]["decisions"][-2:]
+    assert (before["decision"], after["decision"]) == ("CALLABLE", "UNKNOWN")
+    for name in ("words", "decision", "callable_until"):
+        after[name] = before[name]
+    (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+    (wrong,) = prove(folder, sums=False).wrong
+    assert wrong == f"the decision of {after['at']} does not rest on the newest verdicts"
+
+
+CODES = [("C", Verdict.CLEAR), ("D", Verdict.LISTED)]
+FULL = replace(POLICY, required_sources=SOURCES)
+
+
+def fully_answered(world: World, code: str, verdict: Verdict) -> Path:
+    """The full scrub answers, and the ledger says a verdict of it."""
+    entry = {"Phone": str(ASKED), "ResultCode": code, "LineType": "Wireless"}
+    body = json.dumps([{**entry, "Reason": "", "DoNotCallToday": ""}]).encode()
+    answer = batch_of([ASKED], verdict, reason="wireless")
+    answer = replace(answer, evidence_hash=verify.sha256(body), answer=body)
+    ledger.append(world.tables.session, [answer], origin=origin("ccc_full", policy=FULL))
+    return world.make(world.gather())
+
+
+@pytest.mark.parametrize(("code", "verdict"), CODES)
+@pytest.mark.parametrize("other", [False, True])
+def test_an_answer_of_the_full_scrub_is_judged_by_the_policy_of_its_verdict(
+    empty_world: World, code: str, verdict: Verdict, *, other: bool
+) -> None:
+    said = next(one for _, one in CODES if (one is verdict) != other)
+    keep_policy(empty_world.tables.session, FULL, run_id="r")
+    proof = prove(fully_answered(empty_world, code, said))
+    if other:
+        (wrong,) = proof.wrong
+        assert wrong.startswith("verdict v1 is not what other_phones/answer-1.json says")
+    else:
+        assert (proof.status, proof.wrong) == (0, [])
+        assert "verdict v1 is what was answered" in proof.proven
+
+
+def test_an_answer_of_the_full_scrub_means_nothing_without_its_policy(empty_world: World) -> None:
+    proof = prove(fully_answered(empty_world, "C", Verdict.CLEAR))
+    assert proof.missing == ["verdict v1: without its policy, what it means is unknown"]
+    assert (proof.status, "verdict v1 is what was answered" in proof.proven) == (2, False)
+
+
 def test_a_key_that_is_there_twice_is_refused(folder: Path) -> None:
     text = (folder / "evidence.json").read_text("utf-8")
     (folder / "evidence.json").write_text(text.replace('"days"', '"phone": 1, "days"', 1))
@@ -259,6 +344,31 @@ def test_heads_of_somebody_else_or_that_were_changed_prove_nothing(
     assert "the heads are not signed" in prove(folder, heads=plain, public_key=keys[1]).wrong
     file.write_text(file.read_text("utf-8").replace('"position":3', '"position":2'))
     assert "do not have their SHA-256" in "".join(prove(folder, heads=file).wrong)
+
+
+def test_heads_in_the_folder_are_compared_without_a_key_too(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "heads.json"
+    anchors.write_file(anchors.read_heads(world.tables.session, ledger="x"), file)
+    folder = world.make(world.gather(), heads=file)
+    proof = prove(folder)
+    assert (proof.status, proof.wrong) == (0, [])
+    assert "the heads are taken as they are: no key was given to compare with" in proof.notes
+    assert sum("was there as shown" in line for line in proof.proven) == 2
+
+
+def test_heads_that_are_older_than_what_is_shown_prove_nothing_of_it(
+    empty_world: World, tmp_path: Path
+) -> None:
+    world, file = empty_world, tmp_path / "heads.json"
+    world.answered(OTHER)
+    anchors.write_file(anchors.read_heads(world.tables.session, ledger="x"), file)
+    world.answered(ASKED)  # shown from position 2
+    world.looked_up(ASKED)  # of a chain that was not there
+    proof = prove(world.make(world.gather()), heads=file)
+    assert (proof.status, proof.wrong) == (0, [])
+    older_than = [one for one in proof.notes if "the heads are older than what is shown" in one]
+    assert [one.split()[3].rstrip(":") for one in older_than] == ["ccc", "dnc"]
+    assert not any("was there as shown" in line for line in proof.proven)
 
 
 def test_a_batch_of_the_first_release_is_proven_as_well(empty_world: World) -> None:

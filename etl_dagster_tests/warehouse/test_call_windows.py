@@ -236,6 +236,21 @@ def test_what_differs_is_replaced(tables: Tables, damage: str) -> None:
     assert (stored(tables) == before) is bool(statement)
 
 
+def test_a_day_is_refused_on_which_nobody_can_be_called_any_more(tables: Tables) -> None:
+    first, days = WINTER - timedelta(days=call_windows.DAYS_BEFORE), timedelta(days=1)
+    last = WINTER + timedelta(days=call_windows.DAYS_AHEAD)
+    with pytest.raises(call_windows.NoHoursError, match="no calling hours are stored yet"):
+        call_windows.check_day(tables.session, WINTER)
+    at(tables, datetime.combine(WINTER, time(12), UTC))
+    for day in (first - days, last + days):
+        with pytest.raises(call_windows.NoHoursError, match=f"for {day}.* of {first} to {last}"):
+            call_windows.check_day(tables.session, day)
+    with pytest.raises(call_windows.NoHoursError, match=f"hours of {first} are over everywhere"):
+        call_windows.check_day(tables.session, first)
+    for day in (WINTER, last):
+        call_windows.check_day(tables.session, day)
+
+
 def test_no_stored_window_is_outside_the_federal_hours_anywhere() -> None:
     rows = call_windows.CallWindows.of(HOURS, WINTER, WINTER)
     for *_, window in rows.windows:

@@ -19,6 +19,7 @@ from etl_dagster.warehouse.canonical import (
     batch_digest,
     rows_digest,
     rows_digests,
+    rows_text,
     version_of,
 )
 from etl_dagster_tests.warehouse.conftest import NOW, batch_of, origin
@@ -124,9 +125,22 @@ def test_digests_of_many_batches_are_those_of_each(places: list[int]) -> None:
     batches = np.array(places, np.int64)
     for version in COLUMNS:
         together = rows_digests(rows, batches, 5, version=version)
+        assert len(together) == 5
         for place, digest in enumerate(together):
             own = rows.filter(pa.array(batches == place))
             assert digest == rows_digest(own, version=version)
+
+
+@pytest.mark.parametrize("version", COLUMNS)
+def test_the_digest_of_rows_is_that_of_their_text(version: int) -> None:
+    rows = rows_of().take(pa.array([3, 1, 5, 0, 4, 2]))
+    text = rows_text(rows, version=version)
+    assert hashlib.sha256(text).hexdigest() == rows_digest(rows, version=version)
+    lines = text.decode().split("\n")
+    at = COLUMNS[version].index("PHONE")
+    assert [line.split("|")[at] for line in lines[:-1]] == [str(phone) for phone in PHONES]
+    assert lines[-1] == rows_text(rows.slice(0, 0), version=version).decode() == ""
+    assert rows_text(rows) == rows_text(rows, version=2)
 
 
 def test_a_digest_says_its_version() -> None:

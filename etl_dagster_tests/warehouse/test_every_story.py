@@ -8,6 +8,7 @@ ledgers are in `test_proof_property.py`.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -197,9 +198,9 @@ def trios() -> Iterator[tuple[str, tuple[int | None, ...]]]:
             yield f"lead {phone}", tuple(phone if slot == kind else None for slot in range(3))
 
 
-@pytest.fixture
-def told(tables: Tables) -> Tables:
-    """The ledger and the leads, and leads of the same people elsewhere."""
+@cache
+def written() -> dict[str, pa.Table]:
+    """The ledger and the leads, and leads of the same people elsewhere; the same for every test."""
     rows = [
         row(phone, source, said, (CHUNK, NEXT)[number % 2])
         for phone, stories in zip(PHONES, STORIES, strict=True)
@@ -207,10 +208,18 @@ def told(tables: Tables) -> Tables:
         for number, said in enumerate(story)
     ]
     rows += [row(friend, source, Said(C, 2, 72)) for friend in FRIENDS for source in ("ccc", "dnc")]
-    tables.session.load("PHONE_VERDICTS", pa.Table.from_pylist(rows))
     leads = [lead(place(CHUNK, name), phones) for name, phones in trios()]
     leads += [lead(at, phones) for at, phones in elsewhere()]
-    tables.session.load("LEADS", pa.Table.from_pylist(leads))
+    return {
+        "PHONE_VERDICTS": pa.Table.from_pylist(rows),
+        "LEADS": pa.Table.from_pylist(leads),
+    }
+
+
+@pytest.fixture
+def told(tables: Tables) -> Tables:
+    for name, rows in written().items():
+        tables.session.load(name, rows)
     return tables
 
 

@@ -167,6 +167,10 @@ FIRST = 4075550120
             [flaw(2, "digest", f"{CHANGED}; rows stand out in policy_hash, run_id", 1, FIRST + 1,
                   FIRST + 6)],
         ),
+        (  # what most rows say is usual, not what the first says
+            row("EVIDENCE_HASH", 2, "other"),
+            [flaw(2, "digest", f"{CHANGED}; rows stand out in evidence_hash", 1, FIRST)],
+        ),
         (row("PHONE", 4, 4075550199), [flaw(2, "digest", CHANGED)]),
         (
             lambda whole: (whole[0], pa.concat_tables([whole[1], whole[1].slice(2, 1)])),
@@ -217,3 +221,13 @@ def test_rows_of_no_batch_of_their_chain_are_strays(column: str, value: Any) -> 
         )
     ]
     assert key_of(batches[1]) == KEY
+
+
+def test_where_no_batch_is_left_all_rows_are_strays() -> None:
+    _, rows = chain()
+    flaws, strays = examine([], rows)
+    assert flaws == []
+    assert [(one.batch_id, one.rows) for one in strays] == [
+        (f"ccc 0 {position}", size) for position, size in enumerate(SIZES, 1)
+    ]
+    assert {one.key for one in strays} == {KEY}

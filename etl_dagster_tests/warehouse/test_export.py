@@ -204,6 +204,15 @@ def test_nothing_is_exported_where_there_is_nothing_to_dial(tables: Tables, tmp_
     assert tables.count("EXPORTS") == 0
 
 
+def test_leads_whose_verdicts_end_before_the_hours_begin_are_counted_and_not_exported(
+    filled: Tables, tmp_path: Path
+) -> None:
+    filled.session.execute("UPDATE CALLABLE_LEADS SET callable_until = %s", [OPENS])
+    with pytest.raises(ExportError, match=f"3 leads have no hours left on {TOMORROW}: nothing"):
+        export(filled, tmp_path / "leads.csv")
+    assert left_in(tmp_path) == []
+
+
 def test_what_may_no_longer_be_dialled_is_not_in_the_file(filled: Tables, tmp_path: Path) -> None:
     filled.noted("dnc", Verdict.LISTED, A, C, at=NOW + timedelta(hours=1))
     record, leads = export(filled, tmp_path / "leads.csv")

@@ -89,6 +89,22 @@ def test_a_decision_of_no_known_moment_is_held_to_all_that_is_on_record(tables: 
         publish(tables)
 
 
+def test_a_decision_on_no_phone_is_a_contradiction_too(tables: Tables) -> None:
+    tables.lead("lead", None, A)
+    tables.judged("lead", "CALLABLE", "CALLABLE")
+    tables.cleared(A)
+    with pytest.raises(NotProvenError, match="chunk 00: 1 phones"):
+        publish(tables)
+    assert published(tables) == {}
+
+
+def test_a_decision_of_two_moments_is_one_phone_without_proof(tables: Tables) -> None:
+    for name, at in (("early", NOW), ("late", LATER)):
+        tables.lead(name, A)
+        tables.judged(name, "CALLABLE", at=at)
+    assert publication.count_unproven(tables.session, CHUNK, POLICY) == 1
+
+
 def test_an_answer_is_valid_no_longer_than_the_policy_in_force_allows(tables: Tables) -> None:
     callable_lead(tables, "lead", A)
     three, two = (replace(POLICY, ccc_ttl_days=days) for days in (3, 2))
@@ -287,6 +303,31 @@ def test_a_lead_that_two_hosts_published_at_once_is_shown_once(tables: Tables) -
         " FROM CALLABLE_LEADS"
     )
     assert published(tables, "CALLABLE_NOW")["two"] == (CHUNK.lead_date, C, None, None)
+
+
+def test_a_lead_that_two_chunks_of_a_day_published_is_shown_as_the_later_did(
+    tables: Tables,
+) -> None:
+    now_callable(tables)
+    tables.session.execute(
+        "INSERT INTO CALLABLE_LEADS SELECT lead_id, campaign, lead_date, 1, phone_1, NULL, NULL,"
+        " callable_until, DATEADD(second, IFF(lead_id = 'one', 1, -1), published_at),"
+        " policy_hash, run_id FROM CALLABLE_LEADS"
+    )
+    for name in ("one", "two"):
+        tables.lead(name, A, chunk=Chunk(CHUNK.lead_date, 1))
+    assert published(tables, "CALLABLE_NOW") == {
+        "one": (CHUNK.lead_date, A, None, None),
+        "two": (CHUNK.lead_date, C, None, None),
+    }
+    rows = tables.session.rows("SELECT lead_id, published_at FROM CALLABLE_NOW ORDER BY lead_id")
+    assert rows == [("one", NOW + timedelta(seconds=1)), ("two", NOW)]
+
+
+def test_callable_now_has_nobody_whose_lead_is_gone(tables: Tables) -> None:
+    now_callable(tables)
+    tables.session.execute("DELETE FROM LEADS WHERE lead_id = 'one'")
+    assert set(published(tables, "CALLABLE_NOW")) == {"two"}
 
 
 # --- retraction -------------------------------------------------------------------------------
