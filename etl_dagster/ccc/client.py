@@ -33,12 +33,13 @@ from etl_dagster.ccc.errors import (
     CccMalformedError,
     status_error,
 )
-from etl_dagster.ccc.transport import GuardedPool
+from etl_dagster.ccc.transport import GuardedTransport
 from etl_dagster.resilience import parse_retry_after
 
 _BYTES_EXTRA: Final = 65_536
 _GZIP_WINDOW: Final = 31
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_MALFORMED: Final = (httpx.HTTPError, httpx.InvalidURL)
 _LOGIN_MARK: Final = b"<title>login"
 
 
@@ -53,8 +54,13 @@ class CccClient:
     def __init__(self, config: CccConfig, *, clock: Callable[[], float] = time.time) -> None:
         self._config = config
         self._clock = clock
-        self._pool = GuardedPool(
-            config.endpoint,
+        self._endpoint = httpx.URL(config.endpoint)
+        tls = self._endpoint.scheme == "https"
+        self._transport = GuardedTransport(connections=config.max_workers, tls=tls)
+        self._http = httpx.Client(
+            transport=self._transport,
+            trust_env=False,  # no proxy, no netrc: phones go to the configured host alone
+            follow_redirects=False,
             headers={
                 "loginId": config.api_key,
                 "Content-Type": "application/json",
@@ -62,13 +68,12 @@ class CccClient:
                 "Accept-Encoding": "gzip",
                 "User-Agent": "etl-dagster",
             },
-            connections=config.max_workers,
-            timeouts={
-                "connect": config.connect_timeout,
-                "read": config.read_timeout,
-                "write": config.write_timeout,
-                "pool": config.pool_timeout,
-            },
+            timeout=httpx.Timeout(
+                connect=config.connect_timeout,
+                read=config.read_timeout,
+                write=config.write_timeout,
+                pool=config.pool_timeout,
+            ),
         )
 
     def ask(self, phones: NDArray[np.int64]) -> Answer:
@@ -115,24 +120,28 @@ class CccClient:
 
     def abort(self) -> None:
         """End every request that is under way, from any thread."""
-        self._pool.abort()
+        self._transport.abort()
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
+        self._http.close()
 
     def _exchange(self, body: bytes, most: int) -> bytes:
         error: CccError
         try:
-            with self._pool.post(body, seconds=self._config.answer_timeout) as response:
-                headers = httpx.Headers(response.headers)
-                if response.status == httpx.codes.OK:
-                    return self._read_json(response, headers, most)
-                wait = parse_retry_after(headers.get("Retry-After"), now=self._clock())
-                error = status_error(response.status, wait)
+            with (
+                self._transport.within(self._config.answer_timeout),
+                self._http.stream("POST", self._endpoint, content=body) as response,
+            ):
+                if response.status_code == httpx.codes.OK:
+                    return self._read_json(response, most)
+                header = response.headers.get("Retry-After")
+                wait = parse_retry_after(header, now=self._clock())
+                error = status_error(response.status_code, wait)
         except httpcore.TimeoutException:
             error = CccConnectionError("CCC did not answer in time", reason="timeout")
-        except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
+        # httpx reads where a redirect would lead, also where it does not go there
+        except (httpcore.NetworkError, httpcore.ProtocolError, *_MALFORMED) as problem:
             kind = type(problem).__name__
             message = f"the connection to CCC failed ({kind})"
             error = CccConnectionError(message, reason="connection_failed")
@@ -141,10 +150,10 @@ class CccClient:
         error.__context__ = None
         raise error
 
-    def _read_json(self, response: httpcore.Response, headers: httpx.Headers, most: int) -> bytes:
+    def _read_json(self, response: httpx.Response, most: int) -> bytes:
         """Return the body, inflated, if it is JSON and not longer than ``most`` bytes."""
-        document = _read(response, headers.get("Content-Encoding", "identity").lower(), most)
-        content_type = headers.get("Content-Type", "application/json").lower()
+        document = _read(response, most)
+        content_type = response.headers.get("Content-Type", "application/json").lower()
         if document is not None and _LOGIN_MARK in document[:_BYTES_EXTRA].lower():
             raise CccAuthError(
                 "CCC answers with its login page where JSON was expected: it does not know the "
@@ -182,13 +191,14 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
 
 
-def _read(response: httpcore.Response, encoding: str, most: int) -> bytes | None:
+def _read(response: httpx.Response, most: int) -> bytes | None:
+    encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         return None
     inflate = zlib.decompressobj(_GZIP_WINDOW) if encoding == "gzip" else None
     parts, size = [], 0
     try:
-        for chunk in response.iter_stream():
+        for chunk in response.iter_raw():
             part = inflate.decompress(chunk, most + 1 - size) if inflate else chunk
             size += len(part)
             if size > most:

@@ -1,9 +1,8 @@
-"""A pool of connections whose requests have a total deadline and can be cut off at any moment.
+"""An httpx transport whose requests have a total deadline and can be cut off at any moment.
 
-Belongs here: sockets and time. Does not: what is sent or received. A read time-out starts anew with
-every byte, so a server that drips keeps a request for ever; and nothing but a shutdown of its
-socket wakes a thread that waits in a read. That takes httpcore itself: httpx does not let its
-network be replaced.
+Belongs here: sockets and time. Does not: what is sent or received. httpx's read time-out starts
+anew with every byte, so a server that drips keeps a request for ever; and nothing but a shutdown
+of its socket wakes a thread that waits in a read.
 """
 
 import contextlib
@@ -11,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpcore
@@ -20,37 +19,18 @@ import httpx
 _KEEPALIVE_SECONDS = 30.0
 
 
-class GuardedPool:
-    """Connections to one address; raises httpcore's exceptions, and follows no redirect or proxy.
+class GuardedTransport(httpx.BaseTransport):
+    """One pool of connections; raises httpcore's exceptions.
 
     Args:
-        url: Where everything is posted to.
-        headers: Sent with every request.
         connections: At most so many at a time.
-        timeouts: Seconds to ``connect``, ``read``, ``write`` and wait for the ``pool``.
+        tls: Whether https will be spoken: without it, reading the certificates is saved.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        connections: int,
-        timeouts: Mapping[str, float],
-    ) -> None:
-        address = httpx.URL(url)
-        self._url = httpcore.URL(
-            scheme=address.raw_scheme,
-            host=address.raw_host,
-            port=address.port,
-            target=address.raw_path,
-        )
-        self._headers = [("Host", address.netloc.decode()), *headers.items()]
-        self._extensions = {"timeout": dict(timeouts)}
+    def __init__(self, *, connections: int, tls: bool) -> None:
         self._network = _Network()
         self._pool = httpcore.ConnectionPool(
-            # without https, reading the certificates is saved
-            ssl_context=_tls_context() if address.scheme == "https" else None,
+            ssl_context=_tls_context() if tls else None,
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=_KEEPALIVE_SECONDS,
@@ -58,14 +38,11 @@ class GuardedPool:
         )
 
     @contextlib.contextmanager
-    def post(self, body: bytes, *, seconds: float) -> Iterator[httpcore.Response]:
-        """Post; sending and all that the body reads take at most so long altogether."""
+    def within(self, seconds: float) -> Iterator[None]:
+        """Let what this thread requests in the body take at most so long altogether."""
         self._network.local.until = time.monotonic() + seconds
         try:
-            with self._pool.stream(
-                "POST", self._url, headers=self._headers, content=body, extensions=self._extensions
-            ) as response:
-                yield response
+            yield
         finally:
             del self._network.local.until
 
@@ -73,9 +50,41 @@ class GuardedPool:
         """End every request at once, from any thread."""
         self._network.abort()
 
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """See httpx."""
+        url = request.url
+        response = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(
+                    scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(
+            status_code=response.status,
+            headers=response.headers,
+            stream=_Body(response.stream),
+            extensions=response.extensions,
+        )
+
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._stream
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class _Network(httpcore.NetworkBackend):
