@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from etl_dagster.dnc.sample import refuse_sample
 
 from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
-from etl_dagster.dnc.sample import refuse_sample
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     NOW,

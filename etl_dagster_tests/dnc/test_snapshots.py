@@ -786,7 +786,7 @@ def test_a_record_that_another_host_removes_meanwhile_is_passed_over(both: Hosts
 
 def test_an_export_tells_programs_what_it_made(hosts: Hosts) -> None:
     arguments = ["snapshot", str(hosts.folder), "--json", "--store", str(hosts.primary.path)]
-    done = CliRunner().invoke(dnc, arguments)
+    done = CliRunner().invoke(main, ["dnc", *arguments])
     assert Snapshot.parse(done.stdout.encode(), name="stdout") == in_force(hosts.place)
 
 
