@@ -93,6 +93,24 @@ def test_no_validity_is_not_any_moment() -> None:
     assert len(digests) == 3
 
 
+@pytest.mark.parametrize(
+    ("version", "missing", "escaped"),
+    [(1, "", "a|b\\c\nd"), (2, "\\N", "a\\pb\\\\c\\nd")],
+)
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_what_a_line_says_of_text_and_of_nothing(
+    version: int, missing: str, escaped: str, at: int
+) -> None:
+    written = rows_of(3)
+    plain = rows_text(written, version=version).decode()
+    line = plain.split("\n")[at]
+    values = dict(zip(COLUMNS[version], line.split("|"), strict=True))
+    for name, value, said in (("VALID_UNTIL", None, missing), ("REASON", "a|b\\c\nd", escaped)):
+        changed = "|".join({**values, name: said}.values())
+        rows = with_value(written, name, at, value)
+        assert rows_text(rows, version=version).decode() == plain.replace(line, changed)
+
+
 @given(st.tuples(TEXTS, TEXTS), st.tuples(TEXTS, TEXTS))
 def test_two_rows_have_one_text_only_if_they_are_equal(
     one: tuple[str, str], two: tuple[str, str]

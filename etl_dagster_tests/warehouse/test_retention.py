@@ -1,19 +1,16 @@
 """What is removed because its time is up: whole days, verified, on record, and nothing else."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse import heads
-from etl_dagster.warehouse.canonical import FIRST_DIGEST
 from etl_dagster.warehouse.examination import ChainKey
 from etl_dagster.warehouse.heads import Head, read_heads
 from etl_dagster.warehouse.removal import Applied, RetentionError, apply, put_on_record
@@ -26,7 +23,7 @@ from etl_dagster.warehouse.retention import (
     refuse_removed,
     removed_days,
 )
-from etl_dagster.warehouse.retentions import Retention, appending, digest_of, examine
+from etl_dagster.warehouse.retentions import appending, examine
 from etl_dagster.warehouse.retentions import read as read_records
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.tables import TABLES
@@ -34,6 +31,7 @@ from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.together import at_once
 from etl_dagster_tests.warehouse.aged import LEAD_TABLES, PHONES, fill
 from etl_dagster_tests.warehouse.conftest import Tables
+from etl_dagster_tests.warehouse.test_retentions import record
 
 pytestmark = pytest.mark.slow
 
@@ -313,81 +311,3 @@ def test_what_is_undone_lets_the_lock_go(tables: Tables, tables_warehouse: Wareh
     with tables_warehouse.session() as other:
         put_on_record(other, [record("LEADS", age=70)])
     assert [one.position for one in read_records(tables.session)] == [1]
-
-
-# --- forged records ---------------------------------------------------------------------------
-
-
-def chained(*records: Retention) -> list[Retention]:
-    """Records as somebody would chain them who knows how."""
-    found: list[Retention] = []
-    for position, one in enumerate(records, 1):
-        previous = found[-1].digest if found else FIRST_DIGEST
-        placed = replace(one, position=position, prev_digest=previous)
-        found.append(replace(placed, digest=digest_of(placed)))
-    return found
-
-
-def record(table: str = "SCRUB_BATCHES", *, age: int = FIVE_YEARS, at: datetime = NOW) -> Retention:
-    moment = at.replace(tzinfo=None)
-    return Retention(
-        position=0,
-        retention_id="i",
-        table_name=table,
-        day=moment.date() - timedelta(days=age),
-        row_count=3,
-        oldest=moment,
-        newest=None,
-        kept_days=FIVE_YEARS,
-        digests='[[0,"ccc",["v2:a"]]]',
-        removed_at=moment,
-        removed_by="somebody",
-    )
-
-
-@pytest.mark.parametrize(
-    ("forged", "says"),
-    [
-        (record(), None),
-        (record("LEADS", age=1), None),
-        (record("EXPORTS", age=FIVE_YEARS - 1), "removed evidence 1,829 days old"),
-        (record(age=FIVE_YEARS - 1), "removed evidence 1,829 days old"),
-        (record("PHONE_VERDICTS", age=1), "removed evidence 1 days old"),
-        (record(at=NOW + timedelta(days=900)), "removed something in the future"),
-    ],
-)
-def test_no_record_excuses_what_is_younger_than_five_years(
-    forged: Retention, says: str | None
-) -> None:
-    found = [flaw.says for flaw in examine(chained(record(), forged), moment=NOW)]
-    assert [one.partition(": ")[2].removeprefix("it says that it ") for one in found] == (
-        [says] if says else []
-    )
-
-
-@given(data=st.data())
-def test_any_change_of_any_record_but_the_last_ones_loss_is_found(data: st.DataObject) -> None:
-    records = chained(record(), record("LEADS", age=70), record("EXPORTS"))
-    assert list(examine(records, moment=NOW)) == []
-    at = data.draw(st.integers(0, 2))
-    change = data.draw(st.sampled_from(["drop", "twice", "swap", "field"]))
-    if change == "drop":
-        at = data.draw(st.integers(0, 1))
-        records.pop(at)
-    elif change == "twice":
-        records.insert(at, records[at])
-    elif change == "swap":
-        other = data.draw(st.integers(0, 2).filter(lambda one: one != at))
-        records[at], records[other] = records[other], records[at]
-    else:
-        name = data.draw(st.sampled_from([one.name for one in fields(Retention)]))
-        value = getattr(records[at], name)
-        changed = {
-            int: lambda: value + 1,
-            str: lambda: value + "x",
-            date: lambda: value - timedelta(days=1),
-            datetime: lambda: value - timedelta(microseconds=1),
-            type(None): lambda: NOW.replace(tzinfo=None),
-        }[type(value)]()
-        records[at] = replace(records[at], **{name: changed})
-    assert list(examine(records, moment=NOW))
