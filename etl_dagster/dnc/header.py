@@ -5,14 +5,12 @@ schema (schema.py).
 """
 
 import contextlib
-import errno
-import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from etl_dagster.dnc.errors import DncCorruptError, DncForeignError, DncMissingError, DncUsageError
+from etl_dagster.dnc.errors import DncForeignError, DncMissingError, DncUsageError
 
 APPLICATION_ID: Final = 0x444E4331
 """`DNC1`, in the header of every store: SQLite's own place for telling files apart."""
@@ -70,9 +68,8 @@ def check_file(path: Path) -> None:
     """Tell a store from everything else by its header, before anything reads on in it.
 
     Raises:
-        DncMissingError: there is nothing, or no regular file.
+        DncMissingError: there is nothing, or no regular file, or none that can be read.
         DncForeignError: it is empty or something else.
-        DncCorruptError: its header is damaged.
     """
     if left := _left_behind(path):
         raise DncMissingError(_gone(path, left))
@@ -85,16 +82,16 @@ def check_file(path: Path) -> None:
         raise DncMissingError(f"{path} is not a file but a folder or device: correct the path")
     if not path.stat().st_size:
         raise DncForeignError(f"{path} is empty: restore it, or delete it and load the lists again")
-    if not os.access(path, os.R_OK):
-        raise DncMissingError(f"{path} cannot be read: {os.strerror(errno.EACCES)}")
     try:
         application = _application(path)
+    except sqlite3.OperationalError as error:  # it was not even opened
+        raise DncMissingError(
+            f"{path} cannot be read ({error}): see to its owner and rights"
+        ) from error
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-            raise DncForeignError(
-                f"{path} is not a Do-Not-Call store (not an SQLite database)"
-            ) from error
-        raise DncCorruptError(f"{path} is damaged ({error}): restore it from a backup") from error
+        raise DncForeignError(
+            f"{path} is not a Do-Not-Call store (not an SQLite database: {error})"
+        ) from error
     if application not in {APPLICATION_ID, REPLICA_ID}:
         raise DncForeignError(
             f"{path} is an SQLite database, but not a Do-Not-Call store; an existing `dnc_list` "

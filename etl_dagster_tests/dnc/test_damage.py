@@ -1,7 +1,9 @@
 """What is not a sound store gives a clear error, never an answer."""
 
 import contextlib
+import os
 import random
+import resource
 import shutil
 import sqlite3
 import struct
@@ -380,13 +382,18 @@ def test_a_column_of_another_type_is_damage(closed: Path) -> None:
         DncStore.open(closed, clock=Clock())
 
 
-def test_a_header_that_is_damaged_is_no_foreign_file(closed: Path) -> None:
-    data = bytearray(closed.read_bytes())
-    data[16:18] = b"\0\3"  # the size of a page, which is a power of two
-    data[18:100] = bytes(82)
-    closed.write_bytes(data)
-    with pytest.raises((DncCorruptError, DncForeignError)):
-        DncStore.open(closed)
+def test_a_store_that_cannot_be_opened_is_neither_foreign_nor_damaged(closed: Path) -> None:
+    """As one that this user may not read; here the process has no file left to open it with."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        with pytest.raises(DncMissingError, match="cannot be read"):
+            DncStore.open(closed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    DncStore.open(closed, clock=Clock()).close()
 
 
 @pytest.mark.parametrize("most", [0, -1])

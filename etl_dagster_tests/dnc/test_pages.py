@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +75,16 @@ def test_exchanges_at_every_edge_of_a_page_are_held_and_found() -> None:
     assert (list(pages.encode(nobody)), pages.size(nobody), pages.count(nobody)) == ([], 0, 0)
     assert not pages.decode([]).any()
     assert not pages.contains([], np.full(3, -1, dtype=np.int32), asked[:3]).any()
+
+
+@pytest.mark.parametrize("size", [1, 624, 625, 626, 10_000])
+def test_an_exchange_alone_keeps_its_numbers(size: int) -> None:
+    """Whether an area code has any list of numbers at all is asked once for all of it."""
+    wanted = 5_550_000 + np.arange(size) * (10_000 // size)
+    bits = pages.pack(wanted.astype(np.uint32))
+    ((page, blob),) = pages.encode(bits)
+    assert (page, len(blob)) == (55, pages.size(bits))
+    assert np.array_equal(pages.unpack(pages.decode([(page, blob)])), wanted)
+    asked = np.arange(5_540_000, 5_570_000, dtype=np.uint32)
+    found = pages.contains([blob], np.where(asked // 100_000 == 55, 0, -1).astype(np.int32), asked)
+    assert np.array_equal(asked[found], wanted)
