@@ -339,10 +339,9 @@ def test_what_fails_again_and_again_is_told_once_until_it_changes_or_is_over(
     assert [told(), told(), told()] == [1, 1, 1]
     (folder / "b.txt").touch()
     assert [told(), told()] == [2, 2]  # it names another file
-    (folder / "b.txt").rename(folder.parent / "b.txt")
+    (folder / "b.txt").unlink()
     assert [told(), told()] == [3, 3]
     (folder / "a.txt").unlink()
-    (folder.parent / "b.txt").unlink()
     assert told() == 3
     (folder / "a.txt").touch()
     assert [told(), told()] == [4, 4]  # it had worked in between
