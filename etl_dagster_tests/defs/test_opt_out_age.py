@@ -11,6 +11,7 @@ import pyarrow as pa
 from etl_dagster.defs.jobs import AGE_CHECK
 from etl_dagster.defs.opt_out_age import measure
 from etl_dagster.dnc import DncStore
+from etl_dagster.leads.policy import Policy
 from etl_dagster.oversight.findings import Finding, Level
 from etl_dagster_tests.cli.test_cli import invoke
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line
@@ -30,7 +31,8 @@ def publish(line: Line, *phones: int) -> None:
     rows = [
         {
             "LEAD_ID": f"lead {phone}", "CAMPAIGN": "walk_in", "LEAD_DATE": DAY, "CHUNK": 0,
-            "PHONE_1": None, "PHONE_2": phone, "PHONE_3": None, "POLICY_HASH": "p", "RUN_ID": "r",
+            "PHONE_1": None, "PHONE_2": phone, "PHONE_3": None, "RUN_ID": "r",
+            "POLICY_HASH": Policy.load().hash,
             "CALLABLE_UNTIL": now + timedelta(days=400), "PUBLISHED_AT": now,
         }
         for phone in phones
