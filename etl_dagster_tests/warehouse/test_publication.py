@@ -110,6 +110,16 @@ def test_a_phone_that_is_clear_no_more_since_its_decision_is_left_out_and_the_ot
     assert published(tables) == {"both": (CHUNK.lead_date, None, B, None)}
 
 
+def test_what_ccc_said_under_another_policy_cleared_a_phone_when_it_was_decided(
+    tables: Tables,
+) -> None:
+    callable_lead(tables, "lead", A)
+    tables.said("ccc", Verdict.CLEAR, A, policy=replace(POLICY, dnc_lists=("national",)))
+    tables.said("dnc", Verdict.CLEAR, A)
+    tables.said("dnc", Verdict.LISTED, A, at=LATER)
+    assert publish(tables) == 0  # listed since, which is no contradiction
+
+
 def test_a_decision_of_no_known_moment_is_held_to_all_that_is_on_record(tables: Tables) -> None:
     tables.lead("lead", A)
     tables.judged("lead", "CALLABLE", at=None)
