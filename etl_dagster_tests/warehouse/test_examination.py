@@ -98,13 +98,20 @@ def batch(position: int, **fields: Any) -> Callable[[Ledger], Ledger]:
     return change
 
 
-def older(whole: Ledger) -> Ledger:
-    """The last batch has a digest of the older form."""
-    batches, rows = whole
-    mine = rows.filter(pc.equal(rows["BATCH_ID"], batches[-1].batch_id))
-    sha = rows_digest(mine, version=1)
-    last = replace(batches[-1], digest=batch_digest(batches[-1], sha, version=1))
-    return [*batches[:-1], last], rows
+def older(since: int) -> Callable[[Ledger], Ledger]:
+    """From a position on the digests are of the older form, each chained to the one before."""
+
+    def change(whole: Ledger) -> Ledger:
+        batches, rows = whole
+        found = batches[: since - 1]
+        for one in batches[since - 1 :]:
+            mine = rows.filter(pc.equal(rows["BATCH_ID"], one.batch_id))
+            placed = replace(one, prev_digest=found[-1].digest)
+            sha = rows_digest(mine, version=1)
+            found.append(replace(placed, digest=batch_digest(placed, sha, version=1)))
+        return found, rows
+
+    return change
 
 
 def flaw(position: int, kind: str, says: str, rows: int = 0, *phones: int) -> Flaw:
@@ -121,6 +128,7 @@ def flaw(position: int, kind: str, says: str, rows: int = 0, *phones: int) -> Fl
 
 BEFORE = "the digest that it names is not that of the batch before it"
 NO_FORM = "its digest is of no form that was ever written"
+OLDER = "its digest is of an older form than its predecessor's"
 CHANGED = "its digest is not that of what is there"
 FIRST = 4075550120
 """The first phone of the second batch, which begins with row 2."""
@@ -155,7 +163,11 @@ FIRST = 4075550120
             ],
         ),
         (batch(4, digest="x"), [flaw(4, "digest", NO_FORM)]),
-        (older, [flaw(4, "version", "its digest is of an older form than its predecessor's")]),
+        (without(4, rows_too=False), [
+            flaw(4, "no_rows", "none of its 1 rows is there"), flaw(4, "digest", CHANGED),
+        ]),
+        (older(4), [flaw(4, "version", OLDER)]),
+        (older(3), [flaw(3, "version", OLDER), flaw(4, "version", OLDER)]),
         (batch(4, endpoint="e", digest=FIRST_DIGEST), [flaw(4, "digest", CHANGED)]),
         (batch(4, prev_digest=FIRST_DIGEST), [flaw(4, "prev_digest", BEFORE)]),
         (

@@ -79,6 +79,16 @@ def test_what_the_proof_refuses_leaves_what_was_published(tables: Tables) -> Non
     assert published(tables) == {"before": (CHUNK.lead_date, D, None, None)}
 
 
+def test_what_ccc_said_under_another_policy_cleared_a_phone_when_it_was_decided(
+    tables: Tables,
+) -> None:
+    callable_lead(tables, "lead", A)
+    tables.said("ccc", Verdict.CLEAR, A, policy=replace(POLICY, dnc_lists=("national",)))
+    tables.said("dnc", Verdict.CLEAR, A)
+    tables.said("dnc", Verdict.LISTED, A, at=LATER)
+    assert publish(tables) == 0  # listed since, which is no contradiction
+
+
 def test_a_decision_of_no_known_moment_is_held_to_all_that_is_on_record(tables: Tables) -> None:
     tables.lead("lead", A)
     tables.judged("lead", "CALLABLE", at=None)
