@@ -10,6 +10,7 @@ import pytest
 
 from etl_dagster.dnc import DncCorruptError, deltas, pages
 from etl_dagster.dnc.entries import blank, changed, replaced
+from etl_dagster.dnc.page_rows import RANGE_READ
 from etl_dagster.dnc.records import NOBODY, tip
 from etl_dagster.dnc.segments import RADIX, Segments
 
@@ -124,3 +125,54 @@ def test_entries_count_and_keep_canaries(connection: sqlite3.Connection) -> None
     assert int(first.entry["listed"]) == 6
     began = changed(segments, blank(AREA), local([6, 7]), local([]), version=1, as_of=0)
     assert (int(began.entry["full"]), began.added, int(began.entry["tip"]) > 0) == (0, 2, True)
+
+
+def test_of_each_number_the_newest_mark_counts_and_neighbours_are_others() -> None:
+    newest = deltas.mark(local([4, 9]), local([5, 6]))
+    older = deltas.mark(local([5, 6, 7]), local([4]))
+    merged = deltas.merge([newest, older])
+    assert merged.tolist() == deltas.mark(local([4, 7, 9]), local([5, 6])).tolist()
+    bits = pages.pack(local([1, 5, 6]))
+    deltas.apply(bits, merged)
+    assert pages.unpack(bits).tolist() == [1, 4, 7, 9]
+    asked = local(range(12))
+    hit = np.isin(asked, [1, 5, 6])
+    deltas.overlay(hit, merged, asked)
+    assert asked[hit].tolist() == [1, 4, 7, 9]
+
+
+def test_pages_are_read_one_by_one_or_at_once_alike(connection: sqlite3.Connection) -> None:
+    """Twenty and more are read as a range, with those between them that were not asked for."""
+    segments = Segments(connection)
+    held = np.arange(0, pages.AREA_NUMBERS, 50_000)
+    before = segments.write_base(AREA - 1, pages.pack(local([8])))
+    ref = segments.write_base(AREA, pages.pack(local(held)))
+    after = segments.write_base(AREA + 1, pages.pack(local([9])))
+    for count in (1, 2, RANGE_READ - 1, RANGE_READ, RANGE_READ + 1, pages.PAGES):
+        for last in (False, True):
+            some = np.linspace(0, pages.PAGES - 1 - (not last), count).astype(int) * 100_000
+            asked = local([*some, *(some + 1), *(some + 50_000)])
+            found = segments.contains(ref, AREA, asked)
+            assert asked[found].tolist() == [n for n in asked.tolist() if n % 50_000 == 0]
+    assert segments.contains(before, AREA - 1, local([8, 9])).tolist() == [True, False]
+    assert segments.contains(after, AREA + 1, local([8, 9])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "bits = x'0000'",
+        "bits = substr(bits, 1, 21)",
+        "bits = zeroblob(length(bits))",
+        "id = id + 1000",
+    ],
+)
+def test_a_page_that_is_not_what_was_written_is_no_answer(
+    connection: sqlite3.Connection, damage: str
+) -> None:
+    segments = Segments(connection)
+    ref = segments.write_base(AREA, pages.pack(local([100_003, 2_500_004])))
+    connection.execute(f"UPDATE page SET {damage} WHERE id % 100 = 25")
+    assert segments.contains(ref, AREA, local([100_003, 7])).tolist() == [False, True]
+    with pytest.raises(DncCorruptError, match="page 25 of segment 1 is damaged or missing"):
+        segments.contains(ref, AREA, local([2_500_004]))
