@@ -141,6 +141,8 @@ def test_more_workers_at_least_than_at_most_are_refused() -> None:
         ("http://[::1]/", True),
         ("http://127.1:80", True),
         ("https://2130706433", True),
+        ("::1", True),
+        ("2001:db8::1", False),
         ("https://[::ffff:127.0.0.1]", True),
         ("https://LOCALHOST.", True),
         ("https://0.0.0.0", True),

@@ -171,16 +171,19 @@ def newest_publication(instance: dg.DagsterInstance) -> int:
     return records[0].storage_id if records else 0
 
 
-def published_by_other_lists(instance: dg.DagsterInstance, versions: str, *, after: int) -> bool:
-    """Whether a chunk may have been published by other lists than these, after a place.
+def published_otherwise(
+    instance: dg.DagsterInstance, versions: str, policy_hash: str, *, after: int
+) -> bool:
+    """Whether a chunk may have been published by other lists or another policy, after a place.
 
-    A host that had not fetched the newest lists may publish whom they have, after what was
-    published had been held against them. Places in the event log are compared, not moments:
-    the clocks of hosts differ.
+    A host that had not fetched the newest lists may publish whom they have, and a run that began
+    under an older policy goes on under it, after what was published had been held against them.
+    Places in the event log are compared, not moments: the clocks of hosts differ.
 
     Args:
         instance: has the publications.
         versions: the lists and versions that are the newest.
+        policy_hash: of the policy in force.
         after: the place in the event log; what is there or before is left out.
 
     Returns:
@@ -188,5 +191,5 @@ def published_by_other_lists(instance: dg.DagsterInstance, versions: str, *, aft
     """
     published = dg.AssetRecordsFilter(dg.AssetKey(STAGE_ASSETS[-1]), after_storage_id=after)
     found = instance.fetch_materializations(published, limit=NEWEST)
-    said = {_text(record, VERSIONS) for record in found.records}
-    return found.has_more or not said <= {versions, ""}
+    said = {(_text(one, VERSIONS) or versions, _text(one, POLICY)) for one in found.records}
+    return found.has_more or not said <= {(versions, policy_hash)}

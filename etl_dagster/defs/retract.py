@@ -20,7 +20,7 @@ from etl_dagster.defs.resources import (
 from etl_dagster.scrub.lookup_rows import SOURCE
 from etl_dagster.scrub.published import retract_listed, retract_outdated, versions_of
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import policies, retraction
+from etl_dagster.warehouse import call_windows, policies, retraction
 
 NAME = "retractions"
 SEEN = "publications_seen"
@@ -74,24 +74,25 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
                 # what is being published was asked about before: it counts as published
                 with locks.hold_everywhere(publication_of(number), session):
                     pass
-            moment = datetime.now(UTC)
-            chunks = retraction.published_chunks(session, moment=moment)
-            of_others = set(
-                retraction.published_chunks(session, moment=moment, other_than=rules.hash)
-            )
+            chunks = retraction.published_chunks(session, moment=datetime.now(UTC))
             if chunks:
                 policies.keep_policy(session, rules, run_id=context.run.run_id)
             for number, chunk in enumerate(chunks):
                 origin = provenance(context, settings, rules, chunk, source=SOURCE)
                 with locks.hold_everywhere(chunk, session):
                     phones, leads = retract_listed(session, store, origin)
-                    older = (
-                        retract_outdated(session, store, chunk, rules) if chunk in of_others else 0
-                    )
-                blocked, retracted, outdated = blocked + phones, retracted + leads, outdated + older
+                blocked, retracted = blocked + phones, retracted + leads
                 step.progress(
-                    100 * (number + 1) / len(chunks), f"{chunk}: {leads + older:,} leads retracted"
+                    100 * (number + 1) / len(chunks), f"{chunk}: {leads:,} leads retracted"
                 )
+            # after all opt-outs, which are not to wait for it
+            with locks.hold_everywhere("call windows", session):
+                call_windows.keep_up(session, rules.hours, today=datetime.now(UTC).date())
+            for chunk in retraction.published_chunks(
+                session, moment=datetime.now(UTC), other_than=rules.hash
+            ):
+                with locks.hold_everywhere(chunk, session):
+                    outdated += retract_outdated(session, store, chunk, rules)
         return dg.MaterializeResult(
             metadata={
                 history.VERSIONS: versions,

@@ -32,6 +32,7 @@ from etl_dagster.defs.retract import SEEN
 from etl_dagster.defs.unanswered import unanswered_sensor
 from etl_dagster.dnc import inbox
 from etl_dagster.identity.own_key import own_key
+from etl_dagster.leads.policy import PolicyError
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.opt_outs import read_opt_outs
@@ -47,9 +48,7 @@ def build_sensors(settings: Settings, jobs: Mapping[str, Job]) -> list[dg.Sensor
         _lists_sensor(settings.dnc_inbox_dir, jobs[LISTS_JOB]),
         _opt_outs_sensor(settings.opt_out_inbox_dir, jobs[OPT_OUTS_JOB]),
         *_opt_outs_table_sensors(settings, jobs[OPT_OUTS_JOB]),
-        _retraction_sensor(
-            jobs[RETRACT_JOB], several_hosts=bool(settings.dnc_export_url or settings.redis_url)
-        ),
+        _retraction_sensor(jobs[RETRACT_JOB]),
         unanswered_sensor(
             jobs[DAY_JOB],
             within_days=settings.retry_unknown_days,
@@ -162,7 +161,7 @@ def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefin
     return [opt_outs_table]
 
 
-def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
+def _retraction_sensor(job: Job) -> dg.SensorDefinition:
     @dg.sensor(
         job=job,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -174,15 +173,18 @@ def _retraction_sensor(job: Job, *, several_hosts: bool) -> dg.SensorDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         if not Path(dnc_store.path).exists():
             return dg.SkipReason("there is no store yet")
-        versions, rules = dnc_store.newest_versions(), policy.load().hash
+        versions = dnc_store.newest_versions()
+        try:
+            rules = policy.load().hash
+        except PolicyError:
+            # people are told of runs that fail, of ticks they are not: so let the run meet it
+            context.log.exception("the policy cannot be read: the run of its job tells why")
+            return dg.RunRequest(run_key=once(versions, "unread"))
         done = history.newest(context.instance, RETRACTIONS)
         cause = [versions, rules]
         if done and [_value(done, key) for key in (history.VERSIONS, history.POLICY)] == cause:
-            said = done.metadata.get(SEEN)
-            seen = int(str(said.value)) if said else 0
-            if not several_hosts or not history.published_by_other_lists(
-                context.instance, versions, after=seen
-            ):
+            seen = int(str(_value(done, SEEN) or 0))
+            if not history.published_otherwise(context.instance, versions, rules, after=seen):
                 return dg.SkipReason(f"nothing new since {versions} and policy {rules[:8]}")
             cause.append(str(seen))
         return dg.RunRequest(run_key=once(*cause))

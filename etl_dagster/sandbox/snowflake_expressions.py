@@ -15,6 +15,7 @@ import fakesnow.transforms
 import fakesnow.variables
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
+from sqlglot.dialects.duckdb import DuckDB
 
 # Of type Any because their attributes are replaced.
 transforms: Any = fakesnow.transforms
@@ -184,8 +185,34 @@ def dates_in_text() -> None:
     transforms.to_date = parse
 
 
+def empty_lists() -> None:
+    """`x IN ()` was false; Snowflake takes no list without a value."""
+
+    def checked(self: Any, expression: exp.In) -> str:
+        parts = ("expressions", "query", "unnest", "field")
+        if not any(expression.args.get(part) for part in parts):
+            raise ProgrammingError(
+                msg="SQL compilation error:\nsyntax error unexpected ')' after IN (",
+                errno=1003,
+                sqlstate="42000",
+            )
+        said: str = original(self, expression)
+        return said
+
+    generator: Any = DuckDB.Generator
+    original = generator.in_sql
+    generator.in_sql = checked
+
+
 #: By name, in the order of their installation.
 REPAIRS: dict[str, Callable[[], None]] = {
     repair.__name__: repair
-    for repair in (session_variables, reserved_words, number_aggregates, objects, dates_in_text)
+    for repair in (
+        session_variables,
+        reserved_words,
+        number_aggregates,
+        objects,
+        dates_in_text,
+        empty_lists,
+    )
 }

@@ -35,22 +35,17 @@ def retract_outdated(session: Session, store: DncStore, chunk: Chunk, policy: Po
     """Take out what another policy published, and for longer than the one in force would.
 
     So a policy that has become stricter holds before its days are run again. What the lists do not
-    clear any more is out already (`retract_listed`).
+    clear is for `retract_listed`.
 
     Returns:
         The number of leads taken back.
     """
-    moment = datetime.now(UTC)
-    phones = retraction.published_phones(session, chunk, moment=moment)
-    if not len(phones):
+    others = retraction.published_by_others(session, chunk, policy)
+    if not len(others.phones):
         return 0
-    found = store.lookup(phones, moment=moment)
-    clear = found.verdicts == Verdict.CLEAR
-    # of a phone that was listed just now nothing is valid any more
-    until = found.valid_until.min() if clear.all() else np.datetime64(0, "us")
-    outdated = retraction.outdated_phones(
-        session, chunk, policy, lists_until=until.item().replace(tzinfo=UTC)
-    )
+    found = store.lookup(others.phones, moment=datetime.now(UTC))
+    shorter = (found.verdicts == Verdict.CLEAR) & (found.valid_until < others.until)
+    outdated = others.phones[others.unproven | shorter]
     return retraction.retract(session, chunk, outdated) if len(outdated) else 0
 
 

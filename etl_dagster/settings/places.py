@@ -27,7 +27,7 @@ def is_loopback(address: str) -> bool:
     Raises:
         ValueError: it is no address.
     """
-    host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    host = urlsplit(address if "://" in address else f"//{address}").hostname or address
     try:
         # IPv4 as the system reads it: 127.1 and 2130706433 are loopback, too
         number = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))

@@ -1,11 +1,12 @@
 """Taking back what was published, when a list has a phone that it had not when it was scrubbed.
 
-Belongs here: the published phones, those that another policy published for longer than the one in
-force allows, and taking some of them out. Does not: asking the lists; the new verdicts, which stand
-in the ledger before anything is taken out.
+Belongs here: the published phones, those of other policies held to the ledger, and taking some of
+them out. Does not: asking the lists; the new verdicts, which stand in the ledger before anything is
+taken out.
 """
 
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -32,27 +33,39 @@ def published_phones(session: Session, chunk: Chunk, *, moment: datetime) -> NDA
     return phone_array(session.arrow_table(sql("select_published_phones"), values)["PHONE"])
 
 
-def outdated_phones(
-    session: Session, chunk: Chunk, policy: Policy, *, lists_until: datetime
-) -> NDArray[np.int64]:
-    """Find what other policies published, and for longer than the policy in force does.
+class Others(NamedTuple):
+    """What other policies than one published, in the order of the phones.
+
+    Attributes:
+        phones: int64, distinct.
+        until: datetime64[us], the latest end with which a phone is published.
+        unproven: bool, whether the services clear the phone for less by this policy.
+    """
+
+    phones: NDArray[np.int64]
+    until: NDArray[np.datetime64]
+    unproven: NDArray[np.bool_]
+
+
+def published_by_others(session: Session, chunk: Chunk, policy: Policy) -> Others:
+    """Find the chunk's phones that other policies published.
 
     Args:
         session: a session without an open transaction.
         chunk: the chunk.
         policy: the policy in force.
-        lists_until: until when the lists clear the chunk's published phones by it, aware.
-
-    Returns:
-        Those of the chunk's published phones; int64, distinct.
     """
     services = [source for source in policy.apis if source in policy.required_sources]
     prove(session, chunk, policy, required=services)
     leads = "lead_date = %(lead_date)s AND chunk = %(chunk)s AND policy_hash <> %(policy_hash)s"
     published = fragment("phones_of", beside="callable_until,", leads="CALLABLE_LEADS", which=leads)
-    statement = render("select_outdated_phones", published=published)
-    values = {**chunk.values, "policy_hash": policy.hash, "lists_until": lists_until}
-    return phone_array(session.arrow_table(statement, values)["PHONE"])
+    statement = render("select_published_by_others", published=published)
+    found = session.arrow_table(statement, {**chunk.values, "policy_hash": policy.hash})
+    return Others(
+        phone_array(found["PHONE"]),
+        found["PUBLISHED_UNTIL"].to_numpy().astype("datetime64[us]"),
+        found["UNPROVEN"].to_numpy().astype(np.bool_),
+    )
 
 
 def retract(session: Session, chunk: Chunk, phones: NDArray[np.int64]) -> int:

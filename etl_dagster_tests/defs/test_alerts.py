@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -11,7 +11,15 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 
 from etl_dagster.alerts import AlertError
 from etl_dagster.definitions import build_defs
-from etl_dagster.defs.alerts import TOLD, Facts, alert_of, earlier_runs, gather, reason_to_skip
+from etl_dagster.defs.alerts import (
+    TOLD,
+    TOLD_AT,
+    Facts,
+    alert_of,
+    earlier_runs,
+    gather,
+    reason_to_skip,
+)
 from etl_dagster.defs.failures import Cause
 from etl_dagster.defs.jobs import STAGE_ASSETS
 from etl_dagster.defs.partitions import range_tags
@@ -345,6 +353,30 @@ def test_what_fails_again_and_again_is_told_once_until_it_changes_or_is_over(
     assert told() == 3
     (folder / "a.txt").touch()
     assert [told(), told()] == [4, 4]  # it had worked in between
+
+
+@pytest.mark.parametrize(("job", "hours"), [("load_opt_outs", 1), ("check_freshness", 24)])
+def test_the_same_failure_is_told_again_after_a_while(
+    one_chunk: Line, receiver: Receiver, job: str, hours: int
+) -> None:
+    line = one_chunk
+    line.environment["ETL_ALERT_WEBHOOK_URL"] = receiver.url
+    line.environment["DNC_DB_PATH"] = str(line.settings.home / "nowhere.sqlite")
+    rejected = line.settings.opt_out_inbox_dir / "rejected" / "a.txt"
+    rejected.parent.mkdir(parents=True)
+    rejected.touch()
+
+    def told() -> int:
+        """Run the job, tell of its failure; how many alerts there are by now."""
+        evaluate(line, line.run(job=job, tags={}))
+        return len(receiver.received)
+
+    assert told() == 1
+    (first,) = line.instance.get_run_records(dg.RunsFilter(job_name=job))
+    for minutes, alerts in ((60 * hours - 2, 1), (60 * hours, 2)):
+        moment = datetime.now(UTC) - timedelta(minutes=minutes)
+        line.instance.add_run_tags(first.dagster_run.run_id, {TOLD_AT: moment.isoformat()})
+        assert told() == alerts
 
 
 def test_an_alert_that_nobody_took_is_tried_again_with_the_next_run(

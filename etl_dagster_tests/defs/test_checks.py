@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from etl_dagster.defs.alerts import alert_of, gather
-from etl_dagster.defs.freshness import lists_result
+from etl_dagster.defs.freshness import build_freshness, lists_result
 from etl_dagster.defs.stage_checks import CHECKS, check_specs
 from etl_dagster.dnc import DncStore, ListStats
 from etl_dagster_tests.defs.line import (
@@ -310,6 +310,18 @@ def test_the_newest_day_is_watched(make_line: Callable[..., Line]) -> None:
     assert line.run(expected).success
     after = freshness(line)
     assert after["newest_day_is_published"].passed
+
+
+def test_a_day_that_is_not_published_fails_the_watch_in_production(one_chunk: Line) -> None:
+    line = one_chunk
+    production = line.settings.model_copy(update={"deployment": "production"})
+    resources = dg.Definitions(resources=line.defs().resources)
+    watch = dg.Definitions.merge(build_freshness(production), resources)
+    job = watch.resolve_job_def("check_freshness")
+    done = Result(job.execute_in_process(instance=line.instance, raise_on_error=False))
+    assert not done.success
+    assert "check newest_day_is_published" in done.error
+    assert "is not published; the newest day that is: none" in done.error
 
 
 def test_a_list_that_is_too_old_fails_the_watch_so_that_people_are_told(

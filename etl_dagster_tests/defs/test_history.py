@@ -219,17 +219,17 @@ def test_a_range_over_days_has_the_same_chunks_of_each() -> None:
     ]  # fmt: skip
 
 
-def published(instance: dg.DagsterInstance, versions: str) -> None:
+def published(instance: dg.DagsterInstance, versions: str, policy: str = "p") -> None:
     tell(
         instance,
         Chunk(DAY, 0),
         stages=STAGE_ASSETS[-1:],
-        metadata={STAGE_ASSETS[-1]: {history.VERSIONS: versions}},
+        metadata={STAGE_ASSETS[-1]: {history.VERSIONS: versions, history.POLICY: policy}},
     )
 
 
 def by_others(instance: dg.DagsterInstance, *, after: int) -> bool:
-    return history.published_by_other_lists(instance, "new", after=after)
+    return history.published_otherwise(instance, "new", "p", after=after)
 
 
 def test_what_others_publish_by_other_lists_counts_from_a_place_in_the_event_log(
@@ -242,8 +242,11 @@ def test_what_others_publish_by_other_lists_counts_from_a_place_in_the_event_log
     assert by_others(instance, after=0)
     assert not by_others(instance, after=first)
     published(instance, "new")
-    tell(instance, Chunk(DAY, 1), metadata={})  # says nothing of lists
+    says_nothing_of_lists = {STAGE_ASSETS[-1]: {history.POLICY: "p"}}
+    tell(instance, Chunk(DAY, 1), stages=STAGE_ASSETS[-1:], metadata=says_nothing_of_lists)
     assert not by_others(instance, after=first)
+    published(instance, "new", "another policy")
+    assert by_others(instance, after=first)
     second = history.newest_publication(instance)
     published(instance, "old")
     published(instance, "new")

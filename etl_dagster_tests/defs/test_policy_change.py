@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, person
@@ -48,9 +49,12 @@ def change(line: Line, **changes: object) -> None:
 
 def test_what_is_valid_for_less_now_is_taken_back_until_its_day_is_run(published: Line) -> None:
     line = published
+    windows = "SELECT DISTINCT basis FROM CALL_WINDOWS"
+    before = line.rows(windows)
     change(line, ttl=14, more='[hours.states]\nFL = "09:00-20:00"\n')
     assert line.callable_phones() == set(PHONES)  # what that policy clears for as long stays
     assert line.count("CALLABLE_NOW") == 2
+    assert line.rows(windows) != before  # while its hours hold at once
 
     change(line, ttl=3)
     assert line.callable_phones() == set()
@@ -61,6 +65,32 @@ def test_what_is_valid_for_less_now_is_taken_back_until_its_day_is_run(published
     assert line.bought_twice() == set()
     (row,) = line.rows("SELECT MAX(callable_until) AS ends FROM CALLABLE_NOW")
     assert row["ENDS"].replace(tzinfo=UTC) < datetime.now(UTC) + timedelta(days=3)
+    assert requested(line, "dnc_changes") == []
+
+    # a run that began before the change goes on under the older policy, and ends after it
+    file = Path(line.environment["ETL_POLICY_FILE"])
+    strict = file.read_text()
+    say(file)
+    assert line.run().success
+    file.write_text(strict)
+    assert len(requested(line, "dnc_changes")) == 1
+    assert line.run(job="retract_listed", tags={}).success
+    assert line.callable_phones() == {PHONES[0]}
+    assert requested(line, "dnc_changes") == []
+
+    change(line, sources='["dnc"]')  # which is no service at all
+    assert line.callable_phones() == {PHONES[0]}
+
+
+def test_a_policy_that_cannot_be_read_fails_a_run_which_people_are_told_of(
+    published: Line,
+) -> None:
+    defs = published.defs()
+    sensor = defs.resolve_sensor_def("dnc_changes")
+    parts = {name: (defs.resources or {})[name] for name in sensor.required_resource_keys}
+    Path(published.environment["ETL_POLICY_FILE"]).write_text("?", encoding="utf-8")
+    with dg.build_sensor_context(instance=published.instance, resources=parts) as context:
+        assert isinstance(sensor(context), dg.RunRequest)
 
 
 def test_whatever_became_stricter_takes_back_what_it_does_not_clear(published: Line) -> None:

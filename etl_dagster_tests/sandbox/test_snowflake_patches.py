@@ -281,6 +281,13 @@ def all_number_types(warehouse: Warehouse) -> None:
         assert session.row("SELECT SIGN(-3), 1::TINYINT, 2::SMALLINT") == (-1, 1, 2)
 
 
+def empty_lists(warehouse: Warehouse) -> None:
+    with warehouse.session() as session:
+        assert session.row("SELECT 1 IN (1), 1 IN (NULL), 1 IN (SELECT 2)") == (True, None, False)
+        with pytest.raises(StatementError, match="IN"):
+            session.row("SELECT 1 IN ()")
+
+
 CHECKS: dict[str, Check] = {
     check.__name__: check
     for check in (
@@ -290,6 +297,7 @@ CHECKS: dict[str, Check] = {
         number_aggregates,
         objects,
         dates_in_text,
+        empty_lists,
         described_unions,
         removed_stage_files,
         temporary_copy_targets,
