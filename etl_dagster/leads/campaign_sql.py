@@ -142,15 +142,16 @@ def _check_kind(query: Sequence[_Token]) -> None:
 def _check_writes(query: Sequence[_Token]) -> None:
     """Refuse writing in disguise: `WITH ... DELETE`, and statements chained by Snowflake's `->>`.
 
-    A statement's verb follows a bracket and precedes a name; so columns, aliases and functions
-    that are called like one are let through.
+    A statement's verb follows a bracket and precedes a name, or stands between `)` and `(`; so
+    columns, aliases and functions that are called like one are let through.
     """
     followers = [*query[2:], query[-1]]
     for before, token, after in zip(query, query[1:], followers, strict=False):
         if token.kind == "chain":
             raise SqlTextError("->> chains a second statement; expected is one query", token.line)
         verb = token.kind == "word" and token.text.upper() in _WRITES
-        if verb and before.text in {"(", ")"} and after.kind in {"word", "quoted"}:
+        named = before.text in {"(", ")"} and after.kind in {"word", "quoted"}
+        if verb and (named or (before.text, after.text) == (")", "(")):
             raise SqlTextError(f"{token.text.upper()} writes; a query only reads", token.line)
 
 

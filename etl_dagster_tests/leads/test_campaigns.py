@@ -187,6 +187,7 @@ def test_a_file_is_trimmed_to_its_query(source: str, query: str) -> None:
         ("WITH a AS (SELECT 1)\nDELETE FROM leads", 2, "DELETE writes"),
         ("WITH a AS (SELECT 1) insert into leads SELECT 1", 1, "INSERT writes"),
         ('WITH a AS (SELECT 1) UPDATE "leads" SET x = 1', 1, "UPDATE writes"),
+        ("WITH a AS (SELECT 1)DELETE(SELECT 1)", 1, "DELETE writes"),
         ("WITH a AS (MERGE INTO leads USING b ON 1 = 1) SELECT 1", 1, "MERGE writes"),
     ],
 )
