@@ -21,7 +21,7 @@ from etl_dagster.sandbox.ccc_faults import Fault
 from etl_dagster.sandbox.ccc_server import HOST, Server
 from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
 from etl_dagster.sandbox.ccc_start import NAME, SANDBOX_KEY, start_ccc
-from etl_dagster.sandbox.sidecar import Sidecar
+from etl_dagster.sandbox.sidecar_folder import Sidecar
 
 __all__ = [
     "SANDBOX_KEY",

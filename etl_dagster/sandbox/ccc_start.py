@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from etl_dagster.sandbox import sidecar
-from etl_dagster.sandbox.sidecar import Sidecar
+from etl_dagster.sandbox.sidecar_folder import Sidecar
 
 NAME: Final = "ccc"
 SANDBOX_KEY: Final = "sandbox-key"

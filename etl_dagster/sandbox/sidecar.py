@@ -1,8 +1,8 @@
 """Find, start and stop a local helper process: one per name and home folder.
 
 Belongs here: the client half, with nothing but the standard library behind it. Does not: what the
-process serves; being one (:func:`serve` lives in
-:mod:`~etl_dagster.sandbox.sidecar_server`); its files (:mod:`~etl_dagster.sandbox.sidecar_folder`).
+process serves; being one (:mod:`~etl_dagster.sandbox.sidecar_server`); its files
+(:mod:`~etl_dagster.sandbox.sidecar_folder`).
 
 Errors: :class:`SidecarError`, with the log file and its last lines where there is one.
 """
@@ -20,17 +20,7 @@ from pathlib import Path
 
 from etl_dagster.sandbox import sidecar_folder
 from etl_dagster.sandbox.sidecar_folder import ALREADY_RUNNING, Sidecar, SidecarError
-from etl_dagster.sandbox.sidecar_server import IDENTITY_PATH, serve
-
-__all__ = [
-    "ALREADY_RUNNING",
-    "Sidecar",
-    "SidecarError",
-    "ensure",
-    "find",
-    "serve",
-    "stop",
-]
+from etl_dagster.sandbox.sidecar_server import IDENTITY_PATH
 
 LOG_LIMIT_BYTES = 1_000_000
 
@@ -56,7 +46,7 @@ def ensure(name: str, home: Path, command: Sequence[str], *, wait_seconds: float
     Args:
         name: The sidecar's and its folder's.
         home: Folder that holds the sidecars' folders; made if missing.
-        command: Program and arguments of the server, which ends up in :func:`serve`.
+        command: Program and arguments of the server.
         wait_seconds: How long to wait for the server to accept requests.
 
     Raises:

@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from etl_dagster.sandbox import sidecar
+from etl_dagster.sandbox import sidecar, sidecar_server
+from etl_dagster.sandbox.sidecar_folder import Sidecar
 
 NAME = "snowflake"
 IDLE_SECONDS = 1800.0
@@ -35,7 +36,7 @@ _IGNORED_STATEMENTS = [
 ]
 
 
-def start_snowflake(home: Path) -> sidecar.Sidecar:
+def start_snowflake(home: Path) -> Sidecar:
     """Return the embedded Snowflake of ``home``, started if it does not run.
 
     Args:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     engine = partial(
         _engine, threads=options.threads, memory=options.memory, without=options.without
     )
-    sidecar.serve(
+    sidecar_server.serve(
         engine, name=NAME, home=options.home, port=options.port, idle_seconds=options.idle
     )
 

@@ -22,7 +22,7 @@ from etl_dagster_tests.together import at_once
 NAME = "echo"
 SERVER = """
 import contextlib, json, os, pathlib, sys, time
-from etl_dagster.sandbox.sidecar import serve
+from etl_dagster.sandbox.sidecar_server import serve
 
 home = pathlib.Path(sys.argv[1])
 options = json.loads(sys.argv[2])
