@@ -23,7 +23,7 @@ import pytest
 import sqlglot
 from _pytest.runner import runtestprotocol
 
-from etl_dagster.warehouse.errors import WarehouseError
+from etl_dagster.warehouse.errors import StatementError
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.statements import sql
 from etl_dagster.warehouse.tables import create_tables
@@ -128,12 +128,9 @@ class Mutation:
         cls.warehouse = tables_warehouse
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        sound: set[pytest.Item] = set()
         for name, _, only in (name.partition(":") for name in self.names):
             items = chosen(session.items, TESTS[name])
-            failing = self.killed([item for item in items if item not in sound])
-            assert not failing, "a test fails without any mutant"
-            sound.update(items)
+            assert not self.killed(items), "a test fails without any mutant"
             file, started, count = FOLDER / f"{name}.sql", time.monotonic(), 0
             text = file.read_text()
             body = re.match(r"(--[^\n]*\n)*", text).end()
@@ -152,6 +149,7 @@ class Mutation:
                 print(self.survived[-1], flush=True)
             file.write_text(text)
             self.renewed(name)
+            assert not self.killed(items), "by now a test fails without any mutant"
             lived, seconds = len(self.survived) - before, time.monotonic() - started
             print(f"== {name}: {count} mutants, {lived} survived, {seconds:.0f} s", flush=True)
         session._setupstate.teardown_exact(None)
@@ -163,11 +161,12 @@ class Mutation:
         sql.cache_clear()
         if "/" not in name:
             return True
-        try:
-            with self.warehouse.session() as session:
+        with self.warehouse.session() as session:
+            session.execute("DELETE FROM LEADS")  # whose chunks are checked, not what is meant here
+            try:
                 create_tables(session, chunks=1)
-        except WarehouseError:
-            return False
+            except StatementError:
+                return False
         return True
 
     @staticmethod
@@ -187,10 +186,15 @@ def main() -> None:
             for name in ("etl_dagster", "etl_dagster_tests"):
                 shutil.copytree(name, Path(folder, name))
             shutil.copy("pyproject.toml", folder)
-            again = [sys.executable, "-m", "etl_dagster_tests.sql_mutants", *sys.argv[1:]]
             here = {**os.environ, "SQL_MUTANTS_HERE": "1", "PYTHONPATH": folder}
-            sys.exit(subprocess.run(again, cwd=folder, env=here, check=False).returncode)
-    names = sys.argv[1:] or list(TESTS)
+            again = [sys.executable, "-m", "etl_dagster_tests.sql_mutants"]
+            # each in a process of its own: the stories are of the hour in which it began
+            done = [
+                subprocess.run([*again, name], cwd=folder, env=here, check=False).returncode
+                for name in sys.argv[1:] or TESTS
+            ]
+            sys.exit(max(done))
+    names = sys.argv[1:]
     patterns = {pattern for name in names for pattern in TESTS[name.partition(":")[0]]}
     files = sorted({f"{CONFIG['tests']}/{pattern.partition('::')[0]}" for pattern in patterns})
     # nobody reads why a test fails, so that nothing is made of it

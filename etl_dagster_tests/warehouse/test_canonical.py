@@ -62,6 +62,18 @@ def test_the_order_of_rows_does_not_matter(version: int, order: list[int]) -> No
     assert rows_digest(shuffled, version=version) == rows_digest(rows, version=version)
 
 
+@pytest.mark.parametrize("version", COLUMNS)
+@pytest.mark.parametrize("order", [[0, 2, 1], [2, 1, 0], [1, 2, 0]])
+def test_rows_of_one_phone_in_one_batch_are_ordered_by_what_they_say(
+    version: int, order: list[int]
+) -> None:
+    rows = ledger._rows([batch_of([PHONES[0], PHONES[1], PHONES[1]], Verdict.CLEAR)], origin("ccc"))
+    rows, batches = with_value(rows, "REASON", 2, "x"), np.array([0, 1, 1])
+    shuffled = rows.take(pa.array(order))
+    found = rows_digests(shuffled, batches[order], 2, version=version)
+    assert found == rows_digests(rows, batches, 2, version=version)
+
+
 @pytest.mark.parametrize("column", COLUMNS[2])
 @pytest.mark.parametrize("at", [0, 3, 5])
 def test_every_column_of_every_row_counts(column: str, at: int) -> None:
