@@ -339,13 +339,15 @@ def test_a_state_list_bounds_only_where_it_speaks(store: DncStore, tmp_path: Pat
     ]
 
 
-def test_opt_outs_never_grow_too_old(store: DncStore, clock: Clock) -> None:
+def test_opt_outs_never_grow_too_old(store: DncStore, tmp_path: Path, clock: Clock) -> None:
     store.opt_out([LISTED, CLEAR])
-    clock.forward(days=15)
+    clock.forward(days=30)
+    path = write_list(tmp_path / "n.txt", [*PHONES, 4075550150])
+    store.add_list("national", [path], as_of=clock.now)
     with DncStore.open(store.path, max_age_days=25, must_have=["internal"], clock=clock) as strict:
         assert verdict(strict, CLEAR + 1) == "CLEAR"
         assert verdict(strict, CLEAR) == "LISTED"
-        clock.forward(days=1)
+        clock.forward(days=26)
         assert (verdict(strict, CLEAR), reason(strict, CLEAR + 1)) == ("LISTED", "stale")
 
 
