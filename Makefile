@@ -20,7 +20,7 @@ test: setup ## run the tests (less than ten minutes on two cores)
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser and not cluster"
 
 coverage: export COVERAGE_FILE := $(CURDIR)/.coverage/data
-coverage: setup ## the same tests, and how much of each package they run (a domain package: 95 %)
+coverage: setup ## the same tests, and how many lines and branches they run (a domain package: 95 %)
 	@echo "== tests, measured"
 	@rm -rf .coverage && mkdir .coverage
 	@$(BIN)/coverage run -m pytest -q -n 2 -m "not slow and not browser and not cluster"
