@@ -90,7 +90,7 @@ def check_file(path: Path) -> None:
         ) from error
     except sqlite3.DatabaseError as error:
         raise DncForeignError(
-            f"{path} is not a Do-Not-Call store (not an SQLite database: {error})"
+            f"{path} is not a Do-Not-Call store (not an SQLite database)"
         ) from error
     if application not in {APPLICATION_ID, REPLICA_ID}:
         raise DncForeignError(

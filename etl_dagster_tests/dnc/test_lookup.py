@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from etl_dagster.dnc.sample import refuse_sample
 
 from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
 from etl_dagster.leads.verdicts import Verdict
@@ -288,7 +287,7 @@ def test_what_a_look_up_rested_on_is_explained_as_it_was(store: DncStore, clock:
 
 
 def test_a_store_without_sample_lists_is_let_pass(store: DncStore) -> None:
-    refuse_sample(store)
+    store.refuse_sample()
     assert verdict(store, LISTED) == "LISTED"
 
 

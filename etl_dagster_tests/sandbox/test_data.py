@@ -82,6 +82,9 @@ def test_tables_are_as_declared(name: str, make: object) -> None:
     }
     for column, declaration in declared.items():
         assert arrow_types[declaration.partition("(")[0]](table.schema.field(column).type), column
+    literal = {"LIEN1_INTEREST_RATE_USED": "FLOAT", "RANK": "NUMBER(12,0)", "SOURCE_DATE": "DATE"}
+    assert {name: declared[name] for name in literal if name in declared}.items() <= literal.items()
+    assert {"RANK", "LIEN1_INTEREST_RATE_USED"} & set(declared)
     assert ddl.startswith(f"CREATE TABLE IF NOT EXISTS PROPERTY_DATA.{name} (")
 
 
