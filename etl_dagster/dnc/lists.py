@@ -107,7 +107,7 @@ def _with(info: ListInfo, about: About) -> ListInfo:
     if most is not None and info.kind == "internal":
         raise DncUsageError("opt-outs never grow too old: an internal list has no maximum age")
     if unknown := about.keys() - About.__annotations__.keys():
-        raise TypeError(f"nothing of a list is called {', '.join(sorted(unknown))}")
+        raise DncUsageError(f"a list has no {', '.join(sorted(unknown))}")
     given: dict[str, Any] = {key: value for key, value in about.items() if value is not None}
     return replace(info, **{**given, "kind": info.kind})
 

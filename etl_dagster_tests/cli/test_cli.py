@@ -403,6 +403,7 @@ def test_export_hands_out_what_may_be_dialled_and_puts_it_on_record(
         f"SELECT * FROM CALLABLE_NOW WHERE lead_date = '{DAY}' AND zip = '32801'"
         " ORDER BY campaign, lead_id"
     )
+    assert "nothing was exported yet" in invoke(line.environment, "exports").output
     done = invoke(line.environment, *export)
     assert done.exit_code == 0, done.output
     found = list(csv.DictReader(io.StringIO(target.read_text("utf-8"), newline="")))
