@@ -24,7 +24,7 @@ from etl_dagster.warehouse.tables import (
     create_tables,
     missing_tables,
 )
-from etl_dagster_tests.warehouse.conftest import DAY, NOW
+from etl_dagster_tests.warehouse.conftest import DAY, NOW, Tables
 from etl_dagster_tests.warehouse.wire import listening
 
 TEMPORARY = re.compile(r"CREATE OR REPLACE TEMPORARY TABLE (\w+)")
@@ -66,9 +66,10 @@ READERS: dict[str, tuple[Collection[str], Callable[[Session, Path], object]]] = 
 }
 
 
-@pytest.fixture(scope="module")
-def shared_config(tables_warehouse: Warehouse) -> WarehouseConfig:
-    """Of a schema that has the tables."""
+@pytest.fixture
+def shared_config(tables: Tables, tables_warehouse: Warehouse) -> WarehouseConfig:
+    """Of a schema that has the tables, empty."""
+    assert not tables.count("LEADS")
     return tables_warehouse.config
 
 
