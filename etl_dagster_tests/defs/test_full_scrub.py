@@ -17,6 +17,8 @@ from etl_dagster.sandbox.ccc import Fault
 from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, LITIGATORS, Line, person
 
+pytestmark = pytest.mark.slow
+
 POLICY = """
 required_sources = ["ccc", "ccc_full", "dnc"]
 [ccc]

@@ -10,6 +10,8 @@ import pytest
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, person
 from etl_dagster_tests.defs.test_dnc_assets import requested
 
+pytestmark = pytest.mark.slow
+
 LOOSE = {"sources": '["ccc", "dnc"]', "ttl": 7, "age": 31, "more": ""}
 PHONES = CLEAN[1:4]
 

@@ -25,6 +25,8 @@ from etl_dagster_tests.defs.line import (
 )
 from etl_dagster_tests.together import at_once
 
+pytestmark = pytest.mark.slow
+
 ALL_STAGES = ("leads", "ccc_enriched", "dnc_filtered", "callable_leads")
 
 

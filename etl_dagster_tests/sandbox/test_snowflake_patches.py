@@ -345,6 +345,7 @@ def lacking(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Warehous
     warehouse.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "lacking"), [(n, n) for n in CHECKS], indirect=["lacking"])
 def test_without_it_the_check_fails(name: str, lacking: Warehouse) -> None:
     failures = (AssertionError, WarehouseError, pytest.fail.Exception)
