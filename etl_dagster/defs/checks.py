@@ -47,9 +47,7 @@ class Check:
 
     def failure(self, finding: Finding) -> dg.Failure:
         """What to raise for a finding that ends the step."""
-        return dg.Failure(
-            f"check {self.name}: {finding.says}. What to do: {self.advice}", allow_retries=False
-        )
+        return _failure(self.name, finding.says, self.advice)
 
     def stop(
         self, context: dg.AssetExecutionContext, finding: Finding, *, chunk: Chunk | None = None
@@ -103,9 +101,11 @@ def watched(
             metadata=result.metadata,
         )
     )
-    raise dg.Failure(
-        f"check {key.name}: {result.description}. What to do: {advice}", allow_retries=False
-    )
+    raise _failure(key.name, str(result.description), advice)
+
+
+def _failure(check: str, says: str, advice: str) -> dg.Failure:
+    return dg.Failure(f"check {check}: {says}. What to do: {advice}", allow_retries=False)
 
 
 def check_result(name: str, found: Sequence[tuple[Finding, Chunk | None]]) -> dg.AssetCheckResult:

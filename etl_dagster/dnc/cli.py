@@ -45,13 +45,10 @@ def snapshot(
     started = time.perf_counter()
     place = Place(target)
     done = export_snapshot(store, place, keep=keep, allow_other=allow_other)
-    if as_json:
-        click.echo(done.snapshot.text(), nl=False)
-        return
     sent = f"{done.uploaded:,} bytes sent" if done.uploaded else "nothing new to send"
     removed = f", {done.removed:,} old ones removed" if done.removed else ""
-    click.echo(f"exported to {place.shown}: {sent}{removed}, {_took(started)}")
-    _show(done.snapshot)
+    says = f"exported to {place.shown}: {sent}{removed}, {_took(started)}"
+    _tell(done.snapshot, says, as_json=as_json)
 
 
 @dnc.command()
@@ -74,15 +71,17 @@ def fetch(store: Path, source: str, *, allow_older: bool, allow_other: bool, as_
     started = time.perf_counter()
     place = Place(source)
     done = fetch_snapshot(store, place, allow_older=allow_older, allow_other=allow_other)
+    came = f"{done.snapshot.size:,} bytes" if done.changed else "this host had it already"
+    says = f"fetched from {place.shown}: {came}, {_took(started)}"
+    _tell(done.snapshot, says, as_json=as_json)
+
+
+def _tell(found: Snapshot, says: str, *, as_json: bool) -> None:
+    """Print a snapshot, for programs or for people, who are told first what was done with it."""
     if as_json:
-        click.echo(done.snapshot.text(), nl=False)
+        click.echo(found.text(), nl=False)
         return
-    says = f"{done.snapshot.size:,} bytes" if done.changed else "this host had it already"
-    click.echo(f"fetched from {place.shown}: {says}, {_took(started)}")
-    _show(done.snapshot)
-
-
-def _show(found: Snapshot) -> None:
+    click.echo(says)
     click.echo(
         f"snapshot {found.digest[:12]} of store {found.store} on {found.host}, in force at"
         f" {found.exported_at:%Y-%m-%d %H:%M:%S} UTC"
