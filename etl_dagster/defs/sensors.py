@@ -154,7 +154,7 @@ def _opt_outs_table_sensors(settings: Settings, job: Job) -> list[dg.SensorDefin
             context.log.exception("%s cannot be read: the run of its job tells why", table)
             return dg.RunRequest(run_key=once("unread"))
         done = history.newest(context.instance, OPT_OUTS)
-        if done and FINGERPRINT in done.metadata and done.metadata[FINGERPRINT].value == found:
+        if done and _value(done, FINGERPRINT) == found:
             return dg.SkipReason(f"nothing new in {table}")
         return dg.RunRequest(run_key=once(found))
 
