@@ -32,8 +32,8 @@ from etl_dagster.defs import (
     sensors,
     snapshots,
 )
-from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import build_resources
+from etl_dagster.defs.step_events import Progress
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.progress import Sink
 from etl_dagster.settings import Settings, SettingsError

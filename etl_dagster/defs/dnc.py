@@ -13,8 +13,8 @@ from typing import Any
 import dagster as dg
 
 from etl_dagster.defs import catalog
-from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import DncStoreResource, WriterLocks
+from etl_dagster.defs.step_events import Progress
 from etl_dagster.dnc import DncError, DncStore, ListStats, LoadResult, inbox
 from etl_dagster.dnc.inbox import InboxFile
 from etl_dagster.progress import ProgressLogger

@@ -9,7 +9,9 @@ from etl_dagster.ccc import CccCanaryError
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.asking import BreakerChanges, ask_about, shown
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
-from etl_dagster.defs.reporting import (
+from etl_dagster.defs.resources import CccResource, PolicyResource, WarehouseResource, WriterLocks
+from etl_dagster.defs.stage_checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
+from etl_dagster.defs.step_events import (
     Progress,
     column_schema,
     counts_preview,
@@ -17,8 +19,6 @@ from etl_dagster.defs.reporting import (
     provenance,
     seconds,
 )
-from etl_dagster.defs.resources import CccResource, PolicyResource, WarehouseResource, WriterLocks
-from etl_dagster.defs.stage_checks import CCC_CANARY, LITIGATOR_RATE, CheckLog, check_specs
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict

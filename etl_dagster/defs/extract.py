@@ -10,15 +10,15 @@ from pydantic import Field
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
-from etl_dagster.defs.reporting import (
+from etl_dagster.defs.resources import PolicyResource, WarehouseResource, WriterLocks
+from etl_dagster.defs.stage_checks import SIZE, CheckLog, check_specs
+from etl_dagster.defs.step_events import (
     Progress,
     column_schema,
     counts_preview,
     landed,
     seconds,
 )
-from etl_dagster.defs.resources import PolicyResource, WarehouseResource, WriterLocks
-from etl_dagster.defs.stage_checks import SIZE, CheckLog, check_specs
 from etl_dagster.leads.campaigns import Campaign, choose
 from etl_dagster.leads.phones import mask_phones
 from etl_dagster.oversight.usual import judge_size

@@ -15,8 +15,8 @@ import dagster as dg
 from etl_dagster.defs import catalog
 from etl_dagster.defs.checks import Check, check_result
 from etl_dagster.defs.dnc import INTERNAL, list_metadata, load_files
-from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import DncStoreResource, WarehouseResource, WriterLocks
+from etl_dagster.defs.step_events import Progress
 from etl_dagster.dnc import DncError, inbox
 from etl_dagster.identity.own_key import own_key
 from etl_dagster.oversight.findings import Finding, Level, judge_readable

@@ -13,8 +13,8 @@ import dagster as dg
 from pydantic import Field
 
 from etl_dagster.defs.partitions import daily_partitions
-from etl_dagster.defs.reporting import counts_preview
 from etl_dagster.defs.resources import PolicyResource, WarehouseResource
+from etl_dagster.defs.step_events import counts_preview
 from etl_dagster.leads.campaigns import Campaign
 from etl_dagster.report.preview import LABELS, Preview, preview_day
 from etl_dagster.settings import Settings

@@ -7,14 +7,6 @@ import dagster as dg
 
 from etl_dagster.defs import catalog, history
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
-from etl_dagster.defs.reporting import (
-    Progress,
-    column_schema,
-    counts_preview,
-    landed,
-    provenance,
-    seconds,
-)
 from etl_dagster.defs.resources import (
     DncStoreResource,
     PolicyResource,
@@ -23,6 +15,14 @@ from etl_dagster.defs.resources import (
 )
 from etl_dagster.defs.retract import publication_of
 from etl_dagster.defs.stage_checks import PROVEN, CheckLog, check_specs
+from etl_dagster.defs.step_events import (
+    Progress,
+    column_schema,
+    counts_preview,
+    landed,
+    provenance,
+    seconds,
+)
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy

@@ -13,13 +13,13 @@ import dagster as dg
 
 from etl_dagster.defs import catalog
 from etl_dagster.defs.partitions import daily_partitions, partition_key
-from etl_dagster.defs.reporting import Progress
 from etl_dagster.defs.resources import (
     DncStoreResource,
     PolicyResource,
     ReportsResource,
     WarehouseResource,
 )
+from etl_dagster.defs.step_events import Progress
 from etl_dagster.dnc import DncError, DncStore
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.report import Calls, ListInForce, Report, lists_in_force, render_report

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from etl_dagster.defs import catalog, history
-from etl_dagster.defs.reporting import Progress, provenance
 from etl_dagster.defs.resources import (
     DncStoreResource,
     PolicyResource,
     WarehouseResource,
     WriterLocks,
 )
+from etl_dagster.defs.step_events import Progress, provenance
 from etl_dagster.scrub.lookup_rows import SOURCE
 from etl_dagster.scrub.published import retract_listed, retract_outdated, versions_of
 from etl_dagster.settings import Settings

@@ -8,14 +8,6 @@ import dagster as dg
 from etl_dagster.defs import catalog
 from etl_dagster.defs.opt_outs import take_opt_outs
 from etl_dagster.defs.partitions import chunk_partitions, chunks_in
-from etl_dagster.defs.reporting import (
-    Progress,
-    column_schema,
-    counts_preview,
-    landed,
-    provenance,
-    seconds,
-)
 from etl_dagster.defs.resources import (
     DncStoreResource,
     PolicyResource,
@@ -31,6 +23,14 @@ from etl_dagster.defs.stage_checks import (
     UNKNOWN_SHARE,
     CheckLog,
     check_specs,
+)
+from etl_dagster.defs.step_events import (
+    Progress,
+    column_schema,
+    counts_preview,
+    landed,
+    provenance,
+    seconds,
 )
 from etl_dagster.dnc import DncError, DncStore
 from etl_dagster.leads.chunks import Chunk

@@ -15,7 +15,7 @@ from etl_dagster.identity.who import operator
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import removal
 from etl_dagster.warehouse.retention import LEDGER, LONGEST_USE, Plan, first_decided
-from etl_dagster.warehouse.retentions import Retention
+from etl_dagster.warehouse.retention_record import Retention
 from etl_dagster.warehouse.session import Session
 
 

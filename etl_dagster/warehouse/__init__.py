@@ -9,5 +9,5 @@ The ledger      ledger.py (appending), canonical.py (digests), answers.py (raw a
                 policies.py, reaches.py, examination.py, verification.py, heads.py
 Reading back    phone_history.py, dnc_verdicts.py, day_ledger.py, funnel.py, statistics.py,
                 opt_outs.py
-What goes       retention.py (what may), removal.py (doing it), retentions.py (the record of it)
+What goes       retention.py (what may), removal.py (doing it), retention_record.py
 """

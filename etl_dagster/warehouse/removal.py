@@ -1,7 +1,7 @@
 """Removing what retention no longer asks for: a day at a time, verified and on record.
 
 Belongs here: the order in which it is made safe. Does not: what may go (`retention.py`), what a
-record is (`retentions.py`), files and the Do-Not-Call store (`scrub/old_files.py`).
+record is (`retention_record.py`), files and the Do-Not-Call store (`scrub/old_files.py`).
 
 A day goes as a whole, of all tables of a kind, in one transaction with its records: after a crash a
 day is there with all of its rows, or gone and on record. Chains of the ledger are of one day, so
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
 
-from etl_dagster.warehouse import retentions
+from etl_dagster.warehouse import retention_record
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.retention import LEDGER, RULES, Plan, Removable
-from etl_dagster.warehouse.retentions import Retention
+from etl_dagster.warehouse.retention_record import Retention
 from etl_dagster.warehouse.scrubbing import naive
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import render, sql
@@ -70,7 +70,7 @@ def apply(
             continue
         parts = list(group)
         records = [_record(session, one, planned, retention_id, by) for one in parts]
-        with retentions.appending(session) as append:
+        with retention_record.appending(session) as append:
             _delete(session, parts)
             append(records)
         applied.removed += parts
@@ -88,7 +88,7 @@ def apply(
 
 def put_on_record(session: Session, records: Sequence[Retention]) -> None:
     """Put on record what is removed elsewhere, before it is."""
-    with retentions.appending(session) as append:
+    with retention_record.appending(session) as append:
         append(records)
 
 
@@ -98,7 +98,7 @@ def _verified(session: Session, days: Sequence[date], moment: datetime) -> Verif
 
 
 def _refuse_bad_records(found: Verification) -> None:
-    if wrong := [flaw for flaw in found.flaws if flaw.kind == retentions.KIND]:
+    if wrong := [flaw for flaw in found.flaws if flaw.kind == retention_record.KIND]:
         raise RetentionError(
             f"RETENTIONS is not as it was written ({wrong[0].says}; {len(wrong):,} findings), so"
             " nothing may be removed; see etl-dagster ledger verify"
@@ -111,7 +111,7 @@ def _record(
     digests = ""
     if one.table == "SCRUB_BATCHES":
         rows = session.rows(sql("select_digests_of_day"), {"day": one.day})
-        digests = retentions.digests_text(rows)
+        digests = retention_record.digests_text(rows)
     return Retention(
         position=0,
         retention_id=retention_id,

@@ -1,7 +1,7 @@
 """How long what is kept: leads as long as they are of use, evidence for at least five years.
 
 Belongs here: which table is of which kind, which days may go, which went. Does not: removing them
-(`removal.py`), the records of that (`retentions.py`).
+(`removal.py`), the records of that (`retention_record.py`).
 """
 
 from collections.abc import Collection

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
 
-from etl_dagster.warehouse import retentions
+from etl_dagster.warehouse import retention_record
 from etl_dagster.warehouse.answers import examine_answers
 from etl_dagster.warehouse.canonical import version_of
 from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
 from etl_dagster.warehouse.heads import Head, RetentionsHead
 from etl_dagster.warehouse.reaches import ROWS_AT_ONCE, reaches, read_batches, statement
-from etl_dagster.warehouse.retentions import Retention
+from etl_dagster.warehouse.retention_record import Retention
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
@@ -87,7 +87,7 @@ def verify(  # noqa: PLR0913  which days, which anchors, when, how much at once
         rows_at_once: bounds the memory.
     """
     found = Verification()
-    earlier = retentions.read(session)
+    earlier = retention_record.read(session)
     days = {"first": first, "last": last}
     wanted = {_chain_of(head): head for head in heads if first <= head.lead_date <= last}
     known = session.rows(sql("select_chains"), days)
@@ -114,17 +114,17 @@ def verify(  # noqa: PLR0913  which days, which anchors, when, how much at once
                 del wanted[key]
                 found.anchored += 1
     found.flaws += _damaged_answers(session, days, found)
-    records = retentions.read(session)
-    gone, before = retentions.removed_chains(records), retentions.removed_chains(earlier)
+    records = retention_record.read(session)
+    gone, before = (retention_record.removed_chains(some) for some in (records, earlier))
     # a chain that was removed while this went on was read in part
     found.flaws = [flaw for flaw in found.flaws if flaw.key not in gone or flaw.key in before]
     for key, head in wanted.items():
-        if (key not in ends or key not in before) and retentions.has_removed(gone, head):
+        if (key not in ends or key not in before) and retention_record.has_removed(gone, head):
             found.removed += 1
         else:
             found.flaws.append(_lost(head, ends.get(key, 0)))
-    found.flaws += retentions.examine(records, moment=moment or datetime.now(UTC))
-    found.flaws += retentions.returned(earlier, ends)
+    found.flaws += retention_record.examine(records, moment=moment or datetime.now(UTC))
+    found.flaws += retention_record.returned(earlier, ends)
     found.flaws += _lost_record(records, retentions_head)
     found.flaws += _repeated(session, days)
     found.flaws.sort(key=lambda flaw: (flaw.key, flaw.position or 0, flaw.batch_id, flaw.kind))

@@ -17,7 +17,7 @@ from etl_dagster.defs.sensors import reports_are_due
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings, SettingsError
 from etl_dagster.warehouse.removal import put_on_record
-from etl_dagster.warehouse.retentions import Retention
+from etl_dagster.warehouse.retention_record import Retention
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, eventually, person
 
 DATE = date(2026, 2, 28)

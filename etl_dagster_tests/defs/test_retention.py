@@ -14,7 +14,7 @@ from click.testing import Result
 from etl_dagster.dnc import DncHistoryError, DncStore, inbox
 from etl_dagster.scrub.old_files import needed_since, old_files, remove_files
 from etl_dagster.settings import FIVE_YEARS
-from etl_dagster.warehouse import retention, retentions
+from etl_dagster.warehouse import retention, retention_record
 from etl_dagster_tests.cli.test_cli import clean_environment, invoke
 from etl_dagster_tests.defs.line import TODAY, Line
 from etl_dagster_tests.dnc.support import Clock, write_list
@@ -132,8 +132,8 @@ def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Li
     with one_chunk.session() as session:
         planned = retention.plan(session, leads_days=365, ledger_days=FIVE_YEARS, moment=later)
         remove_files(session, old, planned)
-        (record,) = retentions.read(session)
-        assert list(retentions.examine([record], moment=later)) == []
+        (record,) = retention_record.read(session)
+        assert list(retention_record.examine([record], moment=later)) == []
     assert (record.table_name, record.row_count) == ("inbox/opt_outs/done", 1)
     assert old_files(settings, since) == []
     assert (folder / "calls.txt").exists()

@@ -14,8 +14,8 @@ from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.verify import prove
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.sandbox import sidecar
-from etl_dagster.warehouse import retentions
-from etl_dagster.warehouse.retentions import Retention
+from etl_dagster.warehouse import retention_record
+from etl_dagster.warehouse.retention_record import Retention
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.statements import sql
 from etl_dagster_tests.evidence.conftest import (
@@ -282,7 +282,7 @@ def test_on_a_day_of_no_record_but_exports_the_verdicts_of_before_may_have_hande
         newest=None, kept_days=1, digests="", removed_by="Ann",
         removed_at=(until + timedelta(days=1)).replace(tzinfo=None),
     )  # fmt: skip
-    with retentions.appending(world.tables.session) as append:
+    with retention_record.appending(world.tables.session) as append:
         append([record])
     (found,) = world.gather(only=day).content["days"]
     assert [(one["what"], one["decision"]) for one in found["decisions"]] == [
@@ -368,7 +368,7 @@ def test_of_a_day_whose_leads_were_removed_exports_are_listed_by_what_verdicts_a
         )
         for day in (CHUNK.lead_date, NEXT.lead_date, NEXT.lead_date + timedelta(days=60))
     ]
-    with retentions.appending(world.tables.session) as append:
+    with retention_record.appending(world.tables.session) as append:
         for table in ("LEADS", "DNC_FILTERED"):
             world.tables.session.execute(f"DELETE FROM {table} WHERE TRUE")
         append(records)

@@ -23,8 +23,8 @@ from etl_dagster.warehouse.retention import (
     refuse_removed,
     removed_days,
 )
-from etl_dagster.warehouse.retentions import appending, examine
-from etl_dagster.warehouse.retentions import read as read_records
+from etl_dagster.warehouse.retention_record import appending, examine
+from etl_dagster.warehouse.retention_record import read as read_records
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.tables import TABLES
 from etl_dagster.warehouse.verification import verify

@@ -12,7 +12,7 @@ from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse.canonical import FIRST_DIGEST
 from etl_dagster.warehouse.examination import ChainKey
 from etl_dagster.warehouse.heads import Head
-from etl_dagster.warehouse.retentions import (
+from etl_dagster.warehouse.retention_record import (
     Retention,
     digest_of,
     digests_text,
