@@ -6,9 +6,8 @@ state is found (catalog.py), how numbers are stored (segments.py).
 The rule, per phone: LISTED if any list has it, however old that list is. Otherwise UNKNOWN if it
 is not a valid phone, if the store is a replica whose snapshot is too old or the phone was opted out
 since, if there is no national list or one that must be there is missing or empty, or if a required
-list is too old or does not cover its area code. Otherwise CLEAR. Freshness and
-coverage are per list and area code, because lists come in files per area code, fetched on
-different days.
+list is too old or does not cover its area code. Otherwise CLEAR. Freshness and coverage are per
+list and area code, because lists come in files per area code, fetched on different days.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -47,7 +46,7 @@ class Lookup:
         valid_until: datetime64[us] in UTC: when the first list that the verdict rests on grows
             too old. NaT where UNKNOWN, and where LISTED without a fresh required list.
         list_versions: every list and the version used, such as `internal@3;national@12`: with
-            the moment of the look-up, enough to repeat it (`DncStore.lookup(versions=...)`).
+            the moment of the look-up, enough to repeat it (`DncStore.repeat`).
     """
 
     verdicts: NDArray[np.int8]
@@ -197,7 +196,8 @@ def _areas(
     """Work out per area code why a phone in it cannot be CLEAR, and until when it can."""
     reason = np.zeros(AREAS, dtype=np.int8)
     until = np.full(AREAS, NEVER, dtype=np.int64)
-    moments = list(lists.values())
+    # of a list that speaks everywhere nothing is left to be stale before its first version
+    there = {name for name, m in lists.items() if m.info.required and m.info.kind == "other"}
     for name, moment in lists.items():
         required = moment.info.required or name in must_have
         if not required or moment.info.kind == "internal":
@@ -206,12 +206,12 @@ def _areas(
         asked = covered if moment.info.kind == "state" else np.ones(AREAS, dtype=np.bool_)
         reason[asked & covered & (end < now)] = _STALE
         until = np.where(asked, np.minimum(until, end), until)
-    for moment in moments:
-        if moment.info.kind == "national" and moment.info.required:
+    national = [moment for moment in lists.values() if moment.info.kind == "national"]
+    for moment in national:
+        if moment.info.required:
             reason[moment.state["tip"] == 0] = _NOT_COVERED
-    if not any(
-        moment.info.kind == "national" and bool(moment.state["tip"].any()) for moment in moments
-    ) or missing(lists, must_have):
+    some = any(moment.state["tip"].any() for moment in national)
+    if not some or missing(lists, there.union(must_have)):
         reason[:] = _NO_LIST
     until[reason != 0] = _NAT
     until[until == NEVER] = _NAT

@@ -100,6 +100,17 @@ def test_another_list_speaks_everywhere_unless_optional(store: DncStore, tmp_pat
     assert (verdict(store, ELSEWHERE), verdict(store, CLEAR)) == ("LISTED", "CLEAR")
 
 
+def test_before_its_first_version_another_list_is_not_there(
+    store: DncStore, tmp_path: Path
+) -> None:
+    path = write_list(tmp_path / "x.txt", [ELSEWHERE])
+    store.add_list("partner", [path], as_of=ago(days=2))
+    assert verdict(store, CLEAR) == "CLEAR"
+    assert reason(store, CLEAR, ago(days=3)) == "no_list"
+    store.add_list("partner", [path], as_of=ago(days=2), allow=["same"], required=False)
+    assert verdict(store, CLEAR, ago(days=3)) == "CLEAR"
+
+
 def test_covered_area_codes_without_a_number_are_clear(empty: DncStore, tmp_path: Path) -> None:
     path = write_list(tmp_path / "n.txt", PHONES)
     empty.add_list("national", [path], as_of=NOW, covers=[212])
