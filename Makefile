@@ -17,13 +17,13 @@ run: setup ## scrub the newest day on the embedded default, through Dagster
 
 test: setup ## run the tests (less than ten minutes on two cores)
 	@echo "== tests"
-	@$(BIN)/python -m pytest -q -n 2 -m "not slow and not browser and not cluster"
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not browser and not cluster"
 
 coverage: export COVERAGE_FILE := $(CURDIR)/.coverage/data
 coverage: setup ## the same tests, and how many lines and branches they run (a domain package: 95 %)
 	@echo "== tests, measured"
 	@rm -rf .coverage && mkdir .coverage
-	@$(BIN)/coverage run -m pytest -q -n 2 -m "not slow and not browser and not cluster"
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal -m "not slow and not browser and not cluster"
 	@$(BIN)/coverage combine -q
 	@$(BIN)/coverage json -q -o .coverage/all.json
 	@$(BIN)/python -m etl_dagster_tests.coverage_table .coverage/all.json
@@ -37,7 +37,7 @@ mutants: setup ## changes verdicts, store and reconciliation in one place: do te
 
 slow: setup ## the tests that take long: killed runs, fresh homes, random histories
 	@echo "== slow tests"
-	@$(BIN)/python -m pytest -q -n 2 -m "slow and not browser and not cluster"
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "slow and not browser and not cluster"
 
 e2e: setup ## the real UI in a browser, processes killed (needs Chromium)
 	@echo "== end to end"

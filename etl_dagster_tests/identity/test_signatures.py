@@ -27,6 +27,8 @@ def test_a_private_key_is_its_owners_and_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match="has a key already"):
         make_keys(tmp_path)
     assert (private.read_bytes(), public.read_bytes()) == before
+    with pytest.raises(KeyFileError, match="Not a directory"):
+        make_keys(private / "within")
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "text", "public", "rsa", "pass phrase"])

@@ -119,9 +119,10 @@ def test_what_cannot_be_reproduced_is_no_success(
 ) -> None:
     decide(tables, store, clock.now)
     assert again(tables, store).whole
-    (lost,) = again(tables, store, policy="another").lost
+    found = again(tables, store, policy="another")
+    (lost,) = found.lost
     assert "decided under another policy" in lost.why
-    assert lost.rows == len(POOL)
+    assert lost.rows == found.lost_rows == len(POOL)
 
     with DncStore.create(tmp_path / "rebuilt.sqlite", clock=clock) as rebuilt:
         clock.forward(days=3)
