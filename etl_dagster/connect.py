@@ -47,6 +47,7 @@ def open_warehouse(
             None: for writing.
 
     Raises:
+        SchemaMissingError: the schema is not there, which nothing but a local deployment makes.
         ChunksChangedError: the tables were written with another number of chunks.
         TablesMissingError: something to be read is not there, or not for this role.
         WarehouseError: Snowflake cannot be reached, or refused.
@@ -59,8 +60,10 @@ def open_warehouse(
         config = replace(config, password=config.user)
     warehouse = Warehouse(config, address=world.snowflake_address if world else dict)
     try:
-        if reads is None or world:
+        if world:
             warehouse.ensure_schema()
+        else:
+            warehouse.need_schema()  # made here, a mistyped one would be an empty ledger
         with warehouse.session() as session:
             if reads is None or (world and missing_tables(session, (*TABLES, *VIEWS))):
                 create_tables(session, chunks=chunks)

@@ -3,8 +3,8 @@
 Belongs here: which words are changed into which, and running the tests of `[tool.sql_mutants]` in
 pyproject.toml on a copy of the project. Does not: mutants of Python, which mutmut makes.
 
-`python -m etl_dagster_tests.sql_mutants [STATEMENT[:LINE]...]` names each mutant that no test of
-its statement's group noticed; all of `pyproject.toml` if no statement is named.
+`python -m etl_dagster_tests.sql_mutants [STATEMENT[:LINE[-LINE]]...]` names each mutant that no
+test of its statement's group noticed; all of `pyproject.toml` if no statement is named.
 """
 
 import os
@@ -130,6 +130,8 @@ class Mutation:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         for name, _, only in (name.partition(":") for name in self.names):
             items = chosen(session.items, TESTS[name])
+            first, _, last = only.partition("-")
+            lines = range(int(first), int(last or first) + 1) if only else None
             assert not self.killed(items), "a test fails without any mutant"
             file, started, count = FOLDER / f"{name}.sql", time.monotonic(), 0
             text = file.read_text()
@@ -137,7 +139,7 @@ class Mutation:
             before = len(self.survived)
             for start, end, other in mutants(text):
                 line = text.count("\n", 0, start) + 1
-                if start < body or (only and int(only) != line):
+                if start < body or line not in (lines or [line]):
                     continue
                 count += 1
                 file.write_text(text[:start] + other + text[end:])

@@ -5,6 +5,7 @@
     WarehouseError
     ├── WarehouseUnreachableError   transient: no connection, or it was lost
     ├── StatementError              Snowflake refused or aborted a statement
+    ├── SchemaMissingError          the settings name a schema that is not there
     ├── LoadMismatchError           a load stored other than what was sent; it is undone
     └── WarehouseMisuseError        a mistake of the calling code, found before Snowflake saw it
 
@@ -37,6 +38,10 @@ class WarehouseStoppedError(WarehouseError):
 
 class WarehouseMisuseError(WarehouseError):
     """The calling code asks for what must not be done, such as DDL inside a transaction."""
+
+
+class SchemaMissingError(WarehouseError):
+    """The schema that the settings name is not there, or this role may not use it."""
 
 
 class LoadMismatchError(WarehouseError):

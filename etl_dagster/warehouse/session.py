@@ -17,7 +17,12 @@ from etl_dagster.leads.campaigns import Column
 from etl_dagster.settings import is_loopback
 from etl_dagster.warehouse import loading
 from etl_dagster.warehouse.config import WarehouseConfig, listens
-from etl_dagster.warehouse.errors import StatementError, WarehouseMisuseError, translated
+from etl_dagster.warehouse.errors import (
+    SchemaMissingError,
+    StatementError,
+    WarehouseMisuseError,
+    translated,
+)
 from etl_dagster.warehouse.execution import Session
 from etl_dagster.warehouse.statements import Statement, sql
 
@@ -148,23 +153,35 @@ class Warehouse:
 
     def ensure_schema(self) -> None:
         """Make the configured database and schema if they are missing."""
-        database, schema = _quoted(self.config.database), _quoted(self.config.schema)
+        database, schema = self._place()
         with self.session() as session:
-            try:
-                session.execute(f"USE SCHEMA {database}.{schema}")
-            except StatementError as error:
-                if error.number not in _MISSING:
-                    raise
-            else:
+            if _is_there(session, f"SCHEMA {database}.{schema}"):
                 return
-            try:
-                session.execute(f"USE DATABASE {database}")
-            except StatementError as error:
-                if error.number not in _MISSING:
-                    raise
+            if not _is_there(session, f"DATABASE {database}"):
                 session.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
             session.execute(f"CREATE SCHEMA IF NOT EXISTS {database}.{schema}")
         self.close()  # connections made before would have no current schema
+
+    def need_schema(self) -> None:
+        """See to it that the configured schema is there; nothing is made.
+
+        Raises:
+            SchemaMissingError: it is not, or this role may not use it.
+        """
+        database, schema = self._place()
+        with self.session() as session:
+            if _is_there(session, f"SCHEMA {database}.{schema}"):
+                return
+        raise SchemaMissingError(
+            f"there is no schema {self.config.schema} (SNOWFLAKE_SCHEMA) in the database"
+            f" {self.config.database} (SNOWFLAKE_DATABASE), or the role"
+            f" {self.config.role or 'of this user'} (SNOWFLAKE_ROLE) may not use it. Correct the"
+            f" setting, or let a role that may run CREATE SCHEMA {database}.{schema}; and the"
+            " grants in docs/grants.sql"
+        )
+
+    def _place(self) -> tuple[str, str]:
+        return _quoted(self.config.database), _quoted(self.config.schema)
 
     def close(self) -> None:
         """Close the idle connections; using the warehouse again makes new ones."""
@@ -190,3 +207,14 @@ def _info(lent: "PoolProxiedConnection") -> dict[Any, Any]:
 def _quoted(identifier: str) -> str:
     """Return the identifier in quotes, as Snowflake would store it unquoted."""
     return '"' + identifier.upper().replace('"', '""') + '"'
+
+
+def _is_there(session: Session, place: str) -> bool:
+    """Use a database or a schema; tell whether there is one that this role may use."""
+    try:
+        session.execute(f"USE {place}")
+    except StatementError as error:
+        if error.number not in _MISSING:
+            raise
+        return False
+    return True

@@ -87,14 +87,25 @@ def need_tables(session: Session, names: Collection[str], *, chunks: int) -> Non
         chunks: the number of chunks a day is cut into, which is checked if LEADS are read.
 
     Raises:
-        TablesMissingError: one is not there, or this role may not see it.
+        TablesMissingError: one is not there, or this role may not see it, or it lacks a column that
+            a later version of this project added.
         ChunksChangedError: LEADS holds leads in other chunks than `chunks` puts them in.
     """
     if missing := missing_tables(session, names):
         raise TablesMissingError(
-            f"{', '.join(missing)}: not in this schema, or not to be seen by this role. Whoever"
-            " owns the schema (SNOWFLAKE_SCHEMA) makes tables with the first etl-dagster run, and"
-            " grants USAGE on it and SELECT on them"
+            f"{', '.join(missing)}: not in this schema, or not to be seen by this role. The role"
+            " that writes the schema (SNOWFLAKE_SCHEMA) makes them with etl-dagster init; to only"
+            " read, a role needs the grants USAGE on it and SELECT on them"
+        )
+    lacking = [
+        f"{table.upper()} has no column {column}"
+        for table, column, _ in ADDED
+        if table in names and column not in {each.name for each in columns(session, table)}
+    ]
+    if lacking:
+        raise TablesMissingError(
+            f"{', '.join(lacking)}: an earlier version of this project made it. The role that owns"
+            " the tables adds what they lack, and changes nothing else, with etl-dagster init"
         )
     if "leads" in names:
         _check_chunks(session, chunks)

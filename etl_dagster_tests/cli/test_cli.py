@@ -22,6 +22,7 @@ from etl_dagster.sandbox.ccc import SANDBOX_KEY
 from etl_dagster.sandbox.data import sample_contacts, sample_properties
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.settings import REQUIRED_IN_PRODUCTION
+from etl_dagster.warehouse.tables import columns
 from etl_dagster_tests.defs.conftest import small_world
 from etl_dagster_tests.defs.line import CAMPAIGN, DAY, EARLIER, TODAY, Line, crowd
 
@@ -203,6 +204,21 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         made.campaign("walk_in", CAMPAIGN.replace("WHERE", "WHERE score < 100 AND"))
         made.people([*crowd(16), *crowd(8, start=104), *crowd(8, start=24, day=EARLIER)])
         yield made
+
+
+def test_init_adds_what_the_tables_lack_and_names_what_it_does_not_mend(line: Line) -> None:
+    place = f"ETL_SAMPLE.{line.settings.snowflake_schema}"
+    with line.session() as session:
+        session.execute("ALTER TABLE DNC_FILTERED DROP COLUMN decided_at")
+        result = invoke(line.environment, "init")
+        assert result.exit_code == 0, result.output
+        assert f"{place} has 13 tables and 5 views" in result.output
+        assert columns(session, "dnc_filtered")[-1].name == "DECIDED_AT"
+        session.execute("ALTER TABLE LOCKS ADD COLUMN hue VARCHAR")
+        result = invoke(line.environment, "init")
+        session.execute("ALTER TABLE LOCKS DROP COLUMN hue")
+    assert result.exit_code == 1
+    assert f"{place}: LOCKS has a column HUE of nobody's" in " ".join(result.output.split())
 
 
 def test_preview_tells_what_a_run_would_do_without_dagster(line: Line, tmp_path: Path) -> None:

@@ -11,12 +11,17 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
+
 from etl_dagster.connect import open_warehouse, warehouse_config
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.policy import Policy
-from etl_dagster.report.preview import preview_day
+from etl_dagster.report import preview
 from etl_dagster.sandbox import sidecar
 from etl_dagster.settings import PROJECT, Settings
+from etl_dagster.warehouse.errors import SchemaMissingError
+from etl_dagster.warehouse.session import Warehouse
+from etl_dagster.warehouse.tables import TablesMissingError
 
 PAGE = (PROJECT / "docs" / "your_snowflake.md").read_text("utf-8")
 DAY = date(2026, 11, 20)
@@ -44,10 +49,18 @@ def test_the_steps_of_the_page_lead_to_a_day_that_could_run(
 
     address = {"host": snowflake_server.host, "port": snowflake_server.port, "protocol": "http"}
     config = replace(warehouse_config(settings), connection_args=address)
-    maker = open_warehouse(config, chunks=settings.chunks, world=None)
+    with Warehouse(config).session() as session:
+        session.execute("CREATE DATABASE IF NOT EXISTS SALES")
+        with pytest.raises(SchemaMissingError, match=r"docs/grants\.sql"):
+            open_warehouse(config, chunks=settings.chunks, world=None)
+        (schema,) = re.findall(r"^CREATE SCHEMA [^;]+", grants, re.MULTILINE)
+        session.execute(schema)
+    commands = re.findall(r"^etl-dagster (\w+)", scripts[3], re.MULTILINE)
+    assert commands == ["init", "sql", "preview", "run", "ui"]
+    with pytest.raises(TablesMissingError, match="etl-dagster init"):
+        open_warehouse(config, chunks=settings.chunks, world=None, reads=preview.TABLES)
+    maker = open_warehouse(config, chunks=settings.chunks, world=None)  # as init does
     with maker.session() as session:
-        for statement in re.findall(r"^CREATE SCHEMA [^;]+", grants, re.MULTILINE):
-            session.execute(statement)
         session.execute("CREATE SCHEMA IF NOT EXISTS CRM")
         session.execute(
             "CREATE TABLE CRM.BUYERS AS SELECT 'Ada' first_name, 'Quackenbush' last_name,"
@@ -58,9 +71,9 @@ def test_the_steps_of_the_page_lead_to_a_day_that_could_run(
             " '(407) 555-0123' phone, NULL::VARCHAR email, 1 rank FROM CRM.BUYERS"
         )
     maker.close()
-    warehouse = open_warehouse(config, chunks=settings.chunks, world=None, reads=["leads"])
+    warehouse = open_warehouse(config, chunks=settings.chunks, world=None, reads=preview.TABLES)
     with warehouse.session() as session:
-        found = preview_day(
+        found = preview.preview_day(
             session, DAY, load_campaigns(settings.campaigns_dir), names=(), force=False,
             settings=settings, policy=Policy.load(None), moment=datetime.now(UTC),
         )  # fmt: skip

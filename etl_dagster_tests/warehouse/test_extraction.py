@@ -217,11 +217,18 @@ def still_valid(tables: Tables, campaign: Campaign, **changes: Any) -> int:
 
 
 def published(
-    tables: Tables, lead_id: str, *, until: datetime, day: str = "2026-11-19", phone: int = A
+    tables: Tables,
+    lead_id: str,
+    *,
+    until: datetime,
+    day: str = "2026-11-19",
+    phone: int = A,
+    slot: int = 1,
 ) -> None:
+    phones = ", ".join(str(phone) if place == slot else "NULL" for place in (1, 2, 3))
     tables.session.execute(
-        f"INSERT INTO CALLABLE_LEADS SELECT '{lead_id}', 'walk_in', '{day}', 0, {phone}, NULL,"
-        f" NULL, '{until.replace(tzinfo=None)}', '2026-11-19', 'p', 'r'"
+        f"INSERT INTO CALLABLE_LEADS SELECT '{lead_id}', 'walk_in', '{day}', 0, {phones},"
+        f" '{until.replace(tzinfo=None)}', '2026-11-19', 'p', 'r'"
     )
 
 
@@ -261,8 +268,9 @@ def test_leads_that_are_no_longer_shown_are_extracted_again(
     walk_in = campaign(*({**ADA, "first_name": f"Ada {at}"} for at in range(len(cases))))
     extract(contacts, walk_in)
     people = {row["LEAD_ID"]: phone for phone, row in enumerate(leads(contacts), A)}
-    for lead_id, phone in people.items():
-        published(contacts, lead_id, until=FRESH, phone=phone)
+    for at, (lead_id, phone) in enumerate(people.items()):
+        slot = 1 + (at + at // len(since)) % 3  # what is said of each source is of each place
+        published(contacts, lead_id, until=FRESH, phone=phone, slot=slot)
     contacts.cleared(*people.values())
     assert still_valid(contacts, walk_in) == len(people)
     for phone, (source, verdict, until, _) in zip(people.values(), cases, strict=True):
@@ -271,7 +279,12 @@ def test_leads_that_are_no_longer_shown_are_extracted_again(
     assert {row["LEAD_ID"] for row in leads(contacts)} == {
         lead_id for lead_id, (*_, valid) in zip(people, cases, strict=True) if not valid
     }
-    contacts.session.execute(f"UPDATE CALLABLE_LEADS SET phone_2 = {A + len(people)}")
+    other = A + len(people)
+    contacts.session.execute(
+        f"UPDATE CALLABLE_LEADS SET phone_1 = IFF(phone_3 IS NULL, phone_1, {other}),"
+        f" phone_2 = IFF(phone_1 IS NULL, phone_2, {other}),"
+        f" phone_3 = IFF(phone_2 IS NULL, phone_3, {other})"
+    )
     assert still_valid(contacts, walk_in) == len(people)  # by their other phones
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from etl_dagster.connect import open_warehouse
+from etl_dagster.evidence import gathering
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.policy import Policy
 from etl_dagster.report import preview
 from etl_dagster.sandbox import sidecar
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import export, heads, retention, verification
+from etl_dagster.warehouse.errors import SchemaMissingError, StatementError
 from etl_dagster.warehouse.session import Session, Warehouse, WarehouseConfig
 from etl_dagster.warehouse.tables import (
     TABLES,
@@ -108,9 +110,9 @@ def test_a_command_that_reads_sends_nothing_that_writes(
 
 
 def test_who_writes_still_makes_what_is_missing(
-    warehouse_config: WarehouseConfig, snowflake_server: sidecar.Sidecar
+    warehouse: Warehouse, snowflake_server: sidecar.Sidecar
 ) -> None:
-    with overheard(warehouse_config, snowflake_server) as (config, heard):
+    with overheard(warehouse.config, snowflake_server) as (config, heard):
         open_warehouse(config, chunks=1, world=None).close()
     assert len([one for one in heard if writes(one, ())]) >= len(TABLES) + len(VIEWS)
 
@@ -119,9 +121,49 @@ def test_what_is_missing_for_a_reader_is_named(warehouse: Warehouse) -> None:
     with warehouse.session() as session:
         create_tables(session, chunks=1)
         session.execute("DROP TABLE RETENTIONS")
-    with pytest.raises(TablesMissingError, match=r"^RETENTIONS: not in this schema.*grants USAGE"):
+    with pytest.raises(
+        TablesMissingError, match=r"^RETENTIONS: not in this schema.*etl-dagster init.*grants USAGE"
+    ):
         open_warehouse(warehouse.config, chunks=1, world=None, reads=verification.TABLES)
     seen = ["exports", "callable_now"]
     open_warehouse(warehouse.config, chunks=1, world=None, reads=seen).close()
     with warehouse.session() as session:
         assert missing_tables(session, [*TABLES, *VIEWS]) == ["RETENTIONS"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("dnc_filtered", "DECIDED_AT"), ("exports", "CALL_DATE")]
+)
+def test_a_column_that_an_earlier_version_did_not_make_is_named(
+    warehouse: Warehouse, table: str, column: str
+) -> None:
+    with warehouse.session() as session:
+        create_tables(session, chunks=1)
+        session.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    says = rf"^{table.upper()} has no column {column}: .*etl-dagster init"
+    with pytest.raises(TablesMissingError, match=says):
+        open_warehouse(warehouse.config, chunks=1, world=None, reads=gathering.TABLES)
+    open_warehouse(warehouse.config, chunks=1, world=None, reads=verification.TABLES).close()
+    open_warehouse(warehouse.config, chunks=1, world=None).close()  # for writing
+    open_warehouse(warehouse.config, chunks=1, world=None, reads=gathering.TABLES).close()
+
+
+@pytest.mark.parametrize("reads", [None, ["exports"], ()])
+def test_a_schema_that_is_not_there_is_named_and_not_made(
+    warehouse: Warehouse, reads: Collection[str] | None
+) -> None:
+    mistyped = replace(warehouse.config, schema=f"{warehouse.config.schema}S", role="ETL")
+    for config in (mistyped, replace(mistyped, database="NO_SUCH_DATABASE")):
+        place = f'"{config.database}"."{config.schema}"'
+        with pytest.raises(SchemaMissingError) as caught:
+            open_warehouse(config, chunks=1, world=None, reads=reads)
+        for word in (
+            f"no schema {config.schema} (SNOWFLAKE_SCHEMA)",
+            f"{config.database} (SNOWFLAKE_DATABASE)",
+            "the role ETL (SNOWFLAKE_ROLE)",
+            f"CREATE SCHEMA {place}; ",
+            "docs/grants.sql",
+        ):
+            assert word in str(caught.value)
+        with warehouse.session() as session, pytest.raises(StatementError):
+            session.execute(f"USE SCHEMA {place}")

@@ -35,6 +35,9 @@ def listening(server: sidecar.Sidecar) -> Iterator[tuple[int, list[str]]]:
         def do_GET(self) -> None:
             self._pass_on(b"")
 
+        def do_PUT(self) -> None:
+            self._pass_on(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+
         def _pass_on(self, body: bytes) -> None:
             onward = HTTPConnection(server.host, server.port)
             onward.request(self.command, self.path, body, dict(self.headers))
