@@ -9,9 +9,11 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from etl_dagster.settings import is_loopback
+from etl_dagster.warehouse.errors import SignInError
 
 POOL_SIZE = 8
 LOGIN_TIMEOUT_SECONDS = 30
@@ -67,6 +69,9 @@ class WarehouseConfig:
         Args:
             overrides: Take precedence over ``connection_args``, such as the address of a server
                 that may have moved.
+
+        Raises:
+            SignInError: the private key cannot be read, or is none.
         """
         extra = {**self.connection_args, **overrides}
         host = str(extra.get("host", ""))
@@ -89,9 +94,7 @@ class WarehouseConfig:
             "account": self.account,
             "user": self.user,
             "password": self.password,
-            "private_key": self.private_key and _der(self.private_key, self.private_key_password),
-            "private_key_file": self.private_key_path,
-            "private_key_file_pwd": self.private_key_path and self.private_key_password,
+            "private_key": self._key(),
             "authenticator": self.authenticator,
             "role": self.role,
             "warehouse": self.warehouse,
@@ -103,18 +106,34 @@ class WarehouseConfig:
         present = {name: value for name, value in named.items() if value is not None}
         return {"application": "etl_dagster", **present, **extra, "session_parameters": session}
 
+    def _key(self) -> bytes | None:
+        """Return the private key as the connector takes it from memory."""
+        if self.private_key is None and self.private_key_path is None:
+            return None
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - rarely needed
+        from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
 
-def _der(pem: str, password: str | None) -> bytes:
-    """Return the key as the connector takes it from memory."""
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - rarely needed
-
-    secret = password.encode() if password else None
-    key = serialization.load_pem_private_key(pem.encode(), password=secret)
-    return key.private_bytes(
-        encoding=serialization.Encoding.DER,
-        format=serialization.PrivateFormat.PKCS8,
-        encryption_algorithm=serialization.NoEncryption(),
-    )
+        if self.private_key is not None:
+            name, pem = "SNOWFLAKE_PRIVATE_KEY", self.private_key.encode()
+        else:
+            name = f"SNOWFLAKE_PRIVATE_KEY_PATH: {self.private_key_path}"
+            try:
+                pem = Path(str(self.private_key_path)).read_bytes()
+            except OSError as error:
+                raise SignInError(f"{name}: {error.strerror}") from error
+        phrase = self.private_key_password.encode() if self.private_key_password else None
+        try:
+            key = form.load_pem_private_key(pem, password=phrase)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
+        if not isinstance(key, RSAPrivateKey):
+            # not chained: a parser's error could quote what it read
+            raise SignInError(
+                f"{name} is not an RSA private key in PEM, or SNOWFLAKE_PRIVATE_KEY_PASSWORD is not"
+                " its pass phrase (set if and only if it has one)"
+            )
+        return key.private_bytes(form.Encoding.DER, form.PrivateFormat.PKCS8, form.NoEncryption())
 
 
 def listens(host: str, port: int) -> bool:

@@ -5,6 +5,7 @@
     WarehouseError
     ├── WarehouseUnreachableError   transient: no connection, or it was lost
     ├── StatementError              Snowflake refused or aborted a statement
+    ├── SignInError                 the key of the settings is none, or Snowflake lets nobody in
     ├── SchemaMissingError          the settings name a schema that is not there
     ├── LoadMismatchError           a load stored other than what was sent; it is undone
     └── WarehouseMisuseError        a mistake of the calling code, found before Snowflake saw it
@@ -18,6 +19,10 @@ comes from compiling the statement, which sees names and no rows.
 import re
 
 _COMPILATION = "SQL compilation error"
+_SIGN_IN = 390
+"""Thousands of Snowflake's numbers for what is wrong with a user, a role, a key or a token."""
+_NO_ACCOUNT = {290_403, 290_404, 540_001}
+"""The connector's: no such account answers there (HTTP 403, 404)."""
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 _ROW_VALUES = re.compile(r"Row Values:.*", re.IGNORECASE | re.DOTALL)
 # A run of digits that could be a phone, however it is written, and anything like an e-mail address.
@@ -38,6 +43,10 @@ class WarehouseStoppedError(WarehouseError):
 
 class WarehouseMisuseError(WarehouseError):
     """The calling code asks for what must not be done, such as DDL inside a transaction."""
+
+
+class SignInError(WarehouseError):
+    """The settings are not those of an account, or do not open it; trying again does not help."""
 
 
 class SchemaMissingError(WarehouseError):
@@ -92,6 +101,21 @@ def translated(error: BaseException, statement: str) -> WarehouseError:
             f"{number}); check that it can be reached, then run again"
         )
     return WarehouseError(f"{statement}: {type(error).__name__} in the Snowflake connector")
+
+
+def not_signed_in(error: BaseException) -> WarehouseError:
+    """Return what ``error``, raised by the connector while it connects, means.
+
+    Where Snowflake says no, its words are told: they name a role or an address, and no data.
+    """
+    number = getattr(error, "errno", None) or -1
+    if number // 1000 != _SIGN_IN and number not in _NO_ACCOUNT:
+        return translated(error, "connect")
+    words = " ".join(str(getattr(error, "raw_msg", None) or error).split())
+    return SignInError(
+        f"Snowflake refuses the connection: {words} (number {number}); look at SNOWFLAKE_ACCOUNT,"
+        " SNOWFLAKE_USER, SNOWFLAKE_ROLE and the key or password"
+    )
 
 
 def lost(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ from etl_dagster.warehouse.errors import (
     SchemaMissingError,
     StatementError,
     WarehouseMisuseError,
-    translated,
+    not_signed_in,
 )
 from etl_dagster.warehouse.execution import Session
 from etl_dagster.warehouse.statements import Statement, sql
@@ -104,7 +104,7 @@ class _Pool:
             arguments = self._config.connector_arguments(self._address())
             return snowflake.connector.connect(**arguments)
         except (snowflake.connector.errors.Error, OSError) as error:
-            problem = translated(error, "connect")
+            problem = not_signed_in(error)
         raise problem
 
 
@@ -141,6 +141,7 @@ class Warehouse:
         """Lend a session; afterwards nothing is left open, whatever the body raised.
 
         Raises:
+            SignInError: Snowflake does not let this user in.
             WarehouseUnreachableError: No connection can be made.
         """
         tag = self._query_tag()

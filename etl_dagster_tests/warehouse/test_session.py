@@ -17,8 +17,6 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snowflake.connector.errors import ProgrammingError
@@ -598,23 +596,6 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_pem_key_is_taken_from_memory(warehouse_config: WarehouseConfig) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(b"opensesame"),
-    ).decode()
-    config = replace(
-        warehouse_config, password=None, private_key=pem, private_key_password="opensesame"
-    )
-    arguments = config.connector_arguments({})
-    assert "password" not in arguments
-    loaded = serialization.load_der_private_key(arguments["private_key"], password=None)
-    assert isinstance(loaded, rsa.RSAPrivateKey)
-    assert loaded.private_numbers() == key.private_numbers()
 
 
 def test_money_is_exact(session: Session) -> None:
