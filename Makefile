@@ -41,7 +41,7 @@ slow: setup ## the tests that take long: killed runs, fresh homes, random histor
 
 e2e: setup ## the real UI in a browser, processes killed (needs Chromium)
 	@echo "== end to end"
-	@$(BIN)/python -m pytest -q -m browser etl_dagster_tests/e2e
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m browser etl_dagster_tests/e2e
 
 cluster: setup ## two hosts, one of them killed, over Postgres and Redis (needs both installed)
 	@echo "== cluster"

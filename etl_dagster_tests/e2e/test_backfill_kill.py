@@ -61,7 +61,11 @@ def test_a_backfill_comes_to_its_end_though_processes_are_killed(
     if kill is not all_but_the_runs:  # a run that lives on asks what it had found missing
         assert {phone for phone in kept if now[phone] > kept[phone]} == set()
     assert {phone for phone in now if now[phone] > 1} <= shared_phones(own_server)
-    assert_all_that_ccc_answered_is_on_record(own_server, (now - kept).total())
+    asked = own_server.ccc("GET", "stats")["phones"]
+    assert asked or kill is all_but_the_runs  # on a slow machine it is done before the UI is back
+    # since the kill about what was missing, and two test numbers a chunk
+    canaries = 2 * len(own_server.rows(CHUNKS_WITH_ANSWERS))
+    assert asked <= (now - kept).total() + canaries
     assert_conserved(own_server, days)
 
 
@@ -103,12 +107,6 @@ def final_status(api: DagsterApi, backfill: str) -> str:
     """How the backfill ended; empty while it goes on."""
     status = api.backfill_status(backfill)
     return status if status.startswith(("COMPLETED", "FAILED", "CANCELED")) else ""
-
-
-def assert_all_that_ccc_answered_is_on_record(server: UiServer, recorded: int) -> None:
-    """Since the kill CCC was asked about what was missing, and two test numbers a chunk."""
-    canaries = 2 * len(server.rows(CHUNKS_WITH_ANSWERS))
-    assert 0 < server.ccc("GET", "stats")["phones"] <= recorded + canaries
 
 
 def assert_conserved(server: UiServer, days: Iterable[str]) -> None:
