@@ -1,0 +1,196 @@
+"""Mutants of Python: one operator, name or constant is changed, and the tests have to notice.
+
+Belongs here: choosing and running the tests for each mutant (`[tool.python_mutants]` in
+pyproject.toml). Does not: making mutants (mutants_made.py), mutants of SQL.
+
+`python -m etl_dagster_tests.python_mutants [MODULE...]`, as `dnc/segments`, names each mutant that
+no test noticed; all of `only_mutate` of `[tool.mutmut]` if no module is named. Tests are collected
+once, and each mutant runs in a fork of that session. What was found is kept in `mutants/`: a run
+that was stopped goes on, and a mutant that survived is tried again once the tests have changed.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from _pytest.runner import runtestprotocol
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+
+from etl_dagster_tests.mutants_made import Mutant, changed, digest
+
+CONFIG = tomllib.loads(Path("pyproject.toml").read_text())["tool"]
+MODULES = [path.split("/", 1)[1][:-3] for path in CONFIG["mutmut"]["only_mutate"]]
+HERE = Path("mutants")
+LONGEST = 3.0
+"""Seconds of a test that is run for mutants."""
+ALL = 2.0
+"""Seconds of the tests that are run for one mutant."""
+MEMORY = 6 << 30
+MEMORY_DISK = next((one for one in ("/dev/shm",) if Path(one).is_dir()), None)  # noqa: S108
+COPIED = ("etl_dagster", "etl_dagster_tests", "campaigns", "docs")
+OUTCOMES = ("left out", "killed", "timeout", "survived", "not reached")
+
+
+class Mutation:
+    """Runs tests for each mutant: the last killers first, then the module's own, then others."""
+
+    def __init__(self, mutants: dict[str, list[Mutant]], settings: dict, tests: str) -> None:
+        self.mutants = mutants
+        self.own = settings.get("own", {})
+        self.tests = tests
+        self.kept = Path("found.jsonl")
+        self.found: dict[str, str] = {}
+        self.survived = 0
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        if self.kept.exists():
+            for line in self.kept.read_text().splitlines():
+                mutant, outcome, tests = json.loads(line)
+                if outcome in {"killed", "timeout"} or tests == self.tests:
+                    self.found[mutant] = outcome
+        self.items = {item.nodeid: item for item in session.items}
+        self.measure()
+        gc.collect()
+        gc.freeze()  # what a fork does not touch is not copied
+        for module, mutants in self.mutants.items():
+            counts = Counter(self.outcome_of(module, mutant) for mutant in mutants)
+            row = " | ".join(str(counts[outcome]) for outcome in OUTCOMES)
+            print(f"== | `{module}.py` | {len(mutants)} | {row} |", flush=True)
+            self.survived += counts["survived"]
+        session.testsfailed = self.survived
+        return True
+
+    def measure(self) -> None:
+        """How long each test takes, and which functions it reaches."""
+        self.seconds: dict[str, float] = {}
+        self.reaching: dict[str, list[str]] = defaultdict(list)
+        self.killers: dict[str, Counter[str]] = defaultdict(Counter)
+        set_mutant_under_test("stats")
+        for name, item in self.items.items():
+            state()._stats.clear()
+            started = time.process_time()
+            reports = runtestprotocol(item, nextitem=None, log=False)
+            self.seconds[name] = time.process_time() - started
+            assert not any(report.failed for report in reports), f"{name} fails without any mutant"
+            for function in state()._stats if self.seconds[name] <= LONGEST else ():
+                self.reaching[function].append(name)
+        print(f"== {len(self.items)} tests, {sum(self.seconds.values()):.0f} s", flush=True)
+
+    def outcome_of(self, module: str, mutant: Mutant) -> str:
+        if mutant.only_words:
+            return "left out"
+        if not (outcome := self.found.get(mutant.digest)):
+            tests = [*self.chosen(module, mutant)]
+            outcome = self.run(mutant, tests) if tests else "not reached"
+            with self.kept.open("a") as file:
+                print(json.dumps([mutant.digest, outcome, self.tests]), file=file)
+        if outcome != "killed":
+            name = mutant.name.rpartition(".")[2]
+            print(f"{outcome}: {module}:{name}: {mutant.text}", flush=True)
+        return outcome
+
+    def chosen(self, module: str, mutant: Mutant) -> Iterator[str]:
+        own, kills = self.own.get(module.rpartition("/")[2], []), self.killers[mutant.function]
+        left = ALL
+        for name in sorted(
+            self.reaching[mutant.function],
+            key=lambda one: (
+                not kills[one],
+                not any(word in one for word in own),
+                self.seconds[one] / (1 + kills[one] + self.killers[module][one]),
+            ),
+        ):
+            if (left := left - self.seconds[name]) >= 0:
+                yield name
+
+    def run(self, mutant: Mutant, tests: list[str]) -> str:
+        read, write = os.pipe()
+        if not (child := os.fork()):
+            try:
+                self.run_here(mutant, tests, write)
+            finally:
+                os._exit(1)
+        os.close(write)
+        _, status = os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        with os.fdopen(read) as told:
+            begun = told.read().splitlines()
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGALRM}:
+            return "timeout"
+        if status == 0:
+            return "survived"
+        module = mutant.name.removeprefix("etl_dagster.").rpartition(".")[0].replace(".", "/")
+        self.killers[mutant.function][begun[-1]] += 1
+        self.killers[module][begun[-1]] += 1
+        return "killed"
+
+    def run_here(self, mutant: Mutant, tests: list[str], told: int) -> None:
+        os.setsid()
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        set_mutant_under_test(mutant.name)
+        for name in tests:
+            os.write(told, f"{name}\n".encode())
+            most = int(time.process_time() + 3 + 6 * self.seconds[name])
+            resource.setrlimit(resource.RLIMIT_CPU, (most, -1))
+            signal.alarm(30 + int(20 * self.seconds[name]))
+            reports = runtestprotocol(self.items[name], nextitem=None, log=False)
+            if any(report.failed for report in reports):
+                os._exit(1)
+        os._exit(0)
+
+
+def run_group(folder: str, modules: list[str]) -> int:
+    """Run the mutants of a folder's modules, in the copy of the project that is here."""
+    settings = CONFIG["python_mutants"][folder]
+    files = [file for one in settings["tests"] for file in sorted(Path().glob(one))]
+    tests = digest("".join(file.read_text() for file in files))
+    mutants = {module: changed(module) for module in modules}
+    # nobody reads why a test fails, so that nothing is made of it
+    quick = ["-q", "-s", "--assert=plain", "--tb=native", "-p", "no:cacheprovider"]
+    chosen = ["-o", "timeout=0", "-o", "tmp_path_retention_policy=none"]
+    chosen += ["-m", "not slow and not browser and not cluster", "-k", settings.get("only", "test")]
+    with tempfile.TemporaryDirectory(dir=MEMORY_DISK) as base:
+        arguments = [*quick, *chosen, f"--basetemp={base}/tests", *map(str, files)]
+        return int(pytest.main(arguments, plugins=[Mutation(mutants, settings, tests)]))
+
+
+def main() -> None:
+    asked = sys.argv[1:] or MODULES
+    if "PYTHON_MUTANTS_HERE" in os.environ:
+        sys.exit(run_group(asked[0].partition("/")[0], asked))
+    HERE.mkdir(exist_ok=True)
+    for name in COPIED:
+        shutil.rmtree(HERE / name, ignore_errors=True)
+        shutil.copytree(name, HERE / name)
+    shutil.copy("pyproject.toml", HERE)
+    here = {**os.environ, "PYTHON_MUTANTS_HERE": "1", "PYTHONPATH": str(HERE.absolute())}
+    again = [sys.executable, "-m", "etl_dagster_tests.python_mutants"]
+    groups = [list(some) for _, some in groupby(asked, lambda module: module.partition("/")[0])]
+    done = [
+        subprocess.run([*again, *group], cwd=HERE, env=here, check=False).returncode
+        for group in groups
+    ]
+    sys.exit(max(done))
+
+
+if __name__ == "__main__":
+    main()
