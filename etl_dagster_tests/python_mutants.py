@@ -9,7 +9,6 @@ once, and each mutant runs in a fork of that session. What was found is kept in 
 that was stopped goes on, and a mutant that survived is tried again once the tests have changed.
 """
 
-import contextlib
 import gc
 import json
 import os
@@ -23,6 +22,7 @@ import time
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
@@ -36,10 +36,10 @@ from etl_dagster_tests.mutants_made import Mutant, changed, digest
 CONFIG = tomllib.loads(Path("pyproject.toml").read_text())["tool"]
 MODULES = [path.split("/", 1)[1][:-3] for path in CONFIG["mutmut"]["only_mutate"]]
 HERE = Path("mutants")
-LONGEST = 3.0
-"""Seconds of a test that is run for mutants."""
-ALL = 2.0
-"""Seconds of the tests that are run for one mutant."""
+FOUND, REACHED = Path("found.jsonl"), Path("reached.json")
+"""What is kept of mutants and of tests."""
+LONGEST, ALL = 3.0, 1.0
+"""Seconds of a test that is run for mutants, and of the tests for one, the last may take longer."""
 MEMORY = 6 << 30
 MEMORY_DISK = next((one for one in ("/dev/shm",) if Path(one).is_dir()), None)  # noqa: S108
 COPIED = ("etl_dagster", "etl_dagster_tests", "campaigns", "docs")
@@ -53,16 +53,14 @@ class Mutation:
         self.mutants = mutants
         self.own = settings.get("own", {})
         self.tests = tests
-        self.kept = Path("found.jsonl")
+        self.sources = " ".join(one.digest for some in mutants.values() for one in some)
         self.found: dict[str, str] = {}
-        self.survived = 0
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        if self.kept.exists():
-            for line in self.kept.read_text().splitlines():
-                mutant, outcome, tests = json.loads(line)
-                if outcome in {"killed", "timeout"} or tests == self.tests:
-                    self.found[mutant] = outcome
+        FOUND.touch()
+        for mutant, outcome, tests in map(json.loads, FOUND.read_text().splitlines()):
+            if outcome in {"killed", "timeout"} or tests == self.tests:
+                self.found[mutant] = outcome
         self.items = {item.nodeid: item for item in session.items}
         self.measure()
         gc.collect()
@@ -71,8 +69,7 @@ class Mutation:
             counts = Counter(self.outcome_of(module, mutant) for mutant in mutants)
             row = " | ".join(str(counts[outcome]) for outcome in OUTCOMES)
             print(f"== | `{module}.py` | {len(mutants)} | {row} |", flush=True)
-            self.survived += counts["survived"]
-        session.testsfailed = self.survived
+            session.testsfailed += counts["survived"]
         return True
 
     def measure(self) -> None:
@@ -81,15 +78,24 @@ class Mutation:
         self.reaching: dict[str, list[str]] = defaultdict(list)
         self.killers: dict[str, Counter[str]] = defaultdict(Counter)
         set_mutant_under_test("stats")
+        known = json.loads(REACHED.read_text()) if REACHED.exists() else {}
+        measured = {}
         for name, item in self.items.items():
-            state()._stats.clear()
-            started = time.process_time()
-            reports = runtestprotocol(item, nextitem=None, log=False)
-            self.seconds[name] = time.process_time() - started
-            assert not any(report.failed for report in reports), f"{name} fails without any mutant"
-            for function in state()._stats if self.seconds[name] <= LONGEST else ():
+            key = f"{name} {digest(item.path.read_text() + self.sources)}"
+            measured[key] = self.seconds[name], reached = known.get(key) or self.reached(item)
+            for function in reached if self.seconds[name] <= LONGEST else ():
                 self.reaching[function].append(name)
+        REACHED.write_text(json.dumps(known | measured))
         print(f"== {len(self.items)} tests, {sum(self.seconds.values()):.0f} s", flush=True)
+
+    @staticmethod
+    def reached(item: pytest.Item) -> tuple[float, list[str]]:
+        state()._stats.clear()
+        started = time.process_time()
+        reports = runtestprotocol(item, nextitem=None, log=False)
+        seconds = time.process_time() - started
+        assert not any(report.failed for report in reports), f"{item} fails without any mutant"
+        return seconds, sorted(state()._stats)
 
     def outcome_of(self, module: str, mutant: Mutant) -> str:
         if mutant.only_words:
@@ -97,7 +103,7 @@ class Mutation:
         if not (outcome := self.found.get(mutant.digest)):
             tests = [*self.chosen(module, mutant)]
             outcome = self.run(mutant, tests) if tests else "not reached"
-            with self.kept.open("a") as file:
+            with FOUND.open("a") as file:
                 print(json.dumps([mutant.digest, outcome, self.tests]), file=file)
         if outcome != "killed":
             name = mutant.name.rpartition(".")[2]
@@ -111,23 +117,21 @@ class Mutation:
             self.reaching[mutant.function],
             key=lambda one: (
                 not kills[one],
-                not any(word in one for word in own),
+                next((place for place, word in enumerate(own) if word in one), len(own)),
                 self.seconds[one] / (1 + kills[one] + self.killers[module][one]),
             ),
         ):
-            if (left := left - self.seconds[name]) >= 0:
+            if left > 0:
+                left -= self.seconds[name]
                 yield name
 
     def run(self, mutant: Mutant, tests: list[str]) -> str:
         read, write = os.pipe()
         if not (child := os.fork()):
-            try:
-                self.run_here(mutant, tests, write)
-            finally:
-                os._exit(1)
+            self.run_here(mutant, tests, write)
         os.close(write)
         _, status = os.waitpid(child, 0)
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # what the tests started
             os.killpg(child, signal.SIGKILL)
         with os.fdopen(read) as told:
             begun = told.read().splitlines()
@@ -136,26 +140,31 @@ class Mutation:
         if status == 0:
             return "survived"
         module = mutant.name.removeprefix("etl_dagster.").rpartition(".")[0].replace(".", "/")
-        self.killers[mutant.function][begun[-1]] += 1
-        self.killers[module][begun[-1]] += 1
+        for where in (mutant.function, module):
+            self.killers[where].update(begun[-1:])
         return "killed"
 
     def run_here(self, mutant: Mutant, tests: list[str], told: int) -> None:
-        os.setsid()
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        set_mutant_under_test(mutant.name)
-        for name in tests:
-            os.write(told, f"{name}\n".encode())
-            most = int(time.process_time() + 3 + 6 * self.seconds[name])
-            resource.setrlimit(resource.RLIMIT_CPU, (most, -1))
-            signal.alarm(30 + int(20 * self.seconds[name]))
-            reports = runtestprotocol(self.items[name], nextitem=None, log=False)
-            if any(report.failed for report in reports):
-                os._exit(1)
-        os._exit(0)
+        """Run the tests in this fork, which ends here."""
+        status = 1
+        try:
+            os.setsid()
+            silence = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silence, 1)
+            os.dup2(silence, 2)
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            set_mutant_under_test(mutant.name)
+            for name in tests:
+                os.write(told, f"{name}\n".encode())
+                most = int(time.process_time() + 3 + 6 * self.seconds[name])
+                resource.setrlimit(resource.RLIMIT_CPU, (most, -1))
+                signal.alarm(30 + int(20 * self.seconds[name]))
+                reports = runtestprotocol(self.items[name], nextitem=None, log=False)
+                if any(report.failed for report in reports):
+                    return
+            status = 0
+        finally:
+            os._exit(status)
 
 
 def run_group(folder: str, modules: list[str]) -> int:
@@ -184,10 +193,9 @@ def main() -> None:
     shutil.copy("pyproject.toml", HERE)
     here = {**os.environ, "PYTHON_MUTANTS_HERE": "1", "PYTHONPATH": str(HERE.absolute())}
     again = [sys.executable, "-m", "etl_dagster_tests.python_mutants"]
-    groups = [list(some) for _, some in groupby(asked, lambda module: module.partition("/")[0])]
     done = [
         subprocess.run([*again, *group], cwd=HERE, env=here, check=False).returncode
-        for group in groups
+        for _, group in groupby(asked, lambda module: module.partition("/")[0])
     ]
     sys.exit(max(done))
 
