@@ -127,6 +127,35 @@ def test_entries_count_and_keep_canaries(connection: sqlite3.Connection) -> None
     assert (int(began.entry["full"]), began.added, int(began.entry["tip"]) > 0) == (0, 2, True)
 
 
+def test_a_full_list_that_gains_as_many_as_it_loses_is_another_list(
+    connection: sqlite3.Connection,
+) -> None:
+    segments = Segments(connection)
+    made = replaced(segments, blank(AREA), pages.pack(local([3, 5, 7])), version=1, as_of=10)
+    other = replaced(segments, made.entry, pages.pack(local([4, 5, 7])), version=2, as_of=11)
+    assert (other.added, other.removed, int(other.entry["count"])) == (1, 1, 3)
+    assert segments.contains(tip(other.entry), AREA, local([3, 4])).tolist() == [False, True]
+
+
+def test_what_differs_from_the_full_list_before_is_stored_alone_if_it_is_little(
+    connection: sqlite3.Connection,
+) -> None:
+    """Four bytes a number that came or went, and at most a quarter of what all of them take."""
+    segments, held = Segments(connection), range(0, 800_000, 10_000)
+    made = replaced(segments, blank(AREA), pages.pack(local(held)), version=1, as_of=10)
+    seen = set()
+    for count in range(1, 16):
+        numbers = local([*(number + 5 for number in held[:count]), *held[count - 1 :]])
+        bits = pages.pack(numbers)
+        other = replaced(segments, made.entry, bits, version=2, as_of=11)
+        assert (other.added, other.removed) == (count, count - 1)
+        little = (2 * count - 1) * 4 * 4 <= pages.size(bits)
+        assert len(segments.resolve(tip(other.entry), AREA).changes) == little
+        assert pages.unpack(segments.bits(tip(other.entry), AREA)).tolist() == numbers.tolist()
+        seen.add(little)
+    assert seen == {True, False}
+
+
 def test_of_each_number_the_newest_mark_counts_and_neighbours_are_others() -> None:
     newest = deltas.mark(local([4, 9]), local([5, 6]))
     older = deltas.mark(local([5, 6, 7]), local([4]))
