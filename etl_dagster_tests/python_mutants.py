@@ -38,8 +38,8 @@ MODULES = [path.split("/", 1)[1][:-3] for path in CONFIG["mutmut"]["only_mutate"
 HERE = Path("mutants")
 FOUND, REACHED = Path("found.jsonl"), Path("reached.json")
 """What is kept of mutants and of tests."""
-LONGEST, ALL = 3.0, 1.0
-"""Seconds of a test that is run for mutants, and of the tests for one, the last may take longer."""
+LONGEST, ALL = 3.0, 3.0
+"""Seconds of a test that is run for mutants; of a module's own that run for one, and of others."""
 MEMORY = 6 << 30
 MEMORY_DISK = next((one for one in ("/dev/shm",) if Path(one).is_dir()), None)  # noqa: S108
 COPIED = ("etl_dagster", "etl_dagster_tests", "campaigns", "docs")
@@ -111,18 +111,18 @@ class Mutation:
         return outcome
 
     def chosen(self, module: str, mutant: Mutant) -> Iterator[str]:
+        """What killed before, what the module names as its own, and the quickest of the others."""
         own, kills = self.own.get(module.rpartition("/")[2], []), self.killers[mutant.function]
-        left = ALL
+        places = {
+            name: next((place for place, word in enumerate(own) if word in name), len(own))
+            for name in self.reaching[mutant.function]
+        }
+        left = {True: ALL, False: ALL}
         for name in sorted(
-            self.reaching[mutant.function],
-            key=lambda one: (
-                not kills[one],
-                next((place for place, word in enumerate(own) if word in one), len(own)),
-                self.seconds[one] / (1 + kills[one] + self.killers[module][one]),
-            ),
+            places, key=lambda one: (not kills[one], places[one], self.seconds[one])
         ):
-            if left > 0:
-                left -= self.seconds[name]
+            if left[is_own := places[name] < len(own)] > 0:
+                left[is_own] -= self.seconds[name]
                 yield name
 
     def run(self, mutant: Mutant, tests: list[str]) -> str:
@@ -139,9 +139,7 @@ class Mutation:
             return "timeout"
         if status == 0:
             return "survived"
-        module = mutant.name.removeprefix("etl_dagster.").rpartition(".")[0].replace(".", "/")
-        for where in (mutant.function, module):
-            self.killers[where].update(begun[-1:])
+        self.killers[mutant.function].update(begun[-1:])
         return "killed"
 
     def run_here(self, mutant: Mutant, tests: list[str], told: int) -> None:

@@ -143,7 +143,7 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
         phones, adds = _last_word(phones, times, adds)
         to_add, to_delete = dict(by_area(phones[adds])), dict(by_area(phones[~adds]))
         areas = sorted(to_add.keys() | to_delete.keys() | set(covers))
-        uncovered = [area for area in areas if not info.head["tip"][area]]
+        uncovered = [area for area in areas if not info.head["full"][area]]
         work.refuse(
             {
                 "malformed": refusals.malformed(read),

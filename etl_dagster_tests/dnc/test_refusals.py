@@ -130,6 +130,15 @@ def test_changes_to_an_area_code_without_a_full_list_never_make_it_clear(
     store.apply_changes("national", [path], allow=["uncovered"])
     assert verdict(store, 2125550100) == "LISTED"
     assert reason(store, 2125550101) == "stale"
+    path = write_changes(tmp_path / "d.txt", [(2125550102, NOW, "A")])
+    with pytest.raises(DncRefusedError, match=r"no full list of 1 area codes \(212\)") as refusal:
+        store.apply_changes("national", [path])
+    assert refusal.value.flags == ("uncovered",)
+    store.apply_changes("national", [path], allow=["uncovered"])
+    assert reason(store, 2125550101) == "stale"
+    whole = write_list(tmp_path / "e.txt", [2125550100, 2125550102])
+    store.add_list("national", [whole], as_of=NOW)
+    assert verdict(store, 2125550101) == "CLEAR"
 
 
 def test_changes_that_delete_too_much_are_refused(store: DncStore, tmp_path: Path) -> None:
