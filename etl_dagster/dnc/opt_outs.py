@@ -115,7 +115,7 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
     text = io.StringIO(path.read_text("utf-8-sig", errors="replace"))
     first = text.readline()
     text.seek(0)
-    lines = csv.reader(text)
+    lines = csv.reader(text, strict=True)
     rows = csv_rows(path.name, lines)
     names = {"phone": 0}
     if any(character.isalpha() for character in first):

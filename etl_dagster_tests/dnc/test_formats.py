@@ -307,6 +307,23 @@ def test_a_cell_beyond_all_measure_is_no_csv(empty: DncStore, tmp_path: Path, he
         empty.opt_out_file(path, source="test")
 
 
+def test_a_quote_that_nothing_closes_swallows_no_phones(store: DncStore, tmp_path: Path) -> None:
+    """To CSV, what follows it is all one cell; the row that it is in has a phone, and counts."""
+    path = tmp_path / "list.csv"
+    path.write_text('phone,note\n4075550150,"said no\n4075550151,\n4075550152,\n')
+    for load in (
+        lambda: store.opt_out_file(path),
+        lambda: store.add_list("wireless", [path], as_of=NOW, kind="national"),
+    ):
+        with pytest.raises(DncFormatError, match=r"list\.csv is not CSV: unexpected end of data"):
+            load()
+    path.write_text('phone,note\n4075550150,"said no\n4075550151,\n4075550152,"asked"\n')
+    with pytest.raises(DncFormatError, match=r"list\.csv is not CSV: .* expected after"):
+        store.opt_out_file(path)
+    path.write_text('phone,note\n4075550150,"said ""no"",\ntwice"\n4075550151,6\'2"\n')
+    assert store.opt_out_file(path).numbers == 2
+
+
 def test_a_member_packed_in_a_way_that_unpacks_all_at_once_is_refused(
     empty: DncStore, tmp_path: Path
 ) -> None:
