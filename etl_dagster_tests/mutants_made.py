@@ -5,10 +5,10 @@ Does not: running tests for them (python_mutants.py).
 """
 
 import ast
-import difflib
 import hashlib
 import re
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 from mutmut.mutation.file_mutation import mutate_file_contents
@@ -17,6 +17,8 @@ TEXTS = {"text", "hint", "what", "says", "title", "also", "known_as"}
 """Variables that hold words for people."""
 WORDED = ("_corrupt", "_refuse", "_some", "_day")
 """Functions that make words for people of what they are given."""
+AROUND = 60
+"""Characters that are shown before and after what changed."""
 SQL = re.compile(r"(?i)\b(SELECT|INSERT|PRAGMA|UPDATE|REPLACE|DELETE|BEGIN|COMMIT|WHERE)\b")
 
 
@@ -53,22 +55,30 @@ def digest(text: str) -> str:
 
 
 @cache
-def read(function: ast.FunctionDef) -> tuple[list[str], str]:
-    """The lines of a function, and what it is without words."""
+def read(function: ast.FunctionDef) -> tuple[str, str]:
+    """The text of a function, and what it is without words."""
     function.name = "f"
-    return ast.unparse(function).splitlines(), ast.dump(Worded().visit(function))
+    return ast.unparse(function), ast.dump(Worded().visit(function))
+
+
+def alike(one: str, other: str) -> int:
+    """How many characters are the same at the start of both."""
+    return len([*takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))])
 
 
 class Mutant:
-    """A function with one thing changed; `text` is the lines that it was and is."""
+    """A function with one thing changed; `text` says what into what, and where."""
 
     def __init__(self, name: str, was: ast.FunctionDef, now: ast.FunctionDef) -> None:
         self.name = name
         self.function = name.rpartition("__mutmut_")[0]
         (before, plain), (after, other) = read(was), read(now)
-        lines = [*difflib.unified_diff(before, after, n=0, lineterm="")][2:]
-        self.text = " | ".join(f"{one[0]} {one[1:].strip()}" for one in lines if one[0] != "@")
-        self.digest = digest(f"{self.function} {before} {after}")
+        start = alike(before, after)
+        same = alike(before[start:][::-1], after[start:][::-1])
+        end = len(before) - same
+        around = " ".join(before[max(start - AROUND, 0) : end + AROUND].split())
+        self.text = f"`{before[start:end]}` -> `{after[start : len(after) - same]}` in `{around}`"
+        self.digest = digest(f"{self.function} {before.splitlines()} {after.splitlines()}")
         self.only_words = plain == other or self.function.endswith(WORDED)
 
 
