@@ -85,6 +85,22 @@ def test_a_file_of_opt_outs_is_taken_once(store: DncStore, tmp_path: Path) -> No
     assert numbers(store, "internal") >= {4075550160, 4075550161}
 
 
+def test_the_same_file_after_an_opt_in_may_be_somebody_who_asks_anew(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text("phone,received\n4075550150,\n4075550151,2026-09-01\n4075550152,\n")
+    store.opt_out_file(path)
+    store.remove_opt_out([4075550150, 4075550151], reason="asked", by="tests")
+    clock.forward(hours=1)
+    again = store.opt_out_file(path)
+    assert (again.changed, again.added) == (True, 1)
+    assert verdict(store, 4075550150) == "LISTED"
+    assert verdict(store, 4075550151) == "CLEAR"  # its date says that it is the request of before
+    assert len(store.explain(4075550152).lists[0].requests) == 1
+    assert not store.opt_out_file(path).changed
+
+
 def test_a_row_that_ends_early_says_no_more_than_it_has(store: DncStore, tmp_path: Path) -> None:
     path = tmp_path / "opt-outs.csv"
     path.write_text("phone,source,note\n4075550150\n\n4075550151,letter\n")
