@@ -93,6 +93,25 @@ def test_the_same_file_twice_changes_nothing(store: DncStore, tmp_path: Path) ->
     assert (again.changed, again.version, again.added, again.bytes) == (True, 2, 0, 0)
 
 
+def test_a_list_that_goes_back_to_what_it_was_is_not_passed_over(
+    store: DncStore, tmp_path: Path
+) -> None:
+    """It may have gone back, or an old file have come with a new date: somebody has to say."""
+    other = write_list(tmp_path / "b.txt", [*PHONES[1:], 4075550150])
+    elsewhere = write_list(tmp_path / "321.txt", [3215550100])
+    store.add_list("national", [other], as_of=ago(days=5))
+    store.add_list("national", [elsewhere], as_of=ago(days=4), allow=["fewer-areas"])
+    old = tmp_path / "n.txt"
+    assert not store.add_list("national", [old], as_of=ago(days=10)).changed
+    assert not store.add_list("national", [other], as_of=ago(days=1)).changed
+    with pytest.raises(DncRefusedError, match="version 1 of list national, and version 2") as told:
+        store.add_list("national", [old], as_of=ago(days=3))
+    assert told.value.flags == ("same",)
+    store.add_list("national", [old], as_of=ago(days=3), allow=["same"])
+    assert verdict(store, PHONES[0]) == "LISTED"
+    assert not store.add_list("national", [old], as_of=ago(days=2)).changed
+
+
 def test_a_date_in_the_future_is_refused_and_a_day_ahead_is_now(
     empty: DncStore, tmp_path: Path
 ) -> None:
