@@ -202,7 +202,7 @@ def test_a_replica_clears_nobody_outside_of_its_time(
 ) -> None:
     both.clock.now = NOW + after
     with both.replica() as replica:
-        assert reason(replica, CLEAR) == expected
+        assert reason(replica, CLEAR) == replica.explain(CLEAR).reason == expected
         assert verdict(replica, CLEAR) == ("UNKNOWN" if expected else "CLEAR")
         assert verdict(replica, LISTED) == "LISTED"
         found = ask(replica, [CLEAR, LISTED])
@@ -234,6 +234,7 @@ def test_the_past_is_repeated_whatever_became_of_the_replica(both: Hosts) -> Non
         then = ask(replica, [CLEAR])
         both.clock.forward(hours=100)
         again, _ = replica.repeat(np.array([CLEAR]), then.list_versions, NOW)
+        assert replica.explain(CLEAR, NOW, versions=then.list_versions).verdict == "clear"
     assert again.verdicts.tolist() == then.verdicts.tolist() == [1]
 
 
