@@ -64,6 +64,15 @@ def test_several_files_and_several_members_are_one_version(empty: DncStore, tmp_
     assert (result.version, result.numbers, result.area_codes) == (1, 41, 3)
 
 
+def test_what_cannot_be_read_is_counted_over_all_files(empty: DncStore, tmp_path: Path) -> None:
+    bad, good = tmp_path / "bad.txt", tmp_path / "good.txt"
+    bad.write_text("4075550100\nnobody\n4075550101\n")
+    good.write_text("4075550102\n4075550103\n")
+    for paths in ([bad, good], [good, bad]):
+        with pytest.raises(DncRefusedError, match=r"1 of 5 lines .* the first: bad\.txt:2 "):
+            empty.add_list("national", paths, as_of=NOW)
+
+
 def test_a_named_csv_column_is_read(empty: DncStore, tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("phone,Blocked Number\n4075550198,4075550111\n4075550199,(407) 555-0112\n")

@@ -46,7 +46,7 @@ def test_a_removal_needs_a_reason_and_is_kept_beside_the_request(
     with pytest.raises(DncUsageError, match="nothing was removed"):
         store.remove_opt_out([PHONE, 4075550152], reason="asked", by="tests")
     store.remove_opt_out([PHONE], reason="asked to be called", by="tests")
-    assert verdict(store, PHONE) == "CLEAR"
+    assert verdict(store, PHONE) == verdict(store, PHONE, clock.now) == "CLEAR"
     assert verdict(store, PHONE, NOW) == "LISTED"
     told = store.explain(PHONE).lists[0].requests
     assert [row["action"] for row in told] == ["opt-out", "removal"]

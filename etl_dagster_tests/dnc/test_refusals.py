@@ -42,6 +42,15 @@ def test_a_list_that_shrinks_is_refused(store: DncStore, tmp_path: Path) -> None
     assert numbers(store) == set(PHONES[:16])
 
 
+def test_numbers_of_new_area_codes_do_not_make_up_for_lost_ones(
+    store: DncStore, tmp_path: Path
+) -> None:
+    more = [3215550100 + i for i in range(30)]
+    refused(
+        store, write_list(tmp_path / "b.txt", PHONES[:15] + more), ago(days=1), "shrink", "20 to 15"
+    )
+
+
 def test_one_area_code_that_shrinks_in_a_large_list_is_refused(
     empty: DncStore, tmp_path: Path
 ) -> None:

@@ -262,8 +262,11 @@ def test_a_store_has_not_the_date_of_another(both: Hosts) -> None:
 def test_opt_outs_heard_on_a_replica_clear_nobody_until_its_lists_have_them(both: Hosts) -> None:
     phones, moments = np.array([CLEAR]), np.array([ago(hours=1).replace(tzinfo=None)], "M8[us]")
     with both.replica() as replica:
+        then = ask(replica, phones)
         assert replica.opt_out_rows(phones, moments, table="T") == 1
         assert (verdict(replica, CLEAR), reason(replica, CLEAR)) == ("UNKNOWN", "opted_out")
+        assert replica.explain(CLEAR).reason == "opted_out"
+        assert replica.explain(CLEAR, NOW, versions=then.list_versions).verdict == "clear"
     both.primary.opt_out_rows(phones, moments, table="T")
     both.export()
     both.fetch()
