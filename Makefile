@@ -32,8 +32,7 @@ mutants: setup ## changes verdicts, store and reconciliation in one place: do te
 	@echo "== mutants of the verdicts' SQL"
 	@$(BIN)/python -m etl_dagster_tests.sql_mutants || true
 	@echo "== mutants of Python"
-	@$(BIN)/python -m mutmut run --max-children 1
-	@$(BIN)/python -m mutmut results
+	@$(BIN)/python -m etl_dagster_tests.python_mutants
 
 slow: setup ## the tests that take long: killed runs, fresh homes, random histories
 	@echo "== slow tests"

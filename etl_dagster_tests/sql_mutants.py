@@ -1,7 +1,7 @@
 """Mutants of the verdicts' SQL: one word of a statement is changed, and the tests have to notice.
 
 Belongs here: which words are changed into which, and running the tests of `[tool.sql_mutants]` in
-pyproject.toml on a copy of the project. Does not: mutants of Python, which mutmut makes.
+pyproject.toml on a copy of the project. Does not: mutants of Python.
 
 `python -m etl_dagster_tests.sql_mutants [STATEMENT[:LINE[-LINE]]...]` names each mutant that no
 test of its statement's group noticed; all of `pyproject.toml` if no statement is named.

@@ -126,9 +126,7 @@ class Catalog:
         """Add a list; its id and digest are set here."""
         if len(self.lists) >= MOST_LISTS:
             raise DncUsageError(f"a store holds at most {MOST_LISTS} lists")
-        info = replace(
-            info, id=len(self.lists), chain=_digest(info.name), head=empty_state(), version=0
-        )
+        info = replace(info, id=len(self.lists), chain=_digest(info.name))
         self._versions[info.id] = []
         return self.replace_list(info)
 
@@ -224,11 +222,7 @@ def sha256(blob: bytes) -> bytes:
 
 
 def _digest(*parts: object) -> bytes:
-    return sha256(json.dumps(parts, default=_hexed).encode())
-
-
-def _hexed(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else repr(value)
+    return sha256(json.dumps(parts, default=bytes.hex).encode())
 
 
 def _corrupt(what: str) -> DncCorruptError:

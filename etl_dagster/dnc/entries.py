@@ -116,5 +116,4 @@ def _first(bits: pages.Bits) -> int:
     if not len(held):
         return NOBODY
     word = int(held[len(held) // 2])
-    value = int(words[word])
-    return word * 64 + (value & -value).bit_length() - 1
+    return word * 64 + int(words[word]).bit_length() - 1

@@ -141,7 +141,8 @@ def read_csv(member: Member, column: str | None) -> Iterator[Batch]:
     Raises:
         DncFormatError: there is no such column, or more than one that it could be.
     """
-    lines = csv.reader(io.TextIOWrapper(member.stream, "utf-8-sig", "replace", newline=""))
+    text = io.TextIOWrapper(member.stream, "utf-8-sig", "replace", newline="")
+    lines = csv.reader(text, strict=True)
     rows = csv_rows(member.name, lines)
     at = phone_column(member.name, next(rows), column)
     texts: list[str] = []
@@ -212,7 +213,7 @@ def _checked(numbers: NDArray[np.int64], lines: list[int] | None) -> Batch:
 
 
 def csv_rows(name: str, rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """The rows; where they are none, such as a cell of over 128 kB, a `DncFormatError`."""
+    """The rows; where they are none (a quote that nothing closes), a `DncFormatError`."""
     try:
         yield from rows
     except csv.Error as error:

@@ -62,10 +62,10 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     `numbers` reads the files (`text_numbers` or `legacy.numbers`); what else than they and `covers`
     decides what is read, `reading` says.
     """
-    micros(as_of)  # a date without a time zone is refused before anything is read
+    moment = micros(as_of)  # a date without a time zone is refused before anything is read
     read = Read(sources.identify(paths))
     read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
-    if known := _loaded_before(connection, name, read, clock, allow):
+    if known := _loaded_before(connection, name, read, clock, allow, moment):
         return known
     with Spool(folder) as spool, sources.unchanged(paths):
         for some in numbers(paths, read, progress):
@@ -74,7 +74,7 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
             raise DncFormatError(f"no phone in {read.names}: an empty list would clear everybody")
         spool.cover(set(covers))
         with write(connection, clock, allow) as work:
-            return work.known(name, read) or _put(work, name, about, spool, read, as_of)
+            return work.known(name, read, moment) or _put(work, name, about, spool, read, as_of)
 
 
 def _put(  # noqa: PLR0913, PLR0917 - what was read, of which list
@@ -139,16 +139,15 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
         if info.kind == "internal":
             raise DncUsageError(f"list {name} is internal: use `dnc opt-out`")
         date = work.dated(as_of or from_micros(int(times.max())))
-        first = int(times.min())
         phones, adds = _last_word(phones, times, adds)
         to_add, to_delete = dict(by_area(phones[adds])), dict(by_area(phones[~adds]))
         areas = sorted(to_add.keys() | to_delete.keys() | set(covers))
-        uncovered = [area for area in areas if not info.head["tip"][area]]
+        uncovered = [area for area in areas if not info.head["full"][area]]
         work.refuse(
             {
                 "malformed": refusals.malformed(read),
                 "older": refusals.older(info, areas, date),
-                "gap": refusals.gap(info, areas, first),
+                "gap": refusals.gap(info, areas, int(times.min())),
                 "uncovered": refusals.uncovered(info, uncovered),
             }
         )
@@ -238,13 +237,14 @@ def _last_word(
     return phones[last], adds[last]
 
 
-def _loaded_before(
+def _loaded_before(  # noqa: PLR0913, PLR0917 - as in `add_list`
     connection: sqlite3.Connection,
     name: str,
     read: Read,
     clock: Callable[[], datetime],
     allow: Collection[str],
+    as_of: int | None = None,
 ) -> LoadResult | None:
     """Recognise input that was loaded before, without waiting for other writers."""
     with schema.reading(connection):
-        return Write(connection, micros(clock()), allow).known(name, read)
+        return Write(connection, micros(clock()), allow).known(name, read, as_of)

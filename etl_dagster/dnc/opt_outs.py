@@ -20,8 +20,9 @@ from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, csv_rows, phone_column
 from etl_dagster.dnc.lists import find_or_add
 from etl_dagster.dnc.moments import from_micros, micros, parse_moment
+from etl_dagster.dnc.pages import AREA_NUMBERS
 from etl_dagster.dnc.phones_text import NOT_A_PHONE, read_phones
-from etl_dagster.dnc.records import tip
+from etl_dagster.dnc.records import ListInfo, tip
 from etl_dagster.dnc.requests import OPT_OUT, REMOVAL, Request
 from etl_dagster.dnc.spool import by_area
 from etl_dagster.dnc.writer import FUTURE_MOST, LoadResult, Read, Write, write
@@ -77,7 +78,9 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
     with write(connection, clock, allow) as work:
         info = find_or_add(work, name, {"kind": "internal"})
         if known := work.known(name, read):
-            return known
+            asked = _perhaps_anew(work, info, asked)
+            if not asked:
+                return known
         work.refuse({"malformed": refusals.malformed(read)})
         if not asked:
             raise DncUsageError("no phone given: nothing was recorded")
@@ -100,6 +103,19 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
         return work.commit_version(info, action, dated, read, changes, requests=len(rows))
 
 
+def _perhaps_anew(work: Write, info: ListInfo, asked: Sequence[Asked]) -> list[Asked]:
+    """Of a file that was loaded before: who is not on the list, and may ask anew after an opt-in.
+
+    A request with a date is the one on record; one without may be of today.
+    """
+    undated = np.unique(np.array([one.phone for one in asked if one.received is None], np.int64))
+    gone = set[int]()
+    for area, local in by_area(undated):
+        there = work.segments.contains(tip(work.entry(info, area)), area, local)
+        gone.update((area * AREA_NUMBERS + local[~there].astype(np.int64)).tolist())
+    return [one for one in asked if one.received is None and one.phone in gone]
+
+
 def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, list[Asked]]:
     """Read opt-outs from a file: one phone a line, or CSV with a header.
 
@@ -115,7 +131,7 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
     text = io.StringIO(path.read_text("utf-8-sig", errors="replace"))
     first = text.readline()
     text.seek(0)
-    lines = csv.reader(text)
+    lines = csv.reader(text, strict=True)
     rows = csv_rows(path.name, lines)
     names = {"phone": 0}
     if any(character.isalpha() for character in first):

@@ -53,9 +53,8 @@ def fewer(info: ListInfo, areas: Sequence[int]) -> str:
     """
     loaded = np.zeros(len(info.head), dtype=np.bool_)
     loaded[list(areas)] = True
-    covered = info.head["tip"] > 0
-    together = np.isin(info.head["full"], np.unique(info.head["full"][loaded & covered]))
-    missing = np.flatnonzero(covered & together & ~loaded & (info.head["full"] > 0))
+    full = info.head["full"]
+    missing = np.flatnonzero((full > 0) & ~loaded & np.isin(full, full[loaded]))
     if not len(missing):
         return ""
     return (

@@ -145,15 +145,33 @@ class Write:
             )
         self._overridden += found
 
-    def known(self, name: str, read: Read) -> LoadResult | None:
-        """Recognise input that was loaded into a list before, unless it is to be loaded again."""
+    def known(self, name: str, read: Read, as_of: int | None = None) -> LoadResult | None:
+        """Recognise input that was loaded into a list before, unless it is to be loaded again.
+
+        A full list of a later date (`as_of`) than another that took its place is refused: nobody
+        but who loads it can tell a list that has gone back from an old file.
+        """
         info = self.catalog.lists.get(name)
         if info is None or not read.inputs or "same" in self.allow:
             return None
-        for version in self.catalog.versions(info):
+        for version in reversed(self.catalog.versions(info)):
             if version.inputs == read.inputs:
+                if as_of is not None:
+                    self.refuse({"same": self._replaced(info, version, as_of)})
                 return self.result(info, version, read, changed=False)
         return None
+
+    def _replaced(self, info: ListInfo, version: Version, as_of: int) -> str:
+        """Tell what took the place of a version before a date, if anything did."""
+        areas = self.catalog.manifest(version)["area"]
+        for later in self.catalog.versions(info)[version.number :]:
+            there = self.catalog.manifest(later)["area"]
+            if later.as_of < as_of and np.isin(there, areas).any():
+                return (
+                    f"the input is that of version {version.number} of list {info.name}, and"
+                    f" version {later.number} came since: has the list gone back to it?"
+                )
+        return ""
 
     def entry(self, info: ListInfo, area: int) -> "np.void":
         """Return the entry in place, or a blank one."""

@@ -9,6 +9,7 @@ import sqlite3
 import struct
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -263,14 +264,20 @@ def test_history_past_the_retention_is_an_error_not_an_answer(
         lines = [(4075550150, day, "A"), *((phone, day, "D") for phone in PHONES[:10])]
         path = write_changes(tmp_path / "c.txt", lines)
         store.apply_changes("national", [path], as_of=day, allow=["same", "shrink"])
+    before = ask(store, PHONES)
     done = store.compact(retention_days=30)
     assert done.segments > 0
     assert numbers(store) == {*PHONES[10:], 4075550150}
+    assert ask(store, PHONES).verdicts.tolist() == before.verdicts.tolist()
     with pytest.raises(DncHistoryError, match="past its retention"):
         ask(store, PHONES, ago(days=5))
     with pytest.raises(DncHistoryError, match="past its retention"):
         store.lookup(np.array(PHONES, dtype=np.int64), versions="national@1")
     assert ask(store, PHONES, clock.now).verdicts.tolist()[0] == 1
+    horizon = clock.now - timedelta(days=30)  # this moment, and the version of then, can be asked
+    assert numbers(store, as_of=horizon) == {*PHONES[10:], 4075550150}
+    kept = store.lookup(np.array(PHONES, dtype=np.int64), versions="national@2")
+    assert kept.verdicts.tolist() == [0] * 10 + [2] * 10  # by now it is stale
     store.verify()
     with pytest.raises(DncUsageError, match="at least one day"):
         store.compact(retention_days=0)

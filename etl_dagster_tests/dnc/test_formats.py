@@ -64,6 +64,15 @@ def test_several_files_and_several_members_are_one_version(empty: DncStore, tmp_
     assert (result.version, result.numbers, result.area_codes) == (1, 41, 3)
 
 
+def test_what_cannot_be_read_is_counted_over_all_files(empty: DncStore, tmp_path: Path) -> None:
+    bad, good = tmp_path / "bad.txt", tmp_path / "good.txt"
+    bad.write_text("4075550100\nnobody\n4075550101\n")
+    good.write_text("4075550102\n4075550103\n")
+    for paths in ([bad, good], [good, bad]):
+        with pytest.raises(DncRefusedError, match=r"1 of 5 lines .* the first: bad\.txt:2 "):
+            empty.add_list("national", paths, as_of=NOW)
+
+
 def test_a_named_csv_column_is_read(empty: DncStore, tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("phone,Blocked Number\n4075550198,4075550111\n4075550199,(407) 555-0112\n")
@@ -305,6 +314,23 @@ def test_a_cell_beyond_all_measure_is_no_csv(empty: DncStore, tmp_path: Path, he
     path.write_text(f"{header}{'4' * 200_000}\n")
     with pytest.raises(DncFormatError, match=r"list\.csv is not CSV"):
         empty.opt_out_file(path, source="test")
+
+
+def test_a_quote_that_nothing_closes_swallows_no_phones(store: DncStore, tmp_path: Path) -> None:
+    """To CSV, what follows it is all one cell; the row that it is in has a phone, and counts."""
+    path = tmp_path / "list.csv"
+    path.write_text('phone,note\n4075550150,"said no\n4075550151,\n4075550152,\n')
+    for load in (
+        lambda: store.opt_out_file(path),
+        lambda: store.add_list("wireless", [path], as_of=NOW, kind="national"),
+    ):
+        with pytest.raises(DncFormatError, match=r"list\.csv is not CSV: unexpected end of data"):
+            load()
+    path.write_text('phone,note\n4075550150,"said no\n4075550151,\n4075550152,"asked"\n')
+    with pytest.raises(DncFormatError, match=r"list\.csv is not CSV: .* expected after"):
+        store.opt_out_file(path)
+    path.write_text('phone,note\n4075550150,"said ""no"",\ntwice"\n4075550151,6\'2"\n')
+    assert store.opt_out_file(path).numbers == 2
 
 
 def test_a_member_packed_in_a_way_that_unpacks_all_at_once_is_refused(

@@ -136,6 +136,7 @@ def test_as_of_a_moment_judges_lists_and_ages_of_that_moment(
     assert verdict(store, LISTED, ago(days=3, seconds=1)) == "LISTED"
     assert reason(store, LISTED, ago(days=11)) == "no_list"
     assert verdict(store, 4075550150, ago(days=4)) == "CLEAR"
+    assert verdict(store, 4075550150, ago(days=3)) == "LISTED"
     assert reason(store, CLEAR, ago(days=-40)) == "stale"
 
 
@@ -151,6 +152,8 @@ def test_a_look_up_is_repeated_from_its_versions(store: DncStore, tmp_path: Path
     again = store.lookup(numbers, NOW, versions=before.list_versions)
     assert again.verdicts.tolist() == before.verdicts.tolist() == [2, 1]
     assert again.list_versions == before.list_versions
+    unnamed = store.lookup(numbers, NOW, versions="internal@0")  # as before its first load
+    assert unnamed.verdicts.tolist() == [0, 0]
     with pytest.raises(DncHistoryError, match="never recorded"):
         store.lookup(numbers, versions="national@7")
     with pytest.raises(DncHistoryError, match="no list named"):

@@ -27,10 +27,13 @@ def test_an_opt_out_acts_at_once_and_survives_every_refresh(
 
 
 def test_an_opt_out_counts_from_when_it_was_received(store: DncStore) -> None:
+    store.opt_out([PHONE + 1], received=ago(days=1))  # of later, though written down before
     store.opt_out([PHONE], received=ago(days=4))
     assert verdict(store, PHONE, ago(days=5)) == "CLEAR"
     assert verdict(store, PHONE, ago(days=4)) == "LISTED"
     assert numbers(store, "internal", ago(days=5)) == set()
+    assert numbers(store, "internal", ago(days=4)) == {PHONE}
+    assert numbers(store, "internal", ago(days=1)) == {PHONE, PHONE + 1}
 
 
 def test_a_removal_needs_a_reason_and_is_kept_beside_the_request(
@@ -43,7 +46,7 @@ def test_a_removal_needs_a_reason_and_is_kept_beside_the_request(
     with pytest.raises(DncUsageError, match="nothing was removed"):
         store.remove_opt_out([PHONE, 4075550152], reason="asked", by="tests")
     store.remove_opt_out([PHONE], reason="asked to be called", by="tests")
-    assert verdict(store, PHONE) == "CLEAR"
+    assert verdict(store, PHONE) == verdict(store, PHONE, clock.now) == "CLEAR"
     assert verdict(store, PHONE, NOW) == "LISTED"
     told = store.explain(PHONE).lists[0].requests
     assert [row["action"] for row in told] == ["opt-out", "removal"]
@@ -77,8 +80,37 @@ def test_a_file_of_opt_outs_is_taken_once(store: DncStore, tmp_path: Path) -> No
     assert [(row["source"], row["received"][:10]) for row in first] == [("letter", "2026-09-01")]
     assert [(row["by"], row["note"]) for row in second] == [("tests", "second thoughts")]
     plain = tmp_path / "plain.txt"
-    plain.write_text("4075550160\n407-555-0161\n")
+    plain.write_text("4075550160\n\n407-555-0161\n")
     assert store.opt_out_file(plain).numbers == 4
+    assert numbers(store, "internal") >= {4075550160, 4075550161}
+
+
+def test_the_same_file_after_an_opt_in_may_be_somebody_who_asks_anew(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text("phone,received\n4075550150,\n4075550151,2026-09-01\n4075550152,\n")
+    store.opt_out_file(path)
+    store.remove_opt_out([4075550150, 4075550151], reason="asked", by="tests")
+    clock.forward(hours=1)
+    again = store.opt_out_file(path)
+    assert (again.changed, again.added) == (True, 1)
+    assert verdict(store, 4075550150) == "LISTED"
+    assert verdict(store, 4075550151) == "CLEAR"  # its date says that it is the request of before
+    assert len(store.explain(4075550152).lists[0].requests) == 1
+    assert not store.opt_out_file(path).changed
+
+
+def test_a_row_that_ends_early_says_no_more_than_it_has(store: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text("phone,source,note\n4075550150\n\n4075550151,letter\n")
+    store.opt_out_file(path, source="file", by="tests")
+    for phone, source in ((4075550150, "file"), (4075550151, "letter")):
+        told = store.explain(phone).lists[0].requests
+        assert [(row["source"], row["note"]) for row in told] == [(source, "")]
+    path.write_text("source,phone\nletter,4075550152\nletter\n")
+    with pytest.raises(DncRefusedError, match=r"1 of 2 lines.*opt-outs.csv:3"):
+        store.opt_out_file(path)
 
 
 def test_a_file_with_unreadable_opt_outs_is_refused(store: DncStore, tmp_path: Path) -> None:

@@ -42,6 +42,15 @@ def test_a_list_that_shrinks_is_refused(store: DncStore, tmp_path: Path) -> None
     assert numbers(store) == set(PHONES[:16])
 
 
+def test_numbers_of_new_area_codes_do_not_make_up_for_lost_ones(
+    store: DncStore, tmp_path: Path
+) -> None:
+    more = [3215550100 + i for i in range(30)]
+    refused(
+        store, write_list(tmp_path / "b.txt", PHONES[:15] + more), ago(days=1), "shrink", "20 to 15"
+    )
+
+
 def test_one_area_code_that_shrinks_in_a_large_list_is_refused(
     empty: DncStore, tmp_path: Path
 ) -> None:
@@ -93,6 +102,25 @@ def test_the_same_file_twice_changes_nothing(store: DncStore, tmp_path: Path) ->
     assert (again.changed, again.version, again.added, again.bytes) == (True, 2, 0, 0)
 
 
+def test_a_list_that_goes_back_to_what_it_was_is_not_passed_over(
+    store: DncStore, tmp_path: Path
+) -> None:
+    """It may have gone back, or an old file have come with a new date: somebody has to say."""
+    other = write_list(tmp_path / "b.txt", [*PHONES[1:], 4075550150])
+    elsewhere = write_list(tmp_path / "321.txt", [3215550100])
+    store.add_list("national", [other], as_of=ago(days=5))
+    store.add_list("national", [elsewhere], as_of=ago(days=4), allow=["fewer-areas"])
+    old = tmp_path / "n.txt"
+    assert not store.add_list("national", [old], as_of=ago(days=10)).changed
+    assert not store.add_list("national", [other], as_of=ago(days=1)).changed
+    with pytest.raises(DncRefusedError, match="version 1 of list national, and version 2") as told:
+        store.add_list("national", [old], as_of=ago(days=3))
+    assert told.value.flags == ("same",)
+    store.add_list("national", [old], as_of=ago(days=3), allow=["same"])
+    assert verdict(store, PHONES[0]) == "LISTED"
+    assert not store.add_list("national", [old], as_of=ago(days=2)).changed
+
+
 def test_a_date_in_the_future_is_refused_and_a_day_ahead_is_now(
     empty: DncStore, tmp_path: Path
 ) -> None:
@@ -130,6 +158,15 @@ def test_changes_to_an_area_code_without_a_full_list_never_make_it_clear(
     store.apply_changes("national", [path], allow=["uncovered"])
     assert verdict(store, 2125550100) == "LISTED"
     assert reason(store, 2125550101) == "stale"
+    path = write_changes(tmp_path / "d.txt", [(2125550102, NOW, "A")])
+    with pytest.raises(DncRefusedError, match=r"no full list of 1 area codes \(212\)") as refusal:
+        store.apply_changes("national", [path])
+    assert refusal.value.flags == ("uncovered",)
+    store.apply_changes("national", [path], allow=["uncovered"])
+    assert reason(store, 2125550101) == "stale"
+    whole = write_list(tmp_path / "e.txt", [2125550100, 2125550102])
+    store.add_list("national", [whole], as_of=NOW)
+    assert verdict(store, 2125550101) == "CLEAR"
 
 
 def test_changes_that_delete_too_much_are_refused(store: DncStore, tmp_path: Path) -> None:

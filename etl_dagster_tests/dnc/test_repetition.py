@@ -98,7 +98,10 @@ def test_every_look_up_is_repeated_whatever_comes_after(events: list[tuple[str, 
         opted_out: set[int] = set()
         for number, (kind, value) in enumerate(events):
             clock.forward(hours=2)
-            path, allow = Path(name) / f"{number}.txt", ("shrink", "gap", "uncovered", "older")
+            path, allow = (
+                Path(name) / f"{number}.txt",
+                ("shrink", "gap", "uncovered", "older", "same"),
+            )
             if kind == "list" and isinstance(value, set):
                 listed = write_list(path, sorted(value))
                 store.add_list("national", [listed], as_of=clock.now, covers=[407], allow=allow)

@@ -12,7 +12,7 @@ from etl_dagster.dnc import DncCorruptError, deltas, pages
 from etl_dagster.dnc.entries import blank, changed, replaced
 from etl_dagster.dnc.page_rows import RANGE_READ
 from etl_dagster.dnc.records import NOBODY, tip
-from etl_dagster.dnc.segments import RADIX, Segments
+from etl_dagster.dnc.segments import BATCH_PHONES, RADIX, Segments
 
 AREA = 407
 
@@ -37,13 +37,14 @@ def test_every_link_of_a_chain_answers_as_a_set_does_and_chains_stay_short(
     pool = [*sorted(held)[::40], *rng.choice(pages.AREA_NUMBERS, 100).tolist()]
     ref = segments.write_base(AREA, pages.pack(local(held)))
     history = [(ref, frozenset(held))]
-    for link in range(1, RADIX**2 + 3):
+    for link in range(1, 2 * RADIX**2):
         new = {pool[(7 * link) % len(pool)], pool[(11 * link) % len(pool)]} - held
         gone = {pool[(5 * link) % len(pool)]} & held
         held = (held | new) - gone
         if new or gone:
             ref = segments.append(ref, AREA, deltas.mark(local(new), local(gone)))
             history.append((ref, frozenset(held)))
+    assert len(history) > RADIX**2 + RADIX
     asked = local(pool)
     for at, (ref, then) in enumerate(history):
         assert segments.contains(ref, AREA, asked).tolist() == [n in then for n in asked.tolist()]
@@ -63,6 +64,20 @@ def test_every_link_of_a_chain_answers_as_a_set_does_and_chains_stay_short(
     many = local(rng.choice(pages.AREA_NUMBERS, 1_000).tolist() + pool)
     found = segments.contains(refs[-2], AREA, many)  # so many that changes are merged first
     assert found.tolist() == [number in history[-2][1] for number in many.tolist()]
+
+
+def test_each_of_many_area_codes_asked_at_once_has_its_own_answer(
+    connection: sqlite3.Connection,
+) -> None:
+    """Also where they are more phones than are looked up at once."""
+    segments, rng = Segments(connection), np.random.default_rng(4)
+    parts, expected = [], []
+    for area, count in enumerate((3, BATCH_PHONES // 2, 700, BATCH_PHONES // 2, 5, 1, 9), AREA):
+        asked = np.unique(rng.choice(pages.AREA_NUMBERS, count, replace=False)).astype(np.uint32)
+        listed = rng.random(count) < 0.5
+        parts.append((segments.write_base(area, pages.pack(asked[listed])), area, asked))
+        expected.append(listed.tolist())
+    assert [hit.tolist() for hit in segments.contains_each(parts)] == expected
 
 
 def test_a_change_that_is_large_for_its_base_becomes_a_base(connection: sqlite3.Connection) -> None:
@@ -125,6 +140,35 @@ def test_entries_count_and_keep_canaries(connection: sqlite3.Connection) -> None
     assert int(first.entry["listed"]) == 6
     began = changed(segments, blank(AREA), local([6, 7]), local([]), version=1, as_of=0)
     assert (int(began.entry["full"]), began.added, int(began.entry["tip"]) > 0) == (0, 2, True)
+
+
+def test_a_full_list_that_gains_as_many_as_it_loses_is_another_list(
+    connection: sqlite3.Connection,
+) -> None:
+    segments = Segments(connection)
+    made = replaced(segments, blank(AREA), pages.pack(local([3, 5, 7])), version=1, as_of=10)
+    other = replaced(segments, made.entry, pages.pack(local([4, 5, 7])), version=2, as_of=11)
+    assert (other.added, other.removed, int(other.entry["count"])) == (1, 1, 3)
+    assert segments.contains(tip(other.entry), AREA, local([3, 4])).tolist() == [False, True]
+
+
+def test_what_differs_from_the_full_list_before_is_stored_alone_if_it_is_little(
+    connection: sqlite3.Connection,
+) -> None:
+    """Four bytes a number that came or went, and at most a quarter of what all of them take."""
+    segments, held = Segments(connection), range(0, 800_000, 10_000)
+    made = replaced(segments, blank(AREA), pages.pack(local(held)), version=1, as_of=10)
+    seen = set()
+    for count in range(1, 16):
+        numbers = local([*(number + 5 for number in held[:count]), *held[count - 1 :]])
+        bits = pages.pack(numbers)
+        other = replaced(segments, made.entry, bits, version=2, as_of=11)
+        assert (other.added, other.removed) == (count, count - 1)
+        little = (2 * count - 1) * 4 * 4 <= pages.size(bits)
+        assert len(segments.resolve(tip(other.entry), AREA).changes) == little
+        assert pages.unpack(segments.bits(tip(other.entry), AREA)).tolist() == numbers.tolist()
+        seen.add(little)
+    assert seen == {True, False}
 
 
 def test_of_each_number_the_newest_mark_counts_and_neighbours_are_others() -> None:

@@ -202,7 +202,7 @@ def test_a_replica_clears_nobody_outside_of_its_time(
 ) -> None:
     both.clock.now = NOW + after
     with both.replica() as replica:
-        assert reason(replica, CLEAR) == expected
+        assert reason(replica, CLEAR) == replica.explain(CLEAR).reason == expected
         assert verdict(replica, CLEAR) == ("UNKNOWN" if expected else "CLEAR")
         assert verdict(replica, LISTED) == "LISTED"
         found = ask(replica, [CLEAR, LISTED])
@@ -234,6 +234,7 @@ def test_the_past_is_repeated_whatever_became_of_the_replica(both: Hosts) -> Non
         then = ask(replica, [CLEAR])
         both.clock.forward(hours=100)
         again, _ = replica.repeat(np.array([CLEAR]), then.list_versions, NOW)
+        assert replica.explain(CLEAR, NOW, versions=then.list_versions).verdict == "clear"
     assert again.verdicts.tolist() == then.verdicts.tolist() == [1]
 
 
@@ -261,8 +262,11 @@ def test_a_store_has_not_the_date_of_another(both: Hosts) -> None:
 def test_opt_outs_heard_on_a_replica_clear_nobody_until_its_lists_have_them(both: Hosts) -> None:
     phones, moments = np.array([CLEAR]), np.array([ago(hours=1).replace(tzinfo=None)], "M8[us]")
     with both.replica() as replica:
+        then = ask(replica, phones)
         assert replica.opt_out_rows(phones, moments, table="T") == 1
         assert (verdict(replica, CLEAR), reason(replica, CLEAR)) == ("UNKNOWN", "opted_out")
+        assert replica.explain(CLEAR).reason == "opted_out"
+        assert replica.explain(CLEAR, NOW, versions=then.list_versions).verdict == "clear"
     both.primary.opt_out_rows(phones, moments, table="T")
     both.export()
     both.fetch()
