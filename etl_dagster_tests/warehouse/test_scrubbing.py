@@ -86,6 +86,25 @@ def test_a_shorter_time_in_the_policy_reaches_answers_on_record(tables: Tables) 
     assert asked(tables, ttl=timedelta(days=2)) == [A]
 
 
+@pytest.mark.parametrize("api", ["ccc", "ccc_full"])
+def test_what_another_policy_made_of_the_full_scrub_is_asked_again_and_clears_nobody(
+    tables: Tables, api: str
+) -> None:
+    kinds = [Verdict.CLEAR, Verdict.LISTED, Verdict.UNKNOWN]
+    cases = [(verdict, policy) for policy in (POLICY, OTHER) for verdict in kinds]
+    for phone, (verdict, policy) in enumerate(cases, A):
+        tables.lead(f"{phone}", phone)
+        tables.noted(api, verdict, phone, policy=policy)
+    found = evidence(tables).apis[api].verdicts.tolist()
+    again = scrubbing.phones_to_ask(tables.session, POLICY, api, moment=NOW, force=False)
+    if api == "ccc":  # who sues is no matter of policy
+        assert found == [*kinds, *kinds]
+        assert again.tolist() == [A + 2, A + 5]
+    else:
+        assert found == [*kinds, Verdict.UNKNOWN, Verdict.LISTED, Verdict.UNKNOWN]
+        assert again.tolist() == [A + 2, A + 3, A + 4, A + 5]
+
+
 def test_the_newest_row_counts_whatever_it_says(tables: Tables) -> None:
     tables.lead("one", A)
     tables.noted("ccc", Verdict.CLEAR, A)
