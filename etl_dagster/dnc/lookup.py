@@ -236,11 +236,11 @@ def fresh_until(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Tell per area code whether a list covers it and when what it has grows too old.
 
-    A list of kind `other` covers every area code: where it holds no number, its age is that of
-    the oldest area code that it does hold.
+    What it knows by changes alone was never whole, whenever they are of. A list of kind `other`
+    covers every area code: where it holds no number, its age is that of its oldest area code.
     """
     covered = moment.state["tip"] > 0
-    as_of = moment.state["as_of"].astype(np.int64)
+    as_of = np.where(moment.state["full"] > 0, moment.state["as_of"], 0)
     if moment.info.kind == "other" and covered.any():
         as_of = np.where(covered, as_of, as_of[covered].min())
         covered = np.ones(AREAS, dtype=np.bool_)

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
+from etl_dagster.dnc.lookup import Moment, fresh_until
+from etl_dagster.dnc.moments import micros
+from etl_dagster.dnc.records import ListInfo, empty_state
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     NOW,
@@ -109,6 +112,20 @@ def test_before_its_first_version_another_list_is_not_there(
     assert reason(store, CLEAR, ago(days=3)) == "no_list"
     store.add_list("partner", [path], as_of=ago(days=2), allow=["same"], required=False)
     assert verdict(store, CLEAR, ago(days=3)) == "CLEAR"
+
+
+@pytest.mark.parametrize("kind", ["national", "state", "other"])
+def test_what_is_known_by_changes_alone_is_never_fresh(kind: str) -> None:
+    """Whatever date is on record of it, as stores of earlier versions may have one."""
+    state, recorded = empty_state(), micros(NOW)
+    state["tip"][[212, 407]], state["as_of"][[212, 407]], state["full"][407] = 1, recorded, 1
+    info = ListInfo(
+        id=1, name="a", kind=kind, required=True, max_age_days=31, source="", states="", chain=b"",
+        created_at=0, version=2, floor=0, horizon=0, head=state,
+    )  # fmt: skip
+    covered, until = fresh_until(Moment(info, 2, state), None)
+    assert covered[[212, 407]].all()
+    assert until[407] > recorded > until[212]
 
 
 def test_covered_area_codes_without_a_number_are_clear(empty: DncStore, tmp_path: Path) -> None:
