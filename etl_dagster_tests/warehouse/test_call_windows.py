@@ -147,6 +147,21 @@ def test_rows_stored_twice_show_a_lead_once_and_the_narrower_window_counts(
     assert until == datetime(2026, 1, 16, 1, tzinfo=UTC) + moved
 
 
+@pytest.mark.parametrize(("opens", "closes"), [(6, 0), (0, -9)])  # 14 to 21, 8 to 12 o'clock
+def test_of_windows_stored_twice_the_one_that_is_closed_counts(
+    tables: Tables, opens: int, closes: int
+) -> None:
+    publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
+    at(tables, NOON + timedelta(hours=1))
+    assert set(shown(tables)) == {"lead"}
+    tables.session.execute(
+        "INSERT INTO CALL_WINDOWS SELECT call_date, address_rule, area_rule,"
+        f" DATEADD(hour, {opens}, from_utc), DATEADD(hour, {closes}, to_utc), 'other'"
+        " FROM CALL_WINDOWS"
+    )
+    assert shown(tables) == {}
+
+
 def test_a_place_with_two_rules_has_none(tables: Tables) -> None:
     publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
     at(tables, NOON)

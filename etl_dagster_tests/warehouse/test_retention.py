@@ -1,7 +1,7 @@
 """What is removed because its time is up: whole days, verified, on record, and nothing else."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -118,6 +118,17 @@ def test_what_goes_at_which_age(tables: Tables) -> None:
         gone[one.day - timedelta(days=one.kind == "exports")].add(one.kind)
     assert gone == {ago(age): goes for age, _, goes in AGES}
     assert found.callable_days == (ago(FIVE_YEARS + 40), ago(LEADS_DAYS + 2))
+
+
+def test_a_plan_says_when_the_first_and_the_last_row_of_a_day_were_written(tables: Tables) -> None:
+    fill(tables.session, OLD, chunks=1)
+    first, last = (datetime.combine(OLD, time(hour), UTC) for hour in (1, 2))
+    tables.session.execute(
+        f"UPDATE PHONE_VERDICTS SET checked_at = IFF(phone = {PHONES[0]}, %(first)s, %(last)s)",
+        {"first": first, "last": last},
+    )
+    written = {one.table: (one.oldest, one.newest) for one in planned(tables).removable}
+    assert written["PHONE_VERDICTS"] == (first, last)
 
 
 def test_one_late_verdict_keeps_the_evidence_of_its_day(tables: Tables) -> None:

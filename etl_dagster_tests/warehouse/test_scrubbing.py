@@ -7,6 +7,7 @@ import pytest
 
 from etl_dagster.dnc import Lookup
 from etl_dagster.leads import verdicts
+from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Evidence, Verdict
 from etl_dagster.scrub.lookup_rows import decision_table
@@ -157,6 +158,24 @@ def test_ccc_enriched_has_every_phone_and_is_replaced(tables: Tables) -> None:
     assert rows[1]["PHONE_2_REASON"] == "litigator"
     assert rows[1]["PHONE_3_REASON"] == "not_checked"
     assert {row["RUN_ID"] for row in rows} == {"r2"}
+
+
+def test_a_service_replaces_its_own_rows_of_the_chunk_alone(tables: Tables) -> None:
+    tables.lead("lead", A)
+    places = [(CHUNK, None), (CHUNK, "ccc"), (CHUNK, "ccc_full"), (NEXT, "ccc")]
+    places.append((Chunk(CHUNK.lead_date, 1), "ccc"))
+    for chunk, source in places:
+        place = {"LEAD_DATE": chunk.lead_date, "CHUNK": chunk.number, "LEAD_ID": "before"}
+        tables.insert("CCC_ENRICHED", {**place, "CAMPAIGN": "c", "RUN_ID": "r", "SOURCE": source})
+    scrubbing.gather_evidence(tables.session, CHUNK)
+    for api in ("ccc", "ccc_full"):
+        scrubbing.write_ccc_enriched(tables.session, CHUNK, api, run_id="r")
+        gone = places[:2] if api == "ccc" else places[:3]  # what says no source is ccc's
+        rows = tables.session.rows(
+            "SELECT lead_date, chunk, source FROM CCC_ENRICHED WHERE lead_id = 'before'"
+        )
+        kept = {(Chunk(day, int(number)), source) for day, number, source in rows}
+        assert kept == set(places) - set(gone)
 
 
 def decisions(*rows: tuple[int, str, str, str, str, str, str]) -> pa.Table:

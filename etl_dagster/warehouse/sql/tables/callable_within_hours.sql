@@ -2,9 +2,14 @@
 -- which now is within the calling hours of address and area code. A lead without a place or a
 -- window is not shown. Were a window ever stored twice, the narrower counts.
 CREATE OR REPLACE VIEW CALLABLE_WITHIN_HOURS COPY GRANTS AS
-WITH open_windows AS (
+WITH windows AS (
     SELECT address_rule, area_rule, MAX(from_utc) AS from_utc, MIN(to_utc) AS to_utc
     FROM CALL_WINDOWS
+    GROUP BY call_date, address_rule, area_rule
+),
+open_windows AS (
+    SELECT address_rule, area_rule, MAX(from_utc) AS from_utc, MIN(to_utc) AS to_utc
+    FROM windows
     WHERE from_utc <= SYSDATE() AND to_utc > SYSDATE()
     GROUP BY address_rule, area_rule
 ),
