@@ -113,9 +113,10 @@ def test_a_list_that_goes_back_to_what_it_was_is_not_passed_over(
     old = tmp_path / "n.txt"
     assert not store.add_list("national", [old], as_of=ago(days=10)).changed
     assert not store.add_list("national", [other], as_of=ago(days=1)).changed
-    with pytest.raises(DncRefusedError, match="version 1 of list national, and version 2") as told:
-        store.add_list("national", [old], as_of=ago(days=3))
-    assert told.value.flags == ("same",)
+    for days in (5, 3):
+        with pytest.raises(DncRefusedError, match="version 1 of .* and version 2 came") as told:
+            store.add_list("national", [old], as_of=ago(days=days))
+        assert told.value.flags == ("same",)
     store.add_list("national", [old], as_of=ago(days=3), allow=["same"])
     assert verdict(store, PHONES[0]) == "LISTED"
     assert not store.add_list("national", [old], as_of=ago(days=2)).changed
