@@ -114,7 +114,7 @@ def test_a_list_that_goes_back_to_what_it_was_is_not_passed_over(
     assert not store.add_list("national", [old], as_of=ago(days=10)).changed
     assert not store.add_list("national", [other], as_of=ago(days=1)).changed
     for days in (5, 3):
-        with pytest.raises(DncRefusedError, match="version 1 of .* and version 2 came") as told:
+        with pytest.raises(DncRefusedError, match=r"version 1 of .* and version 2 came") as told:
             store.add_list("national", [old], as_of=ago(days=days))
         assert told.value.flags == ("same",)
     store.add_list("national", [old], as_of=ago(days=3), allow=["same"])
