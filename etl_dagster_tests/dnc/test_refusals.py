@@ -102,6 +102,16 @@ def test_the_same_file_twice_changes_nothing(store: DncStore, tmp_path: Path) ->
     assert (again.changed, again.version, again.added, again.bytes) == (True, 2, 0, 0)
 
 
+def test_the_same_file_read_another_way_is_another_input(empty: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("phone,number\n4075550100,4075550101\n")
+    for way in ({"column": "phone"}, {"column": "number"}, {"column": "number", "covers": [212]}):
+        assert empty.add_list("partner", [path], as_of=NOW, **way).changed
+        assert not empty.add_list("partner", [path], as_of=NOW, **way).changed
+    assert numbers(empty, "partner") == {4075550101}
+    assert empty.stats()[1].area_codes == 2
+
+
 def test_a_list_that_goes_back_to_what_it_was_is_not_passed_over(
     store: DncStore, tmp_path: Path
 ) -> None:
