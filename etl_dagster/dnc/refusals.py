@@ -36,7 +36,7 @@ def malformed(read: Read) -> str:
 def older(info: ListInfo, areas: Sequence[int], as_of: int) -> str:
     """Older than what is in place for some of its area codes."""
     place = info.head[list(areas)]
-    newer = place[(place["tip"] > 0) & (place["as_of"] > as_of)]
+    newer = place[place["as_of"] > as_of]
     if not len(newer):
         return ""
     return (
@@ -87,11 +87,8 @@ def gap(info: ListInfo, areas: Sequence[int], first: int) -> str:
     if info.max_age_days is None:
         return ""
     place = info.head[list(areas)]
-    stale = place[
-        (place["tip"] > 0)
-        & (place["as_of"] > 0)
-        & (place["as_of"] + info.max_age_days * _DAY < first)
-    ]
+    ends = place["as_of"] + info.max_age_days * _DAY
+    stale = place[(place["as_of"] > 0) & (ends < first)]
     if not len(stale):
         return ""
     return (

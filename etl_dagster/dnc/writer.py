@@ -148,8 +148,8 @@ class Write:
     def known(self, name: str, read: Read, as_of: int | None = None) -> LoadResult | None:
         """Recognise input that was loaded into a list before, unless it is to be loaded again.
 
-        A full list of a later date (`as_of`) than another that took its place is refused: nobody
-        but who loads it can tell a list that has gone back from an old file.
+        A full list not dated (`as_of`) before another that took its place is refused: nobody but
+        who loads it can tell a list that has gone back from an old file.
         """
         info = self.catalog.lists.get(name)
         if info is None or not read.inputs or "same" in self.allow:
@@ -166,7 +166,7 @@ class Write:
         areas = self.catalog.manifest(version)["area"]
         for later in self.catalog.versions(info)[version.number :]:
             there = self.catalog.manifest(later)["area"]
-            if later.as_of < as_of and np.isin(there, areas).any():
+            if later.as_of <= as_of and np.isin(there, areas).any():
                 return (
                     f"the input is that of version {version.number} of list {info.name}, and"
                     f" version {later.number} came since: has the list gone back to it?"

@@ -132,6 +132,7 @@ def test_a_replica_answers_as_the_store_it_is_of(both: Hosts) -> None:
         here, there = (ask(one, [LISTED, CLEAR, 4075550198]) for one in (replica, both.primary))
     assert here.verdicts.tolist() == there.verdicts.tolist()
     assert here.list_versions == there.list_versions == "internal@1;national@1"
+    assert both.primary.evidence_until() is None
     assert here.valid_until.tolist() == there.valid_until.tolist()
     assert both.leftovers() == []
 
