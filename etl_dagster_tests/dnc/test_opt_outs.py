@@ -36,6 +36,23 @@ def test_an_opt_out_counts_from_when_it_was_received(store: DncStore) -> None:
     assert numbers(store, "internal", ago(days=1)) == {PHONE, PHONE + 1}
 
 
+def test_another_column_of_the_same_file_is_another_input(store: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text("mobile,landline\n4075550150,4075550151\n")
+    assert store.opt_out_file(path, column="mobile").changed
+    assert store.opt_out_file(path, column="landline").changed
+    assert numbers(store, "internal") == {PHONE, PHONE + 1}
+
+
+def test_each_opt_out_of_a_file_counts_from_its_own_date(store: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text("phone,received\n4075550150,2026-09-01\n4075550151,2026-09-14\n")
+    store.opt_out_file(path)
+    assert numbers(store, "internal", ago(days=4)) == {PHONE}
+    assert verdict(store, PHONE, ago(days=4)) == "LISTED"
+    assert verdict(store, PHONE + 1, ago(days=4)) == "CLEAR"
+
+
 def test_a_removal_needs_a_reason_and_is_kept_beside_the_request(
     store: DncStore, clock: Clock
 ) -> None:
