@@ -14,7 +14,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from etl_dagster.dnc.errors import DncFormatError
 from etl_dagster.dnc.phones_text import NOT_A_PHONE, digits, read_phones
 from etl_dagster.dnc.sources import Member
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 CHUNK: Final = 1024**2
 """Bytes of text read at once."""
@@ -212,9 +215,24 @@ def _checked(numbers: NDArray[np.int64], lines: list[int] | None) -> Batch:
     return Batch(numbers[good], len(numbers), len(bad), named)
 
 
-def csv_rows(name: str, rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """The rows; where they are none (a quote that nothing closes), a `DncFormatError`."""
+def csv_rows(name: str, lines: "Reader") -> Iterator[list[str]]:
+    """The rows of a strict reader.
+
+    Raises:
+        DncFormatError: they are none, or a quote that is not closed in its line took phones of
+            the lines after it for text.
+    """
+    read = 0
     try:
-        yield from rows
+        for row in lines:
+            if lines.line_num > read + 1:
+                taken = [text for cell in row for text in cell.splitlines()[1:]]
+                if (read_phones(",".join(taken).split(",")) >= LOWEST).any():
+                    raise DncFormatError(
+                        f"{name}:{read + 1}: a quote that begins here takes the next lines' phones"
+                        " for text: close it in its line, or write two for one"
+                    )
+            read = lines.line_num
+            yield row
     except csv.Error as error:
-        raise DncFormatError(f"{name} is not CSV: {error}") from error
+        raise DncFormatError(f"{name}:{lines.line_num} is not CSV: {error}") from error

@@ -123,8 +123,6 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
     """Apply change list files; see `DncStore.apply_changes`."""
     read = Read(sources.identify(paths))
     read.inputs = sources.inputs_digest(read.files, "changes")
-    if known := _loaded_before(connection, name, read, clock, allow):
-        return known
     with sources.unchanged(paths):
         batches = list(_batches(paths, _read_changes, read, progress))
     phones = np.concatenate([batch.numbers for batch in batches])
@@ -133,16 +131,17 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
     if not len(phones):
         raise DncFormatError(f"no change in {read.names}")
     with write(connection, clock, allow) as work:
-        if known := work.known(name, read):
+        date = work.dated(as_of or from_micros(int(times.max())))
+        if known := work.known(name, read, date):
             return known
         info = work.catalog.get(name)
         if info.kind == "internal":
             raise DncUsageError(f"list {name} is internal: use `dnc opt-out`")
-        date = work.dated(as_of or from_micros(int(times.max())))
         phones, adds = _last_word(phones, times, adds)
         to_add, to_delete = dict(by_area(phones[adds])), dict(by_area(phones[~adds]))
         areas = sorted(to_add.keys() | to_delete.keys() | set(covers))
-        uncovered = [area for area in areas if not info.head["full"][area]]
+        everywhere = info.kind == "other" and info.head["full"].any()
+        uncovered = [area for area in areas if not everywhere and not info.head["full"][area]]
         work.refuse(
             {
                 "malformed": refusals.malformed(read),
@@ -243,7 +242,7 @@ def _loaded_before(  # noqa: PLR0913, PLR0917 - as in `add_list`
     read: Read,
     clock: Callable[[], datetime],
     allow: Collection[str],
-    as_of: int | None = None,
+    as_of: int,
 ) -> LoadResult | None:
     """Recognise input that was loaded before, without waiting for other writers."""
     with schema.reading(connection):

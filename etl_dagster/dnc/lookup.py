@@ -236,13 +236,13 @@ def fresh_until(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Tell per area code whether a list covers it and when what it has grows too old.
 
-    What it knows by changes alone was never whole, whenever they are of. A list of kind `other`
-    covers every area code: where it holds no number, its age is that of its oldest area code.
+    Changes alone are no list. One of kind `other` covers all area codes, as of its oldest list.
     """
     covered = moment.state["tip"] > 0
-    as_of = np.where(moment.state["full"] > 0, moment.state["as_of"], 0)
-    if moment.info.kind == "other" and covered.any():
-        as_of = np.where(covered, as_of, as_of[covered].min())
+    whole = covered if moment.info.kind == "internal" else moment.state["full"] > 0
+    as_of = np.where(whole, moment.state["as_of"], 0)
+    if moment.info.kind == "other" and whole.any():
+        as_of = np.where(whole, as_of, as_of[whole].min())
         covered = np.ones(AREAS, dtype=np.bool_)
     ages = [age for age in (moment.info.max_age_days, max_age_days) if age is not None]
     if not ages:

@@ -21,13 +21,14 @@ from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, csv_rows, phone_column
 from etl_dagster.dnc.lists import find_or_add
 from etl_dagster.dnc.moments import from_micros, micros, parse_moment
 from etl_dagster.dnc.pages import AREA_NUMBERS
-from etl_dagster.dnc.phones_text import NOT_A_PHONE, read_phones
+from etl_dagster.dnc.phones_text import read_phones
 from etl_dagster.dnc.records import ListInfo, tip
 from etl_dagster.dnc.requests import OPT_OUT, REMOVAL, Request
 from etl_dagster.dnc.spool import by_area
 from etl_dagster.dnc.writer import FUTURE_MOST, LoadResult, Read, Write, write
 
 _NOTHING = np.empty(0, dtype=np.uint32)
+_DAY = 24 * 60 * 60 * 1_000_000
 
 
 class Record(TypedDict, total=False):
@@ -106,14 +107,23 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
 def _perhaps_anew(work: Write, info: ListInfo, asked: Sequence[Asked]) -> list[Asked]:
     """Of a file that was loaded before: who is not on the list, and may ask anew after an opt-in.
 
-    A request with a date is the one on record; one without may be of today.
+    A request that is dated before the day of the opt-in is the one on record; any other may be new.
     """
-    undated = np.unique(np.array([one.phone for one in asked if one.received is None], np.int64))
-    gone = set[int]()
-    for area, local in by_area(undated):
+    gone: dict[int, int] = {}
+    for area, local in by_area(np.unique(np.array([one.phone for one in asked], np.int64))):
         there = work.segments.contains(tip(work.entry(info, area)), area, local)
-        gone.update((area * AREA_NUMBERS + local[~there].astype(np.int64)).tolist())
-    return [one for one in asked if one.received is None and one.phone in gone]
+        for phone in (area * AREA_NUMBERS + local[~there].astype(np.int64)).tolist():
+            lifted = [
+                row.effective
+                for row in requests.of_phone(work.connection, phone)
+                if row.list == info.id and row.action == REMOVAL
+            ]
+            gone[phone] = max(lifted, default=0) // _DAY * _DAY
+    return [
+        one
+        for one in asked
+        if one.phone in gone and (one.received is None or micros(one.received) >= gone[one.phone])
+    ]
 
 
 def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, list[Asked]]:
@@ -145,15 +155,17 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
         read.lines += 1
         values = {name: row[at].strip() for name, at in names.items() if at < len(row)}
         number = int(read_phones([values.get("phone", "")])[0])
+        unreadable = number < LOWEST
         try:
             told: Record = {**record, **_told(values)}
-        except DncUsageError:
-            number = NOT_A_PHONE
-        if number < LOWEST:
+        except DncUsageError:  # whoever it is has asked, whenever that was
+            told = {**record, **_told({**values, "received": ""}), "received": None}
+            unreadable = True
+        if unreadable:
             read.malformed += 1
             if len(read.named) < NAMED_MOST:
                 read.named.append(f"{path.name}:{lines.line_num}")
-        else:
+        if number >= LOWEST:
             asked.append(Asked(number, **told))
     if not read.lines:
         raise DncFormatError(f"no phone in {path.name}")

@@ -82,7 +82,9 @@ class DncRecorder(DncReader):
         allow: Collection[str] = (),
         **record: Unpack[opt_outs.Record],
     ) -> LoadResult:
-        """Record the requests in a file: a phone a line, or CSV; the same file only once.
+        """Record the requests in a file: a phone a line, or CSV.
+
+        The same file again is news for who is not on the list any more (docs/opt_outs.md).
 
         CSV columns `received`, `source`, `by` and `note` win over what `record` says.
         """

@@ -148,25 +148,31 @@ class Write:
     def known(self, name: str, read: Read, as_of: int | None = None) -> LoadResult | None:
         """Recognise input that was loaded into a list before, unless it is to be loaded again.
 
-        A full list not dated (`as_of`) before another that took its place is refused: nobody but
-        who loads it can tell a list that has gone back from an old file.
+        If it is not dated (`as_of`) before what took its place, it is refused: only who loads it
+        can tell a list that has gone back from an old file.
         """
         info = self.catalog.lists.get(name)
-        if info is None or not read.inputs or "same" in self.allow:
+        if info is None or not read.inputs:
             return None
         for version in reversed(self.catalog.versions(info)):
             if version.inputs == read.inputs:
                 if as_of is not None:
                     self.refuse({"same": self._replaced(info, version, as_of)})
+                if "same" in self.allow:
+                    return None
                 return self.result(info, version, read, changed=False)
         return None
 
     def _replaced(self, info: ListInfo, version: Version, as_of: int) -> str:
-        """Tell what took the place of a version before a date, if anything did."""
+        """Tell what took the place of a version; not what came with it, if it has its old date."""
         areas = self.catalog.manifest(version)["area"]
         for later in self.catalog.versions(info)[version.number :]:
+            full = later.kind == "full" and (version.kind == "full" or later.as_of < as_of)
+            if later.as_of > as_of or (as_of == version.as_of and not full):
+                continue
             there = self.catalog.manifest(later)["area"]
-            if later.as_of <= as_of and np.isin(there, areas).any():
+            # what was compacted no longer tells all area codes that it had
+            if version.number < info.floor or np.isin(there, areas).any():
                 return (
                     f"the input is that of version {version.number} of list {info.name}, and"
                     f" version {later.number} came since: has the list gone back to it?"

@@ -312,7 +312,7 @@ def test_a_change_lists_first_line_is_a_header_only_without_digits(
 def test_a_cell_beyond_all_measure_is_no_csv(empty: DncStore, tmp_path: Path, header: str) -> None:
     path = tmp_path / "list.csv"
     path.write_text(f"{header}{'4' * 200_000}\n")
-    with pytest.raises(DncFormatError, match=r"list\.csv is not CSV"):
+    with pytest.raises(DncFormatError, match=r"list\.csv:\d is not CSV"):
         empty.opt_out_file(path, source="test")
 
 
@@ -320,15 +320,21 @@ def test_a_quote_that_nothing_closes_swallows_no_phones(store: DncStore, tmp_pat
     """To CSV, what follows it is all one cell; the row that it is in has a phone, and counts."""
     path = tmp_path / "list.csv"
     path.write_text('phone,note\n4075550150,"said no\n4075550151,\n4075550152,\n')
-    for load in (
+    loads = (
         lambda: store.opt_out_file(path),
         lambda: store.add_list("wireless", [path], as_of=NOW, kind="national"),
-    ):
-        with pytest.raises(DncFormatError, match=r"list\.csv is not CSV: unexpected end of data"):
+    )
+    for load in loads:
+        with pytest.raises(DncFormatError, match=r"list\.csv:4 is not CSV: unexpected end of data"):
             load()
     path.write_text('phone,note\n4075550150,"said no\n4075550151,\n4075550152,"asked"\n')
-    with pytest.raises(DncFormatError, match=r"list\.csv is not CSV: .* expected after"):
+    with pytest.raises(DncFormatError, match=r"list\.csv:4 is not CSV: .* expected after"):
         store.opt_out_file(path)
+    for taken in ('4075550151,\n4075550152,y"', '407-555-0151,x"', 'no\nx,4075550151"'):
+        path.write_text(f'phone,note\n4075550149,\n4075550150,"x\n{taken}\n4075550153,\n')
+        for load in loads:
+            with pytest.raises(DncFormatError, match=r"list\.csv:3: a quote that begins here"):
+                load()
     path.write_text('phone,note\n4075550150,"said ""no"",\ntwice"\n4075550151,6\'2"\n')
     assert store.opt_out_file(path).numbers == 2
 

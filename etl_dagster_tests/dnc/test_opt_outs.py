@@ -118,6 +118,34 @@ def test_the_same_file_after_an_opt_in_may_be_somebody_who_asks_anew(
     assert not store.opt_out_file(path).changed
 
 
+def test_a_request_of_the_day_of_the_opt_in_or_later_is_heard_whatever_way_it_has_its_date(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    plain, dated = tmp_path / "plain.txt", tmp_path / "dated.csv"
+    plain.write_text("4075550150\n")
+    dated.write_text(f"phone,received\n4075550151,{clock.now:%Y-%m-%d}\n")
+    store.opt_out_file(plain)
+    store.opt_out_file(dated)
+    store.remove_opt_out([4075550150, 4075550151], reason="asked", by="tests")
+    clock.forward(hours=1)
+    assert not store.opt_out_file(plain, received=ago(days=2)).changed
+    assert store.opt_out_file(plain, received=clock.now).added == 1
+    assert store.opt_out_file(dated).added == 1  # which came first of that day is not known
+    assert numbers(store, "internal") >= {4075550150, 4075550151}
+
+
+def test_who_asked_at_a_moment_that_cannot_be_read_is_heard(
+    store: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "opt-outs.csv"
+    rows = [f"{4075560000 + number}," for number in range(1_500)]
+    path.write_text("\n".join(["phone,received", *rows, "4075550150,last week"]) + "\n")
+    done = store.opt_out_file(path, received=ago(days=9))
+    assert (done.numbers, done.malformed) == (1_501, 1)
+    assert verdict(store, 4075550150) == "LISTED"
+    assert verdict(store, 4075550150, ago(days=1)) == "CLEAR"  # it counts from now on
+
+
 def test_a_row_that_ends_early_says_no_more_than_it_has(store: DncStore, tmp_path: Path) -> None:
     path = tmp_path / "opt-outs.csv"
     path.write_text("phone,source,note\n4075550150\n\n4075550151,letter\n")

@@ -132,6 +132,58 @@ def test_a_list_that_goes_back_to_what_it_was_is_not_passed_over(
     assert not store.add_list("national", [old], as_of=ago(days=2)).changed
 
 
+def test_what_is_delivered_again_with_its_date_is_passed_over(
+    store: DncStore, tmp_path: Path
+) -> None:
+    old, day = tmp_path / "n.txt", ago(days=10)
+    changes = write_changes(tmp_path / "c.txt", [(4075550150, day, "A")])
+    store.apply_changes("national", [changes], as_of=day)
+    for _ in range(2):
+        assert not store.add_list("national", [old], as_of=day).changed
+        assert not store.apply_changes("national", [changes], as_of=day).changed
+    assert verdict(store, 4075550150) == "LISTED"
+    assert store.stats()[1].version == 2
+
+
+def test_changes_that_an_older_list_undid_are_not_passed_over(
+    store: DncStore, tmp_path: Path
+) -> None:
+    changes = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=5), "A")])
+    store.apply_changes("national", [changes])
+    older = write_list(tmp_path / "b.txt", PHONES[1:])
+    store.add_list("national", [older], as_of=ago(days=7), allow=["older"])
+    assert verdict(store, 4075550150) == "CLEAR"
+    with pytest.raises(DncRefusedError, match="version 2 of list national, and version 3"):
+        store.apply_changes("national", [changes])
+    store.apply_changes("national", [changes], allow=["same"])
+    assert verdict(store, 4075550150) == "LISTED"
+
+
+def test_a_list_that_goes_back_is_not_passed_over_when_its_past_was_compacted(
+    empty: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    old, other = write_list(tmp_path / "a.txt", PHONES), write_list(tmp_path / "b.txt", PHONES[1:])
+    third = write_list(tmp_path / "c.txt", PHONES[2:])
+    for path in (old, other, third):
+        empty.add_list("national", [path], as_of=clock.now, allow=["shrink"])
+        clock.forward(days=60)
+    empty.compact(retention_days=30)
+    with pytest.raises(DncRefusedError, match="version 1 of list national"):
+        empty.add_list("national", [old], as_of=clock.now)
+    empty.add_list("national", [old], as_of=clock.now, allow=["same"])
+    assert empty.history("national")[-1].allowed == ("same",)
+    assert verdict(empty, PHONES[0]) == "LISTED"
+
+
+def test_changes_to_a_list_that_speaks_everywhere_need_no_full_list_of_an_area_code(
+    store: DncStore, tmp_path: Path
+) -> None:
+    store.add_list("partner", [write_list(tmp_path / "p.txt", PHONES[:3])], as_of=ago(days=4))
+    changes = write_changes(tmp_path / "c.txt", [(9075550100, ago(days=1), "A")])
+    store.apply_changes("partner", [changes])
+    assert (verdict(store, 9075550100), verdict(store, 4075550199)) == ("LISTED", "CLEAR")
+
+
 def test_a_date_in_the_future_is_refused_and_a_day_ahead_is_now(
     empty: DncStore, tmp_path: Path
 ) -> None:

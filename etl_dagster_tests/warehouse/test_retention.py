@@ -31,7 +31,7 @@ from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.together import at_once
 from etl_dagster_tests.warehouse.aged import LEAD_TABLES, PHONES, fill
 from etl_dagster_tests.warehouse.conftest import Tables
-from etl_dagster_tests.warehouse.test_retentions import record
+from etl_dagster_tests.warehouse.test_retention_record import record
 
 pytestmark = pytest.mark.slow
 
