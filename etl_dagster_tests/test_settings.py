@@ -110,7 +110,7 @@ def test_a_value_out_of_bounds_is_named_and_not_shown(name: str, value: str) -> 
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({name: value})
     assert name in str(caught.value)
-    assert caught.value.__cause__ is None
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_every_fault_is_listed_at_once_and_no_secret_is_shown() -> None:
@@ -119,6 +119,29 @@ def test_every_fault_is_listed_at_once_and_no_secret_is_shown() -> None:
     message = str(caught.value)
     assert all(name in message for name in REQUIRED_IN_PRODUCTION if name != "CCC_API_KEY")
     assert "hush-hush" not in message
+
+
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIhush\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("key", [PEM, PEM.replace("\n", "\\n"), "MIIhush", "hush\rhush"])
+def test_a_key_in_place_of_its_path_is_refused_and_not_shown(key: str) -> None:
+    given = {**PRODUCTION, "SNOWFLAKE_PRIVATE_KEY_PATH": key}
+    with pytest.raises(SettingsError, match="KEY_PATH: holds a key, not the path") as caught:
+        Settings.from_environment(given)
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    with pytest.raises(ValueError, match="not the path") as bare:
+        Settings.model_validate(given)
+    assert "hush" not in str(bare.value) + repr(bare.value)
+
+
+def test_a_key_and_the_path_of_one_are_one_fault() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment({**PRODUCTION, "SNOWFLAKE_PRIVATE_KEY": PEM})
+    _, fault = str(caught.value).splitlines()
+    assert "SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PRIVATE_KEY_PATH are both set" in fault
+    assert "hush" not in fault
 
 
 def test_secrets_are_not_in_the_representation() -> None:

@@ -81,11 +81,13 @@ class Settings(Fields):
         try:
             settings = cls.model_validate(given)
         except ValidationError as error:
-            faults = [f"{e['loc'][0]}: {e['msg']}" for e in error.errors()]
-            raise SettingsError(_refusal(faults)) from None  # the cause holds the values
-        if faults := settings.faults(frozenset(given)):
-            raise SettingsError(_refusal(faults))
-        return settings
+            ours = "Value error, "
+            faults = [f"{e['loc'][0]}: {e['msg'].removeprefix(ours)}" for e in error.errors()]
+        else:
+            faults = settings.faults(frozenset(given))
+            if not faults:
+                return settings
+        raise SettingsError(_refusal(faults))  # not above: its context would hold the values
 
     def faults(self, given: frozenset[str]) -> list[str]:
         """Name what is wrong between settings, given the names that were set explicitly."""
@@ -138,6 +140,11 @@ class Settings(Fields):
             faults.append(
                 "none of SNOWFLAKE_PRIVATE_KEY_PATH, SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PASSWORD"
                 " is set, and production signs in with one of them"
+            )
+        if self.snowflake_private_key and self.snowflake_private_key_path:
+            faults.append(
+                "SNOWFLAKE_PRIVATE_KEY and SNOWFLAKE_PRIVATE_KEY_PATH are both set, and one key"
+                " signs in: unset one"
             )
         if self.snowflake_account == LOCAL_ACCOUNT or is_loopback(self.snowflake_host or ""):
             faults.append("SNOWFLAKE_ACCOUNT or SNOWFLAKE_HOST names the embedded Snowflake")

@@ -5,6 +5,7 @@ Belongs here: what a path or an address may be. Does not: which there are
 """
 
 import ipaddress
+import re
 import socket
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,6 +20,10 @@ HOME: Final = PROJECT / ".etl" if _PACKAGE.parent == PROJECT else Path(".etl")
 """The folder of all local state, if it is not set."""
 LOCAL_ACCOUNT: Final = "embedded"
 """The account identifier of the embedded Snowflake."""
+NOT_A_KEY_PATH: Final = "holds a key, not the path of one: that belongs in SNOWFLAKE_PRIVATE_KEY"
+"""Said of such a path, which itself is never shown."""
+_KEY: Final = re.compile(r"[\r\n]|-----BEGIN|^\s*MII")
+"""PEM, or its base64 alone, which begins with the same letters for any RSA key of today."""
 
 
 def is_loopback(address: str) -> bool:
@@ -44,6 +49,17 @@ def _absolute(path: Path) -> Path:
         raise ValueError("expected a path; ~ names a user whom this machine has not") from None
 
 
+def holds_key(path: Path | str) -> bool:
+    """Whether somebody put the private key itself where its path is expected."""
+    return bool(_KEY.search(str(path)))
+
+
+def _key_path(path: Path) -> Path:
+    if holds_key(path):
+        raise ValueError(NOT_A_KEY_PATH)
+    return path
+
+
 def _address(address: str) -> str:
     expected = "expected an address, such as https://host.example"
     if any(map(str.isspace, address)):
@@ -56,4 +72,5 @@ def _address(address: str) -> str:
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+KeyPath = Annotated[Path, AfterValidator(_key_path)]
 Address = Annotated[str, AfterValidator(_address)]

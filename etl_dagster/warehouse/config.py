@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etl_dagster.settings import is_loopback
+from etl_dagster.settings.places import NOT_A_KEY_PATH, holds_key, is_loopback
 from etl_dagster.warehouse.errors import SignInError
 
 POOL_SIZE = 8
@@ -50,7 +50,7 @@ class WarehouseConfig:
     user: str
     password: str | None = field(default=None, repr=False)
     private_key: str | None = field(default=None, repr=False)
-    private_key_path: str | None = None
+    private_key_path: str | None = field(default=None, repr=False)
     private_key_password: str | None = field(default=None, repr=False)
     authenticator: str | None = None
     role: str | None = None
@@ -116,12 +116,14 @@ class WarehouseConfig:
 
         if self.private_key is not None:
             name, pem = "SNOWFLAKE_PRIVATE_KEY", self.private_key.encode()
+        elif holds_key(str(self.private_key_path)):
+            raise SignInError(f"SNOWFLAKE_PRIVATE_KEY_PATH {NOT_A_KEY_PATH}")
         else:
             name = f"SNOWFLAKE_PRIVATE_KEY_PATH: {self.private_key_path}"
             try:
                 pem = Path(str(self.private_key_path)).read_bytes()
             except OSError as error:
-                raise SignInError(f"{name}: {error.strerror}") from error
+                raise SignInError(f"{name}: {error.strerror}") from None
         phrase = self.private_key_password.encode() if self.private_key_password else None
         try:
             key = form.load_pem_private_key(pem, password=phrase)

@@ -19,7 +19,7 @@ comes from compiling the statement, which sees names and no rows.
 import re
 
 _COMPILATION = "SQL compilation error"
-_SIGN_IN = 390
+_SIGN_IN = {390, 394}
 """Thousands of Snowflake's numbers for what is wrong with a user, a role, a key or a token."""
 _NO_ACCOUNT = {290_403, 290_404, 540_001}
 """The connector's: no such account answers there (HTTP 403, 404)."""
@@ -109,7 +109,7 @@ def not_signed_in(error: BaseException) -> WarehouseError:
     Where Snowflake says no, its words are told: they name a role or an address, and no data.
     """
     number = getattr(error, "errno", None) or -1
-    if number // 1000 != _SIGN_IN and number not in _NO_ACCOUNT:
+    if number // 1000 not in _SIGN_IN and number not in _NO_ACCOUNT:
         return translated(error, "connect")
     words = " ".join(str(getattr(error, "raw_msg", None) or error).split())
     return SignInError(

@@ -53,6 +53,8 @@ def refusing(code: str, words: str, *, status: int = 200) -> Iterator[WarehouseC
     [
         ("390100", "Incorrect username or password was specified.", 200),
         ("390144", "JWT token is invalid. [89a5e1c6]", 200),
+        ("394304", "JWT token is invalid. [89a5e1c6]", 200),
+        ("394300", "JWT token is invalid. [5c1f20aa]", 200),
         ("390189", "Role 'NOBODY' specified in the connect string is not granted", 200),
         ("390420", "Incoming request with IP/Token 203.0.113.77 is not allowed", 200),
         ("", "404 Not Found", 404),
@@ -119,6 +121,19 @@ def test_what_is_no_key_is_one_line_that_shows_nothing_of_it(
         assert said.startswith(name)
         assert caught.value.__cause__ is None
         assert not [secret for secret in ("hush", "BEGIN", PHRASE, "\n") if secret in said]
+
+
+@pytest.mark.parametrize(
+    "key", [pem(RSA), pem(RSA).replace("\n", "\\n"), "".join(pem(RSA).splitlines()[1:-1])]
+)
+def test_a_key_in_place_of_its_path_is_shown_nowhere(key: str) -> None:
+    config = replace(CONFIG, private_key_path=key)
+    with pytest.raises(SignInError, match="holds a key, not the path of one") as caught:
+        config.connector_arguments({})
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    for said in (str(caught.value), repr(config)):
+        assert "MII" not in said
+        assert key[-90:-60] not in said
 
 
 def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
