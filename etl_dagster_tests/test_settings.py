@@ -124,9 +124,10 @@ def test_every_fault_is_listed_at_once_and_no_secret_is_shown() -> None:
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIhush\n-----END PRIVATE KEY-----\n"
 
 
-@pytest.mark.parametrize("key", [PEM, PEM.replace("\n", "\\n"), "MIIhush", "hush\rhush"])
-def test_a_key_in_place_of_its_path_is_refused_and_not_shown(key: str) -> None:
-    given = {**PRODUCTION, "SNOWFLAKE_PRIVATE_KEY_PATH": key}
+@pytest.mark.parametrize("name", ["SNOWFLAKE_PRIVATE_KEY_PATH", "ETL_LEDGER_KEY_PATH"])
+@pytest.mark.parametrize("key", [PEM, PEM.replace("\n", "\\n"), "MI" + "hush" * 20, "hush\rhush"])
+def test_a_key_in_place_of_its_path_is_refused_and_not_shown(name: str, key: str) -> None:
+    given = {**PRODUCTION, name: key}
     with pytest.raises(SettingsError, match="KEY_PATH: holds a key, not the path") as caught:
         Settings.from_environment(given)
     assert "hush" not in str(caught.value)

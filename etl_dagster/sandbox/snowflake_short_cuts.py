@@ -4,19 +4,15 @@ Belongs here: what makes no difference but to the time, in :data:`SHORT_CUTS`; e
 the answers stay the same. Does not: repairs (:mod:`~etl_dagster.sandbox.snowflake_patches`).
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-import fakesnow.cursor
 from fakesnow.transforms import stage
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.dialects.snowflake import Snowflake
 
 from etl_dagster.sandbox import snowflake_routes as routes
-from etl_dagster.sandbox.snowflake_protocol import KEPT_RESULTS
 
 
 def described_by_results() -> None:
@@ -38,28 +34,6 @@ def described_by_results() -> None:
         return self.columns if self.described is self._last_sql else describe(self)
 
     routes.cursor._execute, routes.cursor._describe_last_sql = noting, described  # noqa: SLF001
-
-
-def parsed_once() -> None:
-    """Every statement was parsed twice, to see what kind it is and to run it."""
-    parse, lock = routes.server.parse_one, threading.Lock()
-    parsed: OrderedDict[str, Any] = OrderedDict()
-
-    def first(command: str) -> Any:
-        expression = parse(command)
-        with lock:
-            parsed[command] = expression
-            if len(parsed) > KEPT_RESULTS:
-                parsed.popitem(last=False)
-        return expression
-
-    def again(command: str) -> Any:
-        with lock:  # whoever runs it may change it
-            found = parsed.pop(command, None)
-        return parse(command) if found is None else found
-
-    routes.server.parse_one = first
-    fakesnow.cursor.parse_one = again  # type: ignore[attr-defined]
 
 
 def capitals_by_words() -> None:
@@ -124,5 +98,5 @@ def _one_of(characters: str) -> str:
 #: By name, in the order of their installation, after all repairs.
 SHORT_CUTS: dict[str, Callable[[], None]] = {
     short_cut.__name__: short_cut
-    for short_cut in (described_by_results, parsed_once, capitals_by_words, stages_found_once)
+    for short_cut in (described_by_results, capitals_by_words, stages_found_once)
 }

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from etl_dagster.settings.places import HOME, LOCAL_ACCOUNT, PROJECT, AbsolutePath, Address, KeyPath
+from etl_dagster.settings.places import HOME, LOCAL_ACCOUNT, PROJECT, AbsolutePath, Address
 
 FIVE_YEARS: Final = 5 * 366
 """Days that records of calls and opt-outs have to be kept."""
@@ -150,7 +150,9 @@ class Fields(BaseModel):
         None, description="Password, where no key pair is used"
     )
     snowflake_private_key: SecretStr | None = Field(None, description="Private key in PEM text")
-    snowflake_private_key_path: KeyPath | None = Field(None, description="Private key file (PEM)")
+    snowflake_private_key_path: AbsolutePath | None = Field(
+        None, description="Private key file (PEM)"
+    )
     snowflake_private_key_password: SecretStr | None = Field(
         None, description="Pass phrase of the private key"
     )

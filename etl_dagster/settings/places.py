@@ -20,10 +20,8 @@ HOME: Final = PROJECT / ".etl" if _PACKAGE.parent == PROJECT else Path(".etl")
 """The folder of all local state, if it is not set."""
 LOCAL_ACCOUNT: Final = "embedded"
 """The account identifier of the embedded Snowflake."""
-NOT_A_KEY_PATH: Final = "holds a key, not the path of one: that belongs in SNOWFLAKE_PRIVATE_KEY"
-"""Said of such a path, which itself is never shown."""
-_KEY: Final = re.compile(r"[\r\n]|-----BEGIN|^\s*MII")
-"""PEM, or its base64 alone, which begins with the same letters for any RSA key of today."""
+_KEY: Final = re.compile(r"[\r\n]|-----BEGIN|^\s*MI\S{40}")
+"""PEM, or its base64 alone, which begins with the same letters for any key."""
 
 
 def is_loopback(address: str) -> bool:
@@ -43,21 +41,12 @@ def is_loopback(address: str) -> bool:
 
 
 def _absolute(path: Path) -> Path:
+    if _KEY.search(str(path)):  # which is never shown
+        raise ValueError("holds a key, not the path of one")
     try:
         return path.expanduser().resolve()
     except RuntimeError:
         raise ValueError("expected a path; ~ names a user whom this machine has not") from None
-
-
-def holds_key(path: Path | str) -> bool:
-    """Whether somebody put the private key itself where its path is expected."""
-    return bool(_KEY.search(str(path)))
-
-
-def _key_path(path: Path) -> Path:
-    if holds_key(path):
-        raise ValueError(NOT_A_KEY_PATH)
-    return path
 
 
 def _address(address: str) -> str:
@@ -72,5 +61,4 @@ def _address(address: str) -> str:
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
-KeyPath = Annotated[Path, AfterValidator(_key_path)]
 Address = Annotated[str, AfterValidator(_address)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from etl_dagster.settings.places import NOT_A_KEY_PATH, holds_key, is_loopback
+from etl_dagster.settings import is_loopback
 from etl_dagster.warehouse.errors import SignInError
 
 POOL_SIZE = 8
@@ -116,8 +116,6 @@ class WarehouseConfig:
 
         if self.private_key is not None:
             name, pem = "SNOWFLAKE_PRIVATE_KEY", self.private_key.encode()
-        elif holds_key(str(self.private_key_path)):
-            raise SignInError(f"SNOWFLAKE_PRIVATE_KEY_PATH {NOT_A_KEY_PATH}")
         else:
             name = f"SNOWFLAKE_PRIVATE_KEY_PATH: {self.private_key_path}"
             try:

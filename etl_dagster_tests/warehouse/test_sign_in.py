@@ -123,19 +123,6 @@ def test_what_is_no_key_is_one_line_that_shows_nothing_of_it(
         assert not [secret for secret in ("hush", "BEGIN", PHRASE, "\n") if secret in said]
 
 
-@pytest.mark.parametrize(
-    "key", [pem(RSA), pem(RSA).replace("\n", "\\n"), "".join(pem(RSA).splitlines()[1:-1])]
-)
-def test_a_key_in_place_of_its_path_is_shown_nowhere(key: str) -> None:
-    config = replace(CONFIG, private_key_path=key)
-    with pytest.raises(SignInError, match="holds a key, not the path of one") as caught:
-        config.connector_arguments({})
-    assert caught.value.__cause__ is caught.value.__context__ is None
-    for said in (str(caught.value), repr(config)):
-        assert "MII" not in said
-        assert key[-90:-60] not in said
-
-
 def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for path, words in ((tmp_path / "missing.p8", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(SignInError, match=f"{path}: {words}"):
