@@ -32,6 +32,7 @@ BATCH: Final = 100_000
 """Rows gathered where they come one by one."""
 NAMED_MOST: Final = 10
 """Malformed lines that are named; the others are only counted."""
+_PHONE: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?\(?\d{3}\)?[-. ]{0,2}\d{3}[-. ]?\d{4}(?!\d)")
 LOWEST: Final = 2_000_000_000
 """Ten digits whose area code starts with 0 or 1 are not a phone."""
 PHONE_COLUMNS: Final = ("phone", "phone_number", "phonenumber", "full_phone", "telephone", "number")
@@ -225,13 +226,13 @@ def csv_rows(name: str, lines: "Reader") -> Iterator[list[str]]:
     read = 0
     try:
         for row in lines:
-            if lines.line_num > read + 1:
-                taken = [text for cell in row for text in cell.splitlines()[1:]]
-                if (read_phones(",".join(taken).split(",")) >= LOWEST).any():
-                    raise DncFormatError(
-                        f"{name}:{read + 1}: a quote that begins here takes the next lines' phones"
-                        " for text: close it in its line, or write two for one"
-                    )
+            if lines.line_num > read + 1 and any(
+                _PHONE.search(cell) for cell in row if len(cell.splitlines()) > 1
+            ):
+                raise DncFormatError(
+                    f"{name}:{read + 1}: a quote that begins here takes phones for text, up to line"
+                    f" {lines.line_num}: close it in its line, or take the phones out"
+                )
             read = lines.line_num
             yield row
     except csv.Error as error:

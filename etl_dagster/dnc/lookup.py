@@ -238,13 +238,12 @@ def fresh_until(
 
     Changes alone are no list. One of kind `other` covers all area codes, as of its oldest list.
     """
-    covered = moment.state["tip"] > 0
-    whole = covered if moment.info.kind == "internal" else moment.state["full"] > 0
+    covered, whole = moment.state["tip"] > 0, moment.state["full"] > 0
     as_of = np.where(whole, moment.state["as_of"], 0)
-    if moment.info.kind == "other" and whole.any():
-        as_of = np.where(whole, as_of, as_of[whole].min())
+    if moment.info.kind == "other" and covered.any():
+        as_of = np.where(whole, as_of, as_of[whole].min() if whole.any() else 0)
         covered = np.ones(AREAS, dtype=np.bool_)
     ages = [age for age in (moment.info.max_age_days, max_age_days) if age is not None]
-    if not ages:
+    if not ages or moment.info.kind == "internal":
         return covered, np.full(AREAS, NEVER, dtype=np.int64)
     return covered, as_of + min(ages) * _DAY

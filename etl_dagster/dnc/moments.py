@@ -45,13 +45,13 @@ def parse_moment(text: str, *, end_of_day: bool = False) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if end_of_day and len(text.strip()) <= len("2026-08-29"):
+            moment = datetime.combine(date(moment.year, moment.month, moment.day), time.max)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first and last days of all have no UTC everywhere
         raise DncUsageError(
             "expected a date (2026-08-29) or an ISO 8601 time (2026-08-29T08:00:00)"
         ) from None
-    if end_of_day and len(text.strip()) <= len("2026-08-29"):
-        moment = datetime.combine(date(moment.year, moment.month, moment.day), time.max)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def parse_versions(versions: str | Mapping[str, int]) -> dict[str, int]:

@@ -164,11 +164,10 @@ class Write:
         return None
 
     def _replaced(self, info: ListInfo, version: Version, as_of: int) -> str:
-        """Tell what took the place of a version; not what came with it, if it has its old date."""
+        """Tell what took the place of a version; not changes since, if it has its old date."""
         areas = self.catalog.manifest(version)["area"]
         for later in self.catalog.versions(info)[version.number :]:
-            full = later.kind == "full" and (version.kind == "full" or later.as_of < as_of)
-            if later.as_of > as_of or (as_of == version.as_of and not full):
+            if later.as_of > as_of or (as_of == version.as_of and later.kind != "full"):
                 continue
             there = self.catalog.manifest(later)["area"]
             # what was compacted no longer tells all area codes that it had

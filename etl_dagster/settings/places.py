@@ -20,8 +20,8 @@ HOME: Final = PROJECT / ".etl" if _PACKAGE.parent == PROJECT else Path(".etl")
 """The folder of all local state, if it is not set."""
 LOCAL_ACCOUNT: Final = "embedded"
 """The account identifier of the embedded Snowflake."""
-_KEY: Final = re.compile(r"[\r\n]|-----BEGIN|^\s*MI\S{40}")
-"""PEM, or its base64 alone, which begins with the same letters for any key."""
+_KEY: Final = re.compile(r"[\r\n]|-----BEGIN|^\W*M[A-Za-z0-9+/=]{40}")
+"""PEM, or its base64 alone, which begins with the same letter for any key."""
 
 
 def is_loopback(address: str) -> bool:
@@ -42,7 +42,7 @@ def is_loopback(address: str) -> bool:
 
 def _absolute(path: Path) -> Path:
     if _KEY.search(str(path)):  # which is never shown
-        raise ValueError("holds a key, not the path of one")
+        raise ValueError("holds a key or a line break, not a path")
     try:
         return path.expanduser().resolve()
     except RuntimeError:

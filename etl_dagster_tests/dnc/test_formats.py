@@ -330,11 +330,17 @@ def test_a_quote_that_nothing_closes_swallows_no_phones(store: DncStore, tmp_pat
     path.write_text('phone,note\n4075550150,"said no\n4075550151,\n4075550152,"asked"\n')
     with pytest.raises(DncFormatError, match=r"list\.csv:4 is not CSV: .* expected after"):
         store.opt_out_file(path)
-    for taken in ('4075550151,\n4075550152,y"', '407-555-0151,x"', 'no\nx,4075550151"'):
+    for taken in (
+        '4075550151,\n4075550152,y"', '407-555-0151,x"', 'no\nx,4075550151"', '1(407) 555-0151;y"',
+    ):  # fmt: skip
         path.write_text(f'phone,note\n4075550149,\n4075550150,"x\n{taken}\n4075550153,\n')
         for load in loads:
             with pytest.raises(DncFormatError, match=r"list\.csv:3: a quote that begins here"):
                 load()
+    path.write_text('note,phone\n"Bob,4075550150\nAl 5",4075550151\n')  # that of its own row
+    for load in loads:
+        with pytest.raises(DncFormatError, match=r"list\.csv:2: a quote that begins here"):
+            load()
     path.write_text('phone,note\n4075550150,"said ""no"",\ntwice"\n4075550151,6\'2"\n')
     assert store.opt_out_file(path).numbers == 2
 

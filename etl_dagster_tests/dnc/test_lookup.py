@@ -125,6 +125,9 @@ def test_what_is_known_by_changes_alone_is_never_fresh(kind: str) -> None:
     )  # fmt: skip
     covered, until = fresh_until(Moment(info, 2, state), None)
     assert covered[[212, 407]].all()
+    alone = state.copy()
+    alone["full"] = 0  # as before the first full list
+    assert (fresh_until(Moment(info, 1, alone), None)[1] < recorded).all()
     assert until[407] > recorded
     if kind == "other":  # a full list of that kind speaks of every area code
         assert (until == until[407]).all()
@@ -383,6 +386,15 @@ def test_opt_outs_never_grow_too_old(store: DncStore, tmp_path: Path, clock: Clo
         assert verdict(strict, CLEAR) == "LISTED"
         clock.forward(days=26)
         assert (verdict(strict, CLEAR), reason(strict, CLEAR + 1)) == ("LISTED", "stale")
+
+
+def test_opt_outs_have_no_end_of_their_own(store: DncStore, clock: Clock) -> None:
+    """No newer list of them comes: who has asked has asked, whatever the policy's limit."""
+    store.opt_out([CLEAR])
+    with DncStore.open(store.path, max_age_days=31, clock=clock) as limited:
+        clock.forward(days=60)
+        assert limited.explain(CLEAR).lists[0].fresh_until is None
+        assert limited.stats()[0].fresh_until is None
 
 
 def test_another_list_is_as_old_as_what_it_has_of_an_area_code(

@@ -138,10 +138,12 @@ def test_who_asked_at_a_moment_that_cannot_be_read_is_heard(
     store: DncStore, tmp_path: Path
 ) -> None:
     path = tmp_path / "opt-outs.csv"
-    rows = [f"{4075560000 + number}," for number in range(1_500)]
-    path.write_text("\n".join(["phone,received", *rows, "4075550150,last week"]) + "\n")
+    rows = [f"{4075560000 + number}," for number in range(2_000)]
+    rows += ["4075550150,last week", "4075550151,0001-01-01T00:00:00+05:00"]
+    path.write_text("\n".join(["phone,received", *rows]) + "\n")
     done = store.opt_out_file(path, received=ago(days=9))
-    assert (done.numbers, done.malformed) == (1_501, 1)
+    assert (done.numbers, done.malformed) == (2_002, 2)
+    assert verdict(store, 4075550151) == "LISTED"
     assert verdict(store, 4075550150) == "LISTED"
     assert verdict(store, 4075550150, ago(days=1)) == "CLEAR"  # it counts from now on
 

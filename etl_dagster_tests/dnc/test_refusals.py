@@ -159,6 +159,22 @@ def test_changes_that_an_older_list_undid_are_not_passed_over(
     assert verdict(store, 4075550150) == "LISTED"
 
 
+def test_changes_that_a_full_list_of_their_day_undid_are_not_passed_over(
+    store: DncStore, tmp_path: Path
+) -> None:
+    day = ago(days=5)
+    changes = write_changes(tmp_path / "c.txt", [(4075550150, day, "A")])
+    store.apply_changes("national", [changes], as_of=day)
+    late = write_list(tmp_path / "b.txt", PHONES)
+    store.add_list("national", [late], as_of=day, allow=["same"])
+    assert verdict(store, 4075550150) == "CLEAR"
+    with pytest.raises(DncRefusedError, match="version 2 of list national, and version 3"):
+        store.apply_changes("national", [changes], as_of=day)
+    store.apply_changes("national", [changes], as_of=day, allow=["same"])
+    assert not store.apply_changes("national", [changes], as_of=day).changed
+    assert verdict(store, 4075550150) == "LISTED"
+
+
 def test_a_list_that_goes_back_is_not_passed_over_when_its_past_was_compacted(
     empty: DncStore, tmp_path: Path, clock: Clock
 ) -> None:
