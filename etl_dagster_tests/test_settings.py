@@ -151,9 +151,18 @@ def test_secrets_are_not_in_the_representation() -> None:
     assert "k3y" not in repr(settings)
 
 
-def test_more_workers_at_least_than_at_most_are_refused() -> None:
-    with pytest.raises(SettingsError, match="CCC_MIN_WORKERS"):
-        Settings.from_environment({"CCC_MIN_WORKERS": "20"})
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"CCC_MIN_WORKERS": "20"}, "CCC_MIN_WORKERS is above"),
+        ({"ETL_UNKNOWN_WARN": "0.9"}, "ETL_UNKNOWN_WARN is above"),
+        ({"ETL_CATCH_UP_DAYS": "60", "ETL_LEADS_RETENTION_DAYS": "60"}, "would be run again"),
+        ({"SNOWFLAKE_HOST": "acme host"}, "SNOWFLAKE_HOST: expected an address"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(given: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError, match=fault):
+        Settings.from_environment(given)
 
 
 @pytest.mark.parametrize(
