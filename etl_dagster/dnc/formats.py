@@ -33,6 +33,7 @@ BATCH: Final = 100_000
 NAMED_MOST: Final = 10
 """Malformed lines that are named; the others are only counted."""
 _PHONE: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?\(?\d{3}\)?[-. ]{0,2}\d{3}[-. ]?\d{4}(?!\d)")
+"""A phone within other text, as people write it."""
 LOWEST: Final = 2_000_000_000
 """Ten digits whose area code starts with 0 or 1 are not a phone."""
 PHONE_COLUMNS: Final = ("phone", "phone_number", "phonenumber", "full_phone", "telephone", "number")

@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from etl_dagster.dnc.moments import DAY
 from etl_dagster.dnc.pages import AREA_NUMBERS
 from etl_dagster.dnc.records import AREAS, ListInfo, State, tip
 from etl_dagster.dnc.segments import BATCH_PHONES, Segments
@@ -26,7 +27,6 @@ from etl_dagster.leads.verdicts import Verdict
 REASONS: Final = ("", "invalid", "no_list", "not_covered", "stale", "snapshot_stale", "opted_out")
 """Why a phone is UNKNOWN; the first is for those that are not."""
 _INVALID, _NO_LIST, _NOT_COVERED, _STALE, _SNAPSHOT_STALE, _OPTED_OUT = range(1, 7)
-_DAY: Final = 86_400_000_000
 NEVER: Final = np.iinfo(np.int64).max
 """End of validity where nothing limits it."""
 _NAT: Final = np.iinfo(np.int64).min
@@ -246,4 +246,4 @@ def fresh_until(
     ages = [age for age in (moment.info.max_age_days, max_age_days) if age is not None]
     if not ages or moment.info.kind == "internal":
         return covered, np.full(AREAS, NEVER, dtype=np.int64)
-    return covered, as_of + min(ages) * _DAY
+    return covered, as_of + min(ages) * DAY

@@ -11,6 +11,8 @@ from typing import Final
 from etl_dagster.dnc.errors import DncUsageError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DAY: Final = 86_400_000_000
+"""Microseconds."""
 _VERSION = re.compile(r"([a-z0-9][a-z0-9_-]*)@([0-9]{1,9})")
 
 

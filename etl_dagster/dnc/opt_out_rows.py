@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.dnc.moments import from_micros, micros, parse_moment
+from etl_dagster.dnc.moments import DAY, from_micros, micros, parse_moment
 from etl_dagster.dnc.opt_outs import Asked
 from etl_dagster.dnc.requests import OPT_OUT, Request
 
@@ -30,7 +30,6 @@ AHEAD: Final = "the table dates it ahead: "
 AGAIN: Final = "the table dates it on a day on which it was opted in; which came first is not known"
 _NO_MOMENT: Final = np.iinfo(np.int64).min
 """How numpy stores "not a time"."""
-_DAY: Final = 24 * 60 * 60 * 1_000_000
 _Key = tuple[int, int]
 
 
@@ -54,7 +53,7 @@ class OnRecord:
         phones, moments, again = array("q"), array("q"), set[_Key]()
         for request in requests:
             if request.action != OPT_OUT:
-                again.add((request.phone, request.effective // _DAY * _DAY))
+                again.add((request.phone, request.effective // DAY * DAY))
                 continue
             moment = _moment(request, table)
             if again:

@@ -19,7 +19,7 @@ from etl_dagster.dnc import entries, refusals, requests, sources
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, csv_rows, phone_column
 from etl_dagster.dnc.lists import find_or_add
-from etl_dagster.dnc.moments import from_micros, micros, parse_moment
+from etl_dagster.dnc.moments import DAY, from_micros, micros, parse_moment
 from etl_dagster.dnc.pages import AREA_NUMBERS
 from etl_dagster.dnc.phones_text import read_phones
 from etl_dagster.dnc.records import ListInfo, tip
@@ -28,7 +28,6 @@ from etl_dagster.dnc.spool import by_area
 from etl_dagster.dnc.writer import FUTURE_MOST, LoadResult, Read, Write, write
 
 _NOTHING = np.empty(0, dtype=np.uint32)
-_DAY = 24 * 60 * 60 * 1_000_000
 
 
 class Record(TypedDict, total=False):
@@ -118,7 +117,7 @@ def _perhaps_anew(work: Write, info: ListInfo, asked: Sequence[Asked]) -> list[A
                 for row in requests.of_phone(work.connection, phone)
                 if row.list == info.id and row.action == REMOVAL
             ]
-            gone[phone] = max(lifted, default=0) // _DAY * _DAY
+            gone[phone] = max(lifted, default=0) // DAY * DAY
     return [
         one
         for one in asked

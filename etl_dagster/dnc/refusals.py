@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from etl_dagster.dnc.entries import Changed
-from etl_dagster.dnc.moments import from_micros
+from etl_dagster.dnc.moments import DAY, from_micros
 from etl_dagster.dnc.records import ListInfo
 from etl_dagster.dnc.writer import Read
 
@@ -19,7 +19,6 @@ SHRINK_AREA_FROM: Final = 10_000
 """One area code alone is judged, too, if it had so many numbers."""
 MALFORMED_MOST: Final = 0.001
 """Input with a larger share of lines that cannot be read is refused."""
-_DAY: Final = 86_400_000_000
 _NAMED_MOST: Final = 10
 
 
@@ -87,7 +86,7 @@ def gap(info: ListInfo, areas: Sequence[int], first: int) -> str:
     if info.max_age_days is None:
         return ""
     place = info.head[list(areas)]
-    ends = place["as_of"] + info.max_age_days * _DAY
+    ends = place["as_of"] + info.max_age_days * DAY
     stale = place[(place["as_of"] > 0) & (ends < first)]
     if not len(stale):
         return ""

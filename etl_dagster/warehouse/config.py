@@ -108,20 +108,20 @@ class WarehouseConfig:
 
     def _key(self) -> bytes | None:
         """Return the private key as the connector takes it from memory."""
-        if self.private_key is None and self.private_key_path is None:
+        if self.private_key is not None:
+            name, pem = "SNOWFLAKE_PRIVATE_KEY", self.private_key.encode()
+        elif self.private_key_path is not None:
+            name = f"SNOWFLAKE_PRIVATE_KEY_PATH: {self.private_key_path}"
+            try:
+                pem = Path(self.private_key_path).read_bytes()
+            except OSError as error:
+                raise SignInError(f"{name}: {error.strerror}") from None
+        else:
             return None
         from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - rarely needed
         from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
 
-        if self.private_key is not None:
-            name, pem = "SNOWFLAKE_PRIVATE_KEY", self.private_key.encode()
-        else:
-            name = f"SNOWFLAKE_PRIVATE_KEY_PATH: {self.private_key_path}"
-            try:
-                pem = Path(str(self.private_key_path)).read_bytes()
-            except OSError as error:
-                raise SignInError(f"{name}: {error.strerror}") from None
         phrase = self.private_key_password.encode() if self.private_key_password else None
         try:
             key = form.load_pem_private_key(pem, password=phrase)
