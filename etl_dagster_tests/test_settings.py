@@ -145,6 +145,14 @@ def test_a_key_and_the_path_of_one_are_one_fault() -> None:
     assert "hush" not in fault
 
 
+@pytest.mark.parametrize("name", ["CCC_API_URL", "CCC_FULL_API_URL", "SNOWFLAKE_HOST", "ETL_UI_URL"])
+def test_an_address_that_holds_a_password_is_refused_and_not_shown(name: str) -> None:
+    for address in ("https://ann:hush@host.example/x", "https://hush@host.example"):
+        with pytest.raises(SettingsError, match=f"{name}: ") as caught:
+            Settings.from_environment({**PRODUCTION, name: address})
+        assert "hush" not in str(caught.value)
+
+
 def test_secrets_are_not_in_the_representation() -> None:
     settings = Settings.from_environment({**PRODUCTION, "SNOWFLAKE_PASSWORD": "hush-hush"})
     assert "hush-hush" not in repr(settings)

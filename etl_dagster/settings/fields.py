@@ -133,7 +133,7 @@ class Fields(BaseModel):
 
     ui_url: str = Field(
         "http://127.0.0.1:3000",
-        pattern=r"^https?://[^\s?#]+$",
+        pattern=r"^https?://[^\s?#@]+$",
         description="Address of the Dagster UI, for links in alerts",
     )
     alert_webhook_url: SecretStr | None = Field(

@@ -55,8 +55,11 @@ def _address(address: str) -> str:
         raise ValueError(expected)
     try:
         is_loopback(address)
+        parts = urlsplit(address if "://" in address else f"//{address}")
     except ValueError:
         raise ValueError(expected) from None
+    if parts.username is not None:  # an address is shown, and may be in a log
+        raise ValueError("holds a user or a password before @, which no address here may")
     return address
 
 
