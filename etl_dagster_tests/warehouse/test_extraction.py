@@ -115,6 +115,24 @@ def test_counts_add_up_to_the_leads_written(contacts: Tables, campaign: Any) -> 
     assert len({row["LEAD_ID"] for row in leads(contacts)}) == 2
 
 
+def test_of_rows_of_one_person_the_one_with_the_most_phones_stands_for_all(
+    contacts: Tables, campaign: Any
+) -> None:
+    places = {place: {f"phone_{place}": str(A + place)} for place in (1, 2, 3)}
+    first = {**ADA, "first_name": "ADA"}  # in their order, of as many phones
+    for place, phone in places.items():
+        others = [one for other, one in places.items() if other != place]
+        two = {**ADA, **others[0], **others[1]}
+        extract(
+            contacts,
+            campaign({**first, **others[0], **others[1]}, {**two, **phone}, name="three"),
+            campaign({**first, **phone}, two, name="two"),
+        )
+        three, without = ([row[f"PHONE_{other}"] for other in places] for row in leads(contacts))
+        assert three == [A + other for other in places]
+        assert without == [None if other == place else A + other for other in places]
+
+
 def test_who_is_the_same_person(contacts: Tables, campaign: Any) -> None:
     same = [
         {"first_name": "ADA"},
