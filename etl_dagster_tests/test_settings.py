@@ -145,7 +145,9 @@ def test_a_key_and_the_path_of_one_are_one_fault() -> None:
     assert "hush" not in fault
 
 
-@pytest.mark.parametrize("name", ["CCC_API_URL", "CCC_FULL_API_URL", "SNOWFLAKE_HOST", "ETL_UI_URL"])
+@pytest.mark.parametrize(
+    "name", ["CCC_API_URL", "CCC_FULL_API_URL", "SNOWFLAKE_HOST", "ETL_UI_URL"]
+)
 def test_an_address_that_holds_a_password_is_refused_and_not_shown(name: str) -> None:
     for address in ("https://ann:hush@host.example/x", "https://hush@host.example"):
         with pytest.raises(SettingsError, match=f"{name}: ") as caught:

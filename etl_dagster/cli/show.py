@@ -17,7 +17,7 @@ from rich.table import Column, Table
 from etl_dagster.cli.options import called
 from etl_dagster.progress import ProgressEvent
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse.funnel import FUNNEL_COLUMNS, Day
+from etl_dagster.warehouse.funnel import Day
 
 if TYPE_CHECKING:
     from etl_dagster.defs.runner import DayResult
@@ -162,12 +162,12 @@ def day_records(days: "Sequence[tuple[DayResult, Day]]") -> list[dict[str, objec
 
 def funnel_table(day: Day) -> Table:
     """A day's leads by class, a row a campaign."""
-    names = (column.replace("_", " ") for column in FUNNEL_COLUMNS)
+    names = (column.replace("_", " ") for column in day.classes)
     table = _numbers_table("campaign", *names, title=f"Leads of {day.lead_date}")
     for name, funnel in day.campaigns.items():
-        table.add_row(name, *(f"{getattr(funnel, column):,}" for column in FUNNEL_COLUMNS))
+        table.add_row(name, *(f"{getattr(funnel, column):,}" for column in day.classes))
     table.add_section()
-    table.add_row("all", *(f"{getattr(day.total, column):,}" for column in FUNNEL_COLUMNS))
+    table.add_row("all", *(f"{getattr(day.total, column):,}" for column in day.classes))
     return table
 
 

@@ -8,7 +8,7 @@ fewer colours tell apart; order, gaps, hatching and percentages say the same wit
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -19,6 +19,7 @@ CLASSES: Final[Mapping[str, tuple[str, Callable[[Funnel], int]]]] = {
     "callable": ("#009E73", lambda funnel: funnel.callable),
     "litigator": ("#D55E00", lambda funnel: funnel.litigator),
     "Do-Not-Call": ("#E69F00", lambda funnel: funnel.dnc),
+    "full scrub": ("#CC79A7", lambda funnel: funnel.full_scrub),
     "unknown": ("url(#hatched)", lambda funnel: funnel.unknown),
     "no valid phone": ("#C4C4C4", lambda funnel: funnel.no_phone + funnel.invalid),
 }
@@ -39,6 +40,12 @@ _LABEL_FROM: Final = 38
 """Narrower parts have no room for their percentage."""
 
 
+def _classes(day: Day) -> Mapping[str, Callable[[Funnel], int]]:
+    """Those of a day, which has the full scrub's only where it blocks leads."""
+    shown = "full_scrub" in day.classes
+    return {name: of for name, (_, of) in CLASSES.items() if shown or name != "full scrub"}
+
+
 def chart_address(day: Day) -> str:
     """The picture as a data address."""
     return "data:image/svg+xml;base64," + base64.b64encode(chart_svg(day).encode()).decode()
@@ -48,7 +55,7 @@ def chart_text(day: Day) -> str:
     """What the picture says, for those who do not see it."""
     parts = [
         f"{count(day.total):,} {name} ({share(count(day.total), day.total.extracted) or 0:.1f}%)"
-        for name, (_, count) in CLASSES.items()
+        for name, count in _classes(day).items()
     ]
     return (
         f"Bar chart of {day.total.extracted:,} leads of {day.lead_date} by campaign. All together:"
@@ -71,7 +78,7 @@ def chart_svg(day: Day) -> str:
     _hatching(root)
     ET.SubElement(root, "rect", _box(0.5, 0.5, width - 1, height - 1, fill="#FFFFFF", rx="8"))
     _write(root, _MARGIN, 24, f"What became of the leads of {day.lead_date}", weight="600", size=15)
-    _legend(root)
+    _legend(root, _classes(day))
     for number, (name, funnel) in enumerate(bars):
         row = ET.SubElement(root, "g")
         ET.SubElement(row, "title").text = _printable(name)
@@ -109,10 +116,10 @@ def _bar(
         ET.SubElement(row, "rect", {**empty, "stroke-dasharray": "3 3"})
 
 
-def _legend(root: ET.Element) -> None:
+def _legend(root: ET.Element, names: Iterable[str]) -> None:
     left = float(_MARGIN)
-    for name, (fill, _) in CLASSES.items():
-        ET.SubElement(root, "rect", _box(left, 38, 12, 12, fill=fill))
+    for name in names:
+        ET.SubElement(root, "rect", _box(left, 38, 12, 12, fill=CLASSES[name][0]))
         _write(root, left + 17, 48.5, name, size=12)
         left += 17 + _LETTER * len(name) + 16
 

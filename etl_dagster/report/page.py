@@ -14,7 +14,7 @@ from etl_dagster.report.chart import chart_address, chart_text
 from etl_dagster.report.lists import ListInForce, lists_section
 from etl_dagster.report.markdown import count, percent, share, table, text
 from etl_dagster.warehouse.day_ledger import DayLedger
-from etl_dagster.warehouse.funnel import FUNNEL_COLUMNS, Day, Funnel
+from etl_dagster.warehouse.funnel import Day, Funnel
 
 _VERDICTS = ("CALLABLE", "BLOCKED", "UNKNOWN")
 _CHART = "funnel"
@@ -71,20 +71,24 @@ def headline(day: Day) -> str:
     def part(leads: int) -> str:
         return f"{count(leads)} ({percent(share(leads, total.extracted))})"
 
+    by = [f"{count(total.litigator)} by a litigator's phone"]
+    by.append(f"{count(total.dnc)} by a Do-Not-Call list")
+    if total.full_scrub:
+        by.append(f"{count(total.full_scrub)} by the full scrub")
     return (
         f"Of the **{count(total.extracted)} leads** of {when}, **{part(total.callable)} may be"
-        f" called**; {part(total.blocked)} are blocked ({count(total.litigator)} by a litigator's"
-        f" phone, {count(total.dnc)} by a Do-Not-Call list), {part(total.unknown)} are unknown, and"
-        f" {part(total.no_phone + total.invalid)} have no valid phone."
+        f" called**; {part(total.blocked)} are blocked ({', '.join(by)}),"
+        f" {part(total.unknown)} are unknown, and {part(total.no_phone + total.invalid)}"
+        " have no valid phone."
     )
 
 
 def _leads(day: Day) -> str:
     def row(name: str, funnel: Funnel) -> list[str]:
-        return [name, *(count(getattr(funnel, column)) for column in FUNNEL_COLUMNS)]
+        return [name, *(count(getattr(funnel, column)) for column in day.classes)]
 
     rows = [row(text(name), funnel) for name, funnel in day.campaigns.items()]
-    heads = [column.replace("_", " ") for column in FUNNEL_COLUMNS]
+    heads = [column.replace("_", " ") for column in day.classes]
     return table(["campaign", *heads], [*rows, row("**all**", day.total)])
 
 

@@ -17,7 +17,8 @@ from etl_dagster.warehouse.statements import sql
 class Funnel:
     """Leads by class: `no_phone + invalid + unknown + blocked + callable = extracted`.
 
-    `litigator` and `dnc` share `blocked` out: leads with a litigator's phone, and the others.
+    `blocked` is shared out: leads with a litigator's phone, of the others those with a phone that
+    a Do-Not-Call list has, and those that only the full scrub blocks.
     """
 
     extracted: int = 0
@@ -25,6 +26,7 @@ class Funnel:
     invalid: int = 0
     litigator: int = 0
     dnc: int = 0
+    full_scrub: int = 0
     unknown: int = 0
     blocked: int = 0
     callable: int = 0
@@ -33,7 +35,7 @@ class Funnel:
         return Funnel(**{name: count + getattr(other, name) for name, count in vars(self).items()})
 
 
-FUNNEL_COLUMNS = tuple(field.name for field in fields(Funnel))
+_COLUMNS = tuple(field.name for field in fields(Funnel))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,11 @@ class Day:
         """The leads of all campaigns by class."""
         return sum(self.campaigns.values(), Funnel())
 
+    @property
+    def classes(self) -> list[str]:
+        """The classes that are shown: the full scrub only where it blocks leads."""
+        return [name for name in _COLUMNS if name != "full_scrub" or self.total.full_scrub]
+
 
 def read_day(session: Session, lead_date: date, campaigns: Iterable[str] = ()) -> Day:
     """Count a day's leads and phones.
@@ -70,7 +77,7 @@ def read_day(session: Session, lead_date: date, campaigns: Iterable[str] = ()) -
     """
     values = {"lead_date": lead_date}
     found = {
-        str(name): Funnel(**dict(zip(FUNNEL_COLUMNS, map(int, numbers), strict=True)))
+        str(name): Funnel(**dict(zip(_COLUMNS, map(int, numbers), strict=True)))
         for name, *numbers in session.rows(sql("funnel"), values)
     }
     phones: dict[str, Counter[str]] = {}

@@ -58,6 +58,7 @@ def test_records_have_what_machines_are_promised() -> None:
         "invalid": 0,
         "litigator": 0,
         "dnc": 34,
+        "full_scrub": 0,
         "unknown": 0,
         "blocked": 34,
         "callable": 1_200,

@@ -14,6 +14,7 @@ from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.policy import Policy
 from etl_dagster.report.preview import preview_day
 from etl_dagster.sandbox.ccc import Fault
+from etl_dagster.warehouse.funnel import read_day
 from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, LITIGATORS, Line, person
 
@@ -93,6 +94,10 @@ def test_a_day_with_the_full_scrub(world: Line, tmp_path: Path) -> None:
         phone for phone, (_, verdict, _) in zip(PHONES, SAID, strict=True) if verdict[0] == "C"
     }
     assert line.callable_phones() == clear
+    with line.session() as session:
+        total = read_day(session, DAY).total
+    assert (total.litigator, total.dnc) == (1, 2)
+    assert total.full_scrub == sum(verdict[0] == "B" for _, verdict, _ in SAID)
     assert line.count("CALLABLE_NOW") == len(clear)
     # what it said of a clear phone's line is on record
     kinds = line.rows("SELECT reason FROM PHONE_VERDICTS WHERE verdict = 'CLEAR' AND reason <> ''")

@@ -46,15 +46,16 @@ names = st.text(min_size=1, max_size=40) | st.sampled_from(HOSTILE)
 @st.composite
 def funnels(draw: st.DrawFn) -> Funnel:
     few = st.integers(0, 5) | st.integers(0, 1_000_000)
-    no_phone, invalid, litigator, dnc, unknown, callable_ = (draw(few) for _ in range(6))
+    no_phone, invalid, litigator, dnc, full, unknown, callable_ = (draw(few) for _ in range(7))
     return Funnel(
-        extracted=no_phone + invalid + litigator + dnc + unknown + callable_,
+        extracted=no_phone + invalid + litigator + dnc + full + unknown + callable_,
         no_phone=no_phone,
         invalid=invalid,
         litigator=litigator,
         dnc=dnc,
+        full_scrub=full,
         unknown=unknown,
-        blocked=litigator + dnc,
+        blocked=litigator + dnc + full,
         callable=callable_,
     )
 

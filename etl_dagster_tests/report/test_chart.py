@@ -51,12 +51,13 @@ def test_every_bar_adds_up_to_its_funnel(day: Day) -> None:
 
 def test_parts_stand_side_by_side() -> None:
     funnel = Funnel(
-        extracted=10, no_phone=1, invalid=1, litigator=1, dnc=2, blocked=3, unknown=2, callable=3
-    )
+        extracted=11, no_phone=1, invalid=1, litigator=1, dnc=2, full_scrub=1, blocked=4,
+        unknown=2, callable=3,
+    )  # fmt: skip
     root = picture(replace(DAY, campaigns={"a": funnel}))
     row = next(root.iter(f"{SVG}g"))
     places = [(float(r.get("x", "")), float(r.get("width", ""))) for r in row.iter(f"{SVG}rect")]
-    assert len(places) == 5
+    assert len(places) == 6
     for (start, wide), (following, _) in pairwise(places):
         assert start + wide == pytest.approx(following)
 
@@ -65,7 +66,7 @@ def test_parts_stand_side_by_side() -> None:
 def test_no_name_breaks_the_picture(name: str) -> None:
     day = replace(DAY, campaigns={name: Funnel(extracted=1, callable=1)})
     texts = [one.text or "" for one in picture(day).iter(f"{SVG}text")]
-    assert len(texts) == 2 + len(CLASSES) + 5
+    assert len(texts) == 2 + len(CLASSES) - 1 + 5  # without the full scrub, which blocks nobody
     assert max(map(len, texts)) < 60
 
 

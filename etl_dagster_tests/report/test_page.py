@@ -1,11 +1,12 @@
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 
 from etl_dagster.report import Report, render_report
 from etl_dagster.report.page import headline
-from etl_dagster.warehouse.funnel import Day
+from etl_dagster.warehouse.funnel import Day, Funnel
 from etl_dagster_tests.report.days import DAY, EMPTY, LEDGER, NOTHING, WEEK_BEFORE, days
 
 SCRUBBED = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -37,6 +38,15 @@ def test_the_day_in_one_sentence() -> None:
         " and 0 (0.0%) have no valid phone."
     )
     assert headline(EMPTY) == "**No leads were extracted for Friday, 2026-11-20.**"
+
+
+def test_what_the_full_scrub_blocks_is_its_own_part_of_the_day() -> None:
+    funnel = Funnel(extracted=10, litigator=1, dnc=2, full_scrub=3, blocked=6, callable=4)
+    page = page_of(replace(DAY, campaigns={"walk_in": funnel}))
+    assert "(1 by a litigator's phone, 2 by a Do-Not-Call list, 3 by the full scrub)" in page
+    assert "3 full scrub (30.0%)" in page
+    assert "| litigator | dnc | full scrub | unknown |" in page
+    assert "full scrub" not in page_of(DAY)
 
 
 def test_the_picture_is_described_and_stands_behind_the_text() -> None:

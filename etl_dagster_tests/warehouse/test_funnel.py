@@ -14,13 +14,16 @@ def litigator(tables: Tables, name: str) -> None:
 
 
 def test_every_lead_is_counted_in_one_class(tables: Tables) -> None:
-    for name in ("callable", "litigator", "listed", "unknown", "no phone", "invalid", "lost"):
+    for name in ("callable", "litigator", "listed", "full", "unknown", "no phone",
+        "invalid", "lost"):  # fmt: skip
         tables.lead(name, A, B)
     tables.judged("callable", "CALLABLE", "BLOCKED")
     litigator(tables, "callable")  # one of its phones is a litigator's; the other is called
     tables.judged("litigator", "BLOCKED", "BLOCKED")
     litigator(tables, "litigator")
     tables.judged("listed", "BLOCKED", "BLOCKED")
+    tables.session.execute("UPDATE DNC_FILTERED SET phone_3_dnc = 'LISTED'")
+    tables.judged("full", "BLOCKED")  # by neither: what else there is
     tables.judged("unknown", "UNKNOWN", "BLOCKED")
     tables.judged("no phone", reason="no_phone")
     tables.judged("invalid", reason="invalid_phone")
@@ -29,9 +32,10 @@ def test_every_lead_is_counted_in_one_class(tables: Tables) -> None:
     # one that no stage has judged counts as unknown
     assert day.campaigns == {
         "walk_in": Funnel(
-            extracted=7, no_phone=1, invalid=1, litigator=1, dnc=1, unknown=2, blocked=2, callable=1
+            extracted=8, no_phone=1, invalid=1, litigator=1, dnc=1, full_scrub=1, unknown=2,
+            blocked=3, callable=1,
         )
-    }
+    }  # fmt: skip
 
 
 def test_totals_are_the_sums_of_campaigns(tables: Tables) -> None:
