@@ -135,6 +135,7 @@ def test_a_schedule_that_makes_no_sense_is_refused_by_name(line: Line) -> None:
         line.defs()
 
 
+@pytest.mark.slow
 def test_days_that_were_missed_are_made_up_for(lasting: Callable[..., Line]) -> None:
     line = lasting(ETL_CHUNKS="1")
     first = DAY - timedelta(days=4)

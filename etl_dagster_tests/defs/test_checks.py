@@ -101,6 +101,7 @@ def test_a_table_that_somebody_changed_stops_the_run_before_anything_is_written(
     assert line.bought() == set()
 
 
+@pytest.mark.slow
 def test_an_extract_of_ten_times_the_usual_size_buys_nothing(one_chunk: Line) -> None:
     line = one_chunk
     line.people([person(number, CLEAN[number]) for number in range(12)])

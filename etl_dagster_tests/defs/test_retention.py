@@ -139,6 +139,7 @@ def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Li
     assert (folder / "calls.txt").exists()
 
 
+@pytest.mark.slow
 def test_what_was_killed_goes_on_and_each_row_is_on_record_once(one_chunk: Line) -> None:
     line = one_chunk
     days = [OLD - timedelta(days=back) for back in range(8)]

@@ -88,6 +88,7 @@ def test_phones_that_ccc_left_unanswered_have_their_reason_and_advice(one_chunk:
     assert "| ccc:rejected_400 | 1 | CCC refuses these phones" in page
 
 
+@pytest.mark.slow
 def test_the_week_before_stands_beside_the_day(one_chunk: Line) -> None:
     then = [person(1, CLEAN[0], day=WEEK_BEFORE), person(2, LISTED[0], day=WEEK_BEFORE)]
     now = [person(number, CLEAN[number]) for number in (3, 4, 5)]
@@ -118,23 +119,19 @@ def test_a_list_that_was_renewed_since_the_scrub_is_marked(one_chunk: Line) -> N
     assert "| national | 2 |" not in page
 
 
-def test_without_the_store_there_is_still_a_page(one_chunk: Line) -> None:
-    day_of(one_chunk, [person(1, CLEAN[0])])
-    one_chunk.settings.dnc_store.write_bytes(b"x" * 5_000)
-    page, _ = report(one_chunk)
-    assert "| national | 1 | — |" in page
-    assert "cannot tell" in page
-
-
-def test_a_day_that_dagster_knows_nothing_of_has_a_page(one_chunk: Line) -> None:
+def test_without_the_store_and_dagsters_records_there_is_still_a_page(one_chunk: Line) -> None:
     day_of(one_chunk, [person(1, CLEAN[0])])
     with dg.DagsterInstance.ephemeral() as other:
         one_chunk.instance = other
         assert scrubbed_at(other, [partition_key(Chunk(DAY, 0))]) is None
         page, metadata = report(one_chunk)
+        one_chunk.settings.dnc_store.write_bytes(b"x" * 5_000)
+        lost, _ = report(one_chunk)
     assert "Dagster has no record" in page
     assert "| national | 1 |" in page
     assert metadata["callable"] == 1
+    assert "| national | 1 | — |" in lost
+    assert "cannot tell" in lost
 
 
 def test_a_day_without_leads_has_a_page_and_no_rates(one_chunk: Line) -> None:
