@@ -190,19 +190,27 @@ def test_contacts_fill_in_for_leads_without_a_phone(contacts: Tables, campaign: 
     contact(contacts, f"1-{A}", 5, first_name=" ada", zip="02139-9999", email="b@example.org")
     contact(contacts, str(B), 2, address="1 LARKSPUR ROW", email="a@example.org")
     contact(contacts, str(A), 9)  # Ada's A again, with a worse rank
-    contact(contacts, str(C), 3)
+    contact(contacts, str(C), 3, email="c@example.org")
     contact(contacts, str(D), 4)
     contact(contacts, str(E), 1, first_name="Bob")  # who lives with her
     contact(contacts, str(E), 1, zip="02138")
-    extract(contacts, campaign(ADA, {**ADA, "first_name": "Cem", "phone_2": "own"}))
-    ada, cem = leads(contacts)
+    own = {f"email_{place}": f"own_{place}@example.org" for place in (1, 2, 3)}
+    columns = (*COLUMNS, "email_2", "email_3")
+    extract(
+        contacts,
+        campaign({**ADA, **own}, name="emails", columns=columns),
+        campaign({**ADA, "email_2": "own_2@example.org"}, name="email", columns=columns),
+        campaign({**ADA, "phone_2": "own"}, name="phone"),
+        campaign(ADA, {**ADA, "first_name": "Cem"}),  # of whom no contact is known
+    )
+    one, three, phone, ada, cem = leads(contacts)
     assert [ada[f"PHONE_{place}"] for place in (1, 2, 3)] == [B, C, D]
-    assert [ada[f"EMAIL_{place}"] for place in (1, 2, 3)] == [
-        "a@example.org",
-        "b@example.org",
-        None,
-    ]
-    assert [cem[f"PHONE_{place}_RAW"] for place in (1, 2, 3)] == [None, "own", None]
+    emails = [[lead[f"EMAIL_{at}"] for at in (1, 2, 3)] for lead in (three, one, ada)]
+    assert [" ".join(some).replace("@example.org", "") for some in emails] == [
+        "own_1 own_2 own_3", "a own_2 b", "a c b",
+    ]  # fmt: skip
+    assert [phone[f"PHONE_{place}_RAW"] for place in (1, 2, 3)] == [None, "own", None]
+    assert [cem[f"PHONE_{place}_RAW"] for place in (1, 2, 3)] == [None, None, None]
 
 
 def test_all_other_columns_become_attributes(contacts: Tables, tmp_path: Path) -> None:
