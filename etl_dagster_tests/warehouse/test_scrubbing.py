@@ -178,9 +178,9 @@ def test_a_service_replaces_its_own_rows_of_the_chunk_alone(tables: Tables) -> N
         assert kept == set(places) - set(gone)
 
 
-def decisions(*rows: tuple[int, str, str, str, str, str, str]) -> pa.Table:
+def decisions(*rows: tuple[int, str, str, str, str, str, str], full: str = "NONE") -> pa.Table:
     names = ["PHONE", "DNC_VERDICT", "DNC_REASON", "LISTS", "VERDICT", "CCC_CAUSE", "DNC_CAUSE"]
-    asked = {"CCC_FULL_CAUSE": "NONE"}  # is no cause where no policy requires it
+    asked = {"CCC_FULL_CAUSE": full}  # NONE is no cause where no policy requires it
     return pa.Table.from_pylist([dict(zip(names, row, strict=True)) | asked for row in rows])
 
 
@@ -227,6 +227,14 @@ def test_leads_get_the_class_and_the_reason_of_their_phones(tables: Tables) -> N
     assert all_three["PHONE_2_REASON"] == "dnc:national,state_fl"
     assert all_three["PHONE_2_LISTS"] == "national,state_fl"
     assert all_three["PHONE_3_VERDICT"] == "CALLABLE"
+
+
+def test_what_another_policy_cleared_is_told_as_the_reason(tables: Tables) -> None:
+    tables.lead("one", A)
+    tables.noted("ccc_full", Verdict.CLEAR, A, policy=OTHER, reason="landline")
+    decide(tables, decisions((A, "CLEAR", "", "", "UNKNOWN", "NONE", "NONE"), full="UNKNOWN"))
+    (lead,) = tables.rows("SELECT * FROM DNC_FILTERED")
+    assert (lead["LEAD_VERDICT"], lead["LEAD_REASON"]) == ("UNKNOWN", "ccc_full:other_policy")
 
 
 def test_the_reasons_of_a_phone_are_the_causes_of_its_decision(tables: Tables) -> None:
