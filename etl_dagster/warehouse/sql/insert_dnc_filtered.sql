@@ -40,12 +40,8 @@ judged AS (
         joined.*,
         CASE
             WHEN COALESCE(phone_1, phone_2, phone_3) IS NULL THEN 'INVALID'
-            WHEN 'CALLABLE' IN (
-                COALESCE(verdict_1, ''), COALESCE(verdict_2, ''), COALESCE(verdict_3, '')
-            ) THEN 'CALLABLE'
-            WHEN 'UNKNOWN' IN (
-                COALESCE(verdict_1, ''), COALESCE(verdict_2, ''), COALESCE(verdict_3, '')
-            ) THEN 'UNKNOWN'
+            WHEN 'CALLABLE' IN (verdict_1, verdict_2, verdict_3) THEN 'CALLABLE'
+            WHEN 'UNKNOWN' IN (verdict_1, verdict_2, verdict_3) THEN 'UNKNOWN'
             ELSE 'BLOCKED'
         END AS lead_verdict
     FROM joined
@@ -56,7 +52,6 @@ SELECT
     verdict_1, verdict_2, verdict_3, reason_1, reason_2, reason_3,
     lead_verdict,
     CASE
-        WHEN lead_verdict = 'CALLABLE' THEN ''
         WHEN lead_verdict = 'INVALID' AND any_raw IS NULL THEN 'no_phone'
         WHEN lead_verdict = 'INVALID' THEN 'invalid_phone'
         WHEN lead_verdict = verdict_1 THEN reason_1
