@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from etl_dagster.warehouse.clock import need_clock
 from etl_dagster.warehouse.session import Warehouse, WarehouseConfig
 from etl_dagster.warehouse.tables import TABLES, VIEWS, create_tables, missing_tables, need_tables
 
@@ -48,6 +49,7 @@ def open_warehouse(
 
     Raises:
         SchemaMissingError: the schema is not there, which nothing but a local deployment makes.
+        ClockError: this host's clock is not Snowflake's.
         ChunksChangedError: the tables were written with another number of chunks.
         TablesMissingError: something to be read is not there, or not for this role.
         WarehouseError: Snowflake cannot be reached, or refused.
@@ -65,6 +67,7 @@ def open_warehouse(
         else:
             warehouse.need_schema()  # made here, a mistyped one would be an empty ledger
         with warehouse.session() as session:
+            need_clock(session)
             if reads is None or (world and missing_tables(session, (*TABLES, *VIEWS))):
                 create_tables(session, chunks=chunks)
             else:

@@ -167,7 +167,7 @@ def publish_chunk(session: Session, store: DncStore, origin: Provenance, policy:
         session,
         origin.chunk,
         policy,
-        ask_again=lambda phones: len(record_listed(session, store, origin, phones)),
+        ask_again=lambda phones: record_listed(session, store, origin, phones),
         moment=datetime.now(UTC),
         run_id=origin.run_id,
     )

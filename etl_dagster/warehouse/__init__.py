@@ -2,7 +2,8 @@
 
 Reaching it     session.py (the pool), execution.py (statements and results), connection.py (how
                 one runs, transactions), config.py, statements.py, parameters.py, results.py,
-                loading.py, errors.py, lanes.py (several chunks at once), locks.py, tables.py
+                loading.py, errors.py, lanes.py (several chunks at once), locks.py, tables.py,
+                clock.py
 A day's flow    extraction.py, expressions.py, scrubbing.py, publication.py, retraction.py,
                 call_windows.py, export.py, export_files.py
 The ledger      ledger.py (appending), canonical.py (digests), answers.py (raw answers),

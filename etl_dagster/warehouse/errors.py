@@ -7,6 +7,7 @@
     ├── StatementError              Snowflake refused or aborted a statement
     ├── SignInError                 the key of the settings is none, or Snowflake lets nobody in
     ├── SchemaMissingError          the settings name a schema that is not there
+    ├── ClockError                  this host's clock is not Snowflake's
     ├── LoadMismatchError           a load stored other than what was sent; it is undone
     └── WarehouseMisuseError        a mistake of the calling code, found before Snowflake saw it
 
@@ -51,6 +52,10 @@ class SignInError(WarehouseError):
 
 class SchemaMissingError(WarehouseError):
     """The schema that the settings name is not there, or this role may not use it."""
+
+
+class ClockError(WarehouseError):
+    """The clock of this host is too far from Snowflake's."""
 
 
 class LoadMismatchError(WarehouseError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
@@ -86,7 +87,7 @@ def publish(  # noqa: PLR0913  each is part of what is published
     chunk: Chunk,
     policy: Policy,
     *,
-    ask_again: Callable[[NDArray[np.int64]], int],
+    ask_again: Callable[[NDArray[np.int64]], NDArray[np.int64]],
     moment: datetime,
     run_id: str,
 ) -> int:
@@ -97,8 +98,8 @@ def publish(  # noqa: PLR0913  each is part of what is published
         chunk: the chunk.
         policy: the policy in force.
         ask_again: asks the lists about the proved phones, which may have changed since the chunk
-            was scrubbed, puts what is no longer CLEAR into the ledger, and returns how many. They
-            are proved again after it, so nobody is published whom the lists have by then.
+            was scrubbed, puts what is no longer CLEAR into the ledger, and returns it. That is
+            proved no longer, whatever the clock of another host made newer in the ledger.
         moment: now, aware; verdicts must still be valid then.
         run_id: the run that publishes.
 
@@ -118,8 +119,9 @@ def publish(  # noqa: PLR0913  each is part of what is published
             " Materialize ccc_enriched and dnc_filtered of this chunk again"
         )
     proved = phone_array(session.arrow_table(sql("select_proven_phones"))["PHONE"])
-    if len(proved) and ask_again(proved):
-        prove(session, chunk, policy, required=policy.required_sources)
+    if len(proved) and len(blocked := ask_again(proved)):
+        load_blocked(session, blocked)
+        session.execute(sql("delete_blocked_phones"))
     values = {**chunk.values, "moment": moment}
     session.execute(sql("create_publishable"), values)
     with session.transaction():
@@ -129,6 +131,12 @@ def publish(  # noqa: PLR0913  each is part of what is published
             sql("insert_callable_leads"), {"policy_hash": policy.hash, "run_id": run_id}
         )
     return sum(published_leads(session, chunk).values())
+
+
+def load_blocked(session: Session, phones: NDArray[np.int64]) -> None:
+    """Make BLOCKED_PHONES, a temporary table, of phones."""
+    session.execute(sql("create_blocked_phones"))
+    session.load("BLOCKED_PHONES", pa.table({"PHONE": pa.array(phones)}))
 
 
 def published_leads(session: Session, chunk: Chunk) -> dict[str, int]:

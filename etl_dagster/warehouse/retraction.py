@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
-from etl_dagster.warehouse.publication import prove
+from etl_dagster.warehouse.publication import load_blocked, prove
 from etl_dagster.warehouse.scrubbing import phone_array
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import fragment, render, sql
@@ -74,8 +73,7 @@ def retract(session: Session, chunk: Chunk, phones: NDArray[np.int64]) -> int:
     Returns:
         The number of leads that are no longer published.
     """
-    session.execute(sql("create_blocked_phones"))
-    session.load("BLOCKED_PHONES", pa.table({"PHONE": pa.array(phones)}))
+    load_blocked(session, phones)
     with session.transaction():
         for column in ("phone_1", "phone_2", "phone_3"):
             session.execute(render("mask_callable_leads", column=column), chunk.values)

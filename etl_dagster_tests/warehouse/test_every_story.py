@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
@@ -301,11 +302,16 @@ def test_only_what_is_decided_and_proven_is_published_and_shown(
     judge(told, verdict_of)
     expected = publishable(verdict_of, required)
     asked: list[int] = []
+
+    def ask_again(phones: NDArray[np.int64]) -> NDArray[np.int64]:
+        asked.extend(phones.tolist())
+        return phones[:0]
+
     count = publication.publish(
         told.session,
         CHUNK,
         policy,
-        ask_again=lambda phones: asked.extend(phones.tolist()) or 0,
+        ask_again=ask_again,
         moment=NOW.replace(tzinfo=UTC),
         run_id="r",
     )
@@ -400,7 +406,7 @@ def test_a_publication_replaces_its_own_and_older_ones_and_yields_to_newer(told:
             told.session,
             CHUNK,
             TWO_DAYS,
-            ask_again=lambda _phones: 0,
+            ask_again=lambda phones: phones[:0],
             moment=(NOW + timedelta(seconds=seconds)).replace(tzinfo=UTC),
             run_id=f"run {seconds}",
         )

@@ -64,6 +64,19 @@ def test_chunks_that_share_it_are_published_without_it(scrubbed: Tables, store: 
     assert scrubbed.count("PHONE_VERDICTS", "verdict = 'LISTED'") == 1  # said once
 
 
+def test_it_is_blocked_though_the_host_that_scrubbed_was_ahead_of_time(
+    tables: Tables, path: Path, store: DncStore
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(minutes=1)  # newer in the ledger than what follows
+    tables.lead("lead", OPTS_OUT, STAYS)
+    tables.judged("lead", "CALLABLE", "CALLABLE", at=ahead)
+    tables.cleared(OPTS_OUT, STAYS, at=ahead, until=ahead + timedelta(days=7))
+    with DncStore.open(path, read_only=False) as writable:
+        writable.opt_out([OPTS_OUT])
+    assert publish_chunk(tables.session, store, origin("dnc"), POLICY) == 1
+    assert shown(tables) == [(None, STAYS)]
+
+
 def test_a_run_that_dies_once_it_has_published_shows_nobody_who_opted_out(
     scrubbed: Tables, store: DncStore
 ) -> None:
@@ -71,7 +84,7 @@ def test_a_run_that_dies_once_it_has_published_shows_nobody_who_opted_out(
         scrubbed.session,
         CHUNK,
         POLICY,
-        ask_again=lambda phones: len(record_listed(scrubbed.session, store, origin("dnc"), phones)),
+        ask_again=lambda phones: record_listed(scrubbed.session, store, origin("dnc"), phones),
         moment=datetime.now(UTC),
         run_id="r",
     )
