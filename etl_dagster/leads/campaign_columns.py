@@ -4,6 +4,7 @@ Belongs here: names, aliases and types that a campaign may return. Does not: the
 them (`warehouse/sql`), the campaign's text (`campaign_sql`).
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -102,6 +103,15 @@ OPTIONAL: Final = tuple(role for role in LEAD_COLUMNS if role not in REQUIRED)
 _NUMERIC: Final = frozenset({"zip", "phone_1", "phone_2", "phone_3"})
 """May also be a whole NUMBER."""
 
+_NAMES_PHONES: Final = re.compile(
+    r"phone|\bmobile(?! ?home)|land ?line|\bcell|\b(tel|fax)\b|"
+    r"\b(home|work|office|business|contact|day ?time|evening|alt|alternate|call ?back) "
+    r"?(no|num|number)\b"
+)
+"""Names, in lower case with spaces, of columns that may hold phones."""
+_NO_PHONES: Final = frozenset({"BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ"})
+_PHONE_DIGITS: Final = 10
+
 _TEXT_TYPES: Final = frozenset({"TEXT", "VARCHAR", "STRING", "CHAR"})
 _NUMBER_TYPES: Final = frozenset({"NUMBER", "FIXED"})
 _FLOAT_TYPES: Final = frozenset({"REAL", "FLOAT", "DOUBLE"})
@@ -127,7 +137,8 @@ def resolve_columns(path: Path, described: Sequence[Column]) -> ColumnMap:
 
     Raises:
         CampaignColumnError: a column is there twice, a required one is not, two could be the
-            same part of a lead, or one has a type that cannot hold what it should.
+            same part of a lead, one has a type that cannot hold what it should, or one that
+            is no part of a lead is called as if it held phones, which nobody would check.
     """
     _refuse_twins(path, described)
     found: dict[str, Column] = {}
@@ -135,6 +146,7 @@ def resolve_columns(path: Path, described: Sequence[Column]) -> ColumnMap:
     for column in described:
         role = _ROLES.get(_plain(column.name))
         if role is None:
+            _refuse_phones(path, column)
             attributes.append(SourceColumn(column.name))
         elif role in found:
             raise CampaignColumnError(
@@ -161,6 +173,19 @@ def _refuse_twins(path: Path, described: Sequence[Column]) -> None:
             path,
             f'column "{twins[0]}" is returned more than once; give each an alias of its own',
             column=twins[0],
+        )
+
+
+def _refuse_phones(path: Path, column: Column) -> None:
+    name = re.sub(r"[\W\d_]+", " ", column.name.casefold())
+    short = column.type.upper() in _NO_PHONES or (column.precision or 38) < _PHONE_DIGITS
+    if _NAMES_PHONES.search(name) and not short:
+        raise CampaignColumnError(
+            path,
+            f'column "{column.name}" may hold phones, which would be handed on without having been'
+            " scrubbed: name those of a lead Phone 1 to Phone 3, leave others out, and call a"
+            " column that holds none something else",
+            column=column.name,
         )
 
 

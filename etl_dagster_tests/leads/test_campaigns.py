@@ -371,6 +371,29 @@ def test_one_name_twice_is_refused_even_for_attributes() -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "Cell Phone", "HOME_PHONE", "Phone 4", "phone_number_4", "MobileNumber", "Mobile 2",
+        "TELEPHONE", "Cell #", "landline", "Work No", "contact_number_2", "Alt. Number", "Fax",
+    ],
+)  # fmt: skip
+def test_phones_that_would_not_be_scrubbed_are_no_attributes(name: str) -> None:
+    for type_, precision in (("TEXT", None), ("NUMBER", 10), ("VARIANT", None), ("REAL", None)):
+        with pytest.raises(CampaignColumnError, match="without having been scrubbed") as caught:
+            resolve_columns(CAMPAIGN.path, [*IDENTITY, column_of(name, type_, precision, 0)])
+        assert caught.value.column == name
+
+
+def test_what_only_sounds_like_a_phone_is_an_attribute() -> None:
+    described = [
+        column_of("Phones", "NUMBER", 3, 0), column_of("Has Cell", "BOOLEAN"),
+        column_of("Phone Seen", "DATE"), column_of("Cancelled"), column_of("MOBILE_HOME"),
+        column_of("Loan Number"), column_of("Contact"), column_of("Hotel"),
+    ]  # fmt: skip
+    assert len(resolve_columns(CAMPAIGN.path, [*IDENTITY, *described]).attributes) == 8
+
+
+@pytest.mark.parametrize(
     ("column", "expected"),
     [
         (column_of("Phone", "REAL"), r"phone_1.*whole NUMBER.*REAL.*floating-point"),
