@@ -176,6 +176,30 @@ def test_settings_that_contradict_each_other_are_refused(given: dict[str, str], 
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ETL_OPT_OUT_TABLE", "ETL_OPT_OUTS_TABLE"),
+        ("ETL_POLICY", "ETL_POLICY_FILE"),
+        ("DNC_MAX_AGE", "DNC_MAX_AGE_DAYS"),
+        ("CCC_VERDICT_TTL", "CCC_VERDICT_TTL_DAYS"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_by_the_name_that_was_meant(name: str, meant: str) -> None:
+    for given in ({}, PRODUCTION):
+        with pytest.raises(SettingsError, match=f"{name} is no setting: {meant} is"):
+            Settings.from_environment({**given, name: "1"})
+
+
+def test_other_variables_of_the_machine_are_left_alone() -> None:
+    others = [
+        "ETL_CELERY_URL", "ETL_DAGSTER_POSTGRES_URL", "ETL_WORKER_RUNS", "ETL_FUZZ_MINUTES",
+        "ETL_DAGSTER_SERVICE_HOST", "ETL_DAGSTER_PORT", "ETL_DAGSTER_PORT_80_TCP", "CCC_PORT",
+        "DNC_STORE_SERVICE_PORT", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
+    ]  # fmt: skip
+    Settings.from_environment({**PRODUCTION, **dict.fromkeys(others, "1")})
+
+
+@pytest.mark.parametrize(
     ("address", "local"),
     [
         ("http://127.0.0.1:80/x", True),

@@ -6,7 +6,8 @@ them. Secrets come from the environment only and are never shown: not in errors,
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -58,6 +59,10 @@ _REAL_SNOWFLAKE: Final = _SNOWFLAKE_SECRETS | {
 }
 
 
+_ALIKE: Final = 0.8
+"""From so alike on a name is a misspelt one; other variables of a machine may begin like ours."""
+
+
 class SettingsError(ValueError):
     """The environment does not make a usable configuration; the message names each setting."""
 
@@ -73,7 +78,8 @@ class Settings(Fields):
             environment: variable names to values; the process's own if None. Empty is not set.
 
         Raises:
-            SettingsError: a value is out of bounds, production lacks a setting or points at a
+            SettingsError: a value is out of bounds, a variable is nearly called as a setting,
+                production lacks a setting or points at a
                 stand-in, or a local deployment points at a real service. Lists every fault.
         """
         environment = os.environ if environment is None else environment
@@ -84,7 +90,7 @@ class Settings(Fields):
             ours = "Value error, "
             faults = [f"{e['loc'][0]}: {e['msg'].removeprefix(ours)}" for e in error.errors()]
         else:
-            faults = settings.faults(frozenset(given))
+            faults = settings.faults(frozenset(given)) + _misspelt(given)
             if not faults:
                 return settings
         raise SettingsError(_refusal(faults))  # not above: its context would hold the values
@@ -202,6 +208,14 @@ class Settings(Fields):
     def opt_out_inbox_dir(self) -> Path:
         """The folder where opt-out files arrive."""
         return self.dnc_inbox_dir.parent / "opt_outs"
+
+
+def _misspelt(given: Collection[str]) -> list[str]:
+    """Name what would be left at its default, because it is not quite called as its setting."""
+    known = [str(field.alias) for field in Settings.model_fields.values()]
+    ours = [name for name in given if name.startswith(("ETL_", "CCC_", "DNC_"))]
+    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in sorted({*ours} - {*known})}
+    return [f"{name} is no setting: {like[0]} is" for name, like in near.items() if like]
 
 
 def _refusal(faults: list[str]) -> str:

@@ -47,7 +47,9 @@ def publish_leads(tables: Tables, *leads: Lead) -> None:
         columns = dict.fromkeys(column for row in rows for column in row)
         tables.insert(table, *({**of_all, **dict.fromkeys(columns), **row} for row in rows))
     tables.cleared(*phones, until=NOW + timedelta(days=36_500))
-    publish(tables.session, CHUNK, POLICY, moment=NOW, run_id="r", ask_again=lambda phones: phones[:0])
+    publish(
+        tables.session, CHUNK, POLICY, moment=NOW, run_id="r", ask_again=lambda phones: phones[:0]
+    )
     assert tables.count("CALLABLE_NOW") == len(leads)
 
 
