@@ -95,14 +95,18 @@ def load_files(
     rejected = []
     for number, (path, load) in enumerate(loads):
         try:
-            inbox.own(path)
+            before = inbox.own(path).stat()
             load()
         except DncError as error:
             inbox.set_aside(path, error)
             rejected.append(f"{inbox.shown(path)}: {error}")
             step.error(f"{inbox.shown(path)} set aside: {error}")
         else:
-            inbox.set_done(path)
+            after = path.stat()
+            if (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
+                inbox.set_done(path)
+            else:
+                step.info(f"{inbox.shown(path)} was written to meanwhile: it is read again")
         step.progress(100 * (number + 1) / len(loads), inbox.shown(path))
     if rejected:
         raise dg.Failure(

@@ -4,11 +4,13 @@ Belongs here: file names and moves. Does not: reading a list (formats.py), loadi
 
 A list file is called `<list>@<date>` with any ending: `national@2026-11-20.zip`; a change list
 `national@2026-11-20.changes.csv`. A file that is still being copied is left alone: one whose name
-starts with a dot or ends in `.part` or the like, or that was written to a moment ago.
+starts with a dot or ends in `.part` or the like, or that was written to a moment ago. One that is
+written to after it was dealt with, because its sender had only paused, comes back.
 """
 
 import os
 import re
+import stat
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -28,6 +30,7 @@ SETTLED_SECONDS: Final = 5.0
 DONE: Final = "done"
 REJECTED: Final = "rejected"
 REASON: Final = ".reason.txt"
+_SECOND: Final = 10**9
 
 
 @dataclass(frozen=True, order=True)
@@ -124,7 +127,11 @@ def done_before(folder: Path, moment: datetime) -> list[Path]:
 
 def set_done(path: Path) -> Path:
     """Move a file that was dealt with; return where it is now."""
-    return _move(path, DONE)
+    target = _move(path, DONE)
+    written = target.lstat().st_mtime_ns // _SECOND * _SECOND
+    # by whole seconds `_put_back` tells a date of before from that of a write of after
+    os.utime(target, ns=(written, written), follow_symlinks=False)
+    return target
 
 
 def set_aside(path: Path, error: DncError) -> Path:
@@ -141,14 +148,29 @@ def _finished(folder: Path, now: float | None) -> Iterable[Path]:
     if not folder.is_dir():
         return []
     latest = (time.time() if now is None else now) - SETTLED_SECONDS
+    _put_back(folder)
     return [
         path
         for path in folder.iterdir()
         if path.name[0] != "."
         and path.suffix.lower() not in _UNFINISHED
         and path.is_file()
-        and path.stat().st_mtime <= latest
+        # its sender may have given it any date, even one to come
+        and min(path.stat().st_mtime, path.stat().st_ctime) <= latest
     ]
+
+
+def _put_back(folder: Path) -> None:
+    """Take back into the inbox what was written to after it had been dealt with."""
+    aside = folder / DONE
+    for path in aside.iterdir() if aside.is_dir() and not aside.is_symlink() else []:
+        with suppress(
+            OSError
+        ):  # another process was quicker, or has the rights that this one lacks
+            at = path.lstat()
+            written = at.st_mtime_ns == at.st_ctime_ns and at.st_mtime_ns % _SECOND
+            if written and stat.S_ISREG(at.st_mode):
+                _move(path, os.pardir)
 
 
 def _read_name(path: Path) -> InboxFile | None:

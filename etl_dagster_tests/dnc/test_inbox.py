@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from etl_dagster.dnc import DncFormatError, inbox
@@ -89,6 +90,44 @@ def test_a_file_counts_as_whole_once_it_has_rested(put: Put, tmp_path: Path) -> 
     written = path.stat().st_mtime
     assert inbox.pending(tmp_path, now=written + inbox.SETTLED_SECONDS - 0.1) == []
     assert len(inbox.pending(tmp_path, now=written + inbox.SETTLED_SECONDS)) == 1
+
+
+def test_a_file_of_a_date_to_come_has_arrived_all_the_same(put: Put, tmp_path: Path) -> None:
+    path = put("stop.csv", ago=-86_400)  # by the clock of its sender, or by the time of an archive
+    arrived = path.stat().st_ctime
+    assert inbox.waiting(tmp_path, now=arrived + inbox.SETTLED_SECONDS - 0.1) == []
+    assert inbox.waiting(tmp_path, now=arrived + inbox.SETTLED_SECONDS) == [path]
+
+
+def test_what_is_written_to_after_it_was_dealt_with_comes_back(put: Put, tmp_path: Path) -> None:
+    path, other = put("stop.csv"), put("other.csv")
+    with path.open("a", encoding="utf-8") as sender:
+        done = inbox.set_done(path)
+        inbox.set_done(other)
+        assert inbox.waiting(tmp_path, now=np.inf) == []
+        again = put("stop.csv", text="another file of the name")
+        sender.write("4075550101\n")
+    back = tmp_path / "1-stop.csv"
+    assert inbox.waiting(tmp_path, now=np.inf) == [back, again]
+    assert back.read_text() == "4075550100\n4075550101\n"
+    assert not done.exists()
+    assert inbox.waiting(tmp_path) == [again]  # until it has rested
+    inbox.set_done(back)
+    assert inbox.waiting(tmp_path, now=np.inf) == [again]
+
+
+def test_nothing_comes_back_through_a_link(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "secret").write_text("just written")
+    box = tmp_path / "box"
+    box.mkdir()
+    (box / inbox.DONE).symlink_to(elsewhere)
+    assert inbox.waiting(box, now=np.inf) == []
+    (box / inbox.DONE).unlink()
+    (box / inbox.DONE).mkdir()
+    (box / inbox.DONE / "link").symlink_to(elsewhere / "secret")
+    assert inbox.waiting(box, now=np.inf) == []
 
 
 def test_files_come_in_the_order_of_their_dates_full_lists_before_changes(
