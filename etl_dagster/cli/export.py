@@ -152,6 +152,7 @@ def _export(  # noqa: PLR0913  what the command was asked for
                 selection,
                 target,
                 layout=layout,
+                judged=days,
                 origin=exporting.Origin(
                     policy_hash=policy.hash,
                     list_versions=witness.list_versions,

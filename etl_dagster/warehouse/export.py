@@ -13,7 +13,7 @@ import hashlib
 import os
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain
@@ -22,7 +22,6 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl_dagster.identity.who import operator
@@ -43,6 +42,7 @@ from etl_dagster.warehouse.tables import columns, differences
 
 SLICE: Final = 20_000
 """Rows that are in memory at once."""
+_OF: Final = ["LEAD_DATE", "CAMPAIGN"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +112,7 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
     target: Path,
     *,
     layout: str,
+    judged: Mapping[date, Collection[str]],
     origin: Origin,
     vouch: Callable[[NDArray[np.int64]], None],
     force: bool = False,
@@ -126,6 +127,7 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
         selection: which part of the view, and the day of the calls.
         target: the file; it appears whole, or not at all.
         layout: a key of `export_files.LAYOUTS`.
+        judged: the days, and campaigns of each, that are fit to be handed out.
         origin: for the record.
         vouch: is given the phones of each batch, and once more none at the end, when all are
             written; raises if one of them may not be dialled, or if it can no longer speak for
@@ -136,7 +138,7 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
         The record, and leads by campaign.
 
     Raises:
-        ExportError: the target exists, there is nothing to hand out, EXPORTS is not as declared.
+        ExportError: the target exists, there is nothing or too much, EXPORTS is not as declared.
         NoHoursError: on the day of the calls nobody can be called.
         WarehouseError: the warehouse refused; there is no file.
     """
@@ -148,9 +150,14 @@ def export(  # noqa: PLR0913  what, where to, how, and who answers for it
         left.unlink(missing_ok=True)
     partial = unfinished(target)
     try:
-        leads, phones = _write(session, selection, partial, layout=layout, vouch=vouch)
-        if not leads:
+        written, phones = _write(session, selection, partial, layout=layout, vouch=vouch)
+        if not written:
             raise ExportError(_why_nothing(session, selection))
+        leads: Counter[str] = Counter()
+        for (day, campaign), count in written.items():
+            if campaign not in judged.get(day, ()):
+                raise ExportError(f"{campaign} of {day} was published meanwhile: try again")
+            leads[campaign] += count
         with partial.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         vouch(np.empty(0, np.int64))
@@ -204,9 +211,9 @@ def _write(
     *,
     layout: str,
     vouch: Callable[[NDArray[np.int64]], None],
-) -> tuple[Counter[str], int]:
-    """Write all rows; return leads by campaign and the number of phones."""
-    leads: Counter[str] = Counter()
+) -> tuple[Counter[tuple[date, str]], int]:
+    """Write all rows; return leads by day and campaign and the number of phones."""
+    leads: Counter[tuple[date, str]] = Counter()
     count = 0
     query, values = _query("select_callable_on", selection)
     batches = _slices(session.arrow(query, values))
@@ -220,8 +227,9 @@ def _write(
                 vouch(phones)
                 write(batch)
                 count += len(phones)
-                for found in pc.value_counts(batch["CAMPAIGN"]).to_pylist():
-                    leads[found["values"]] += found["counts"]
+                of = pa.table([batch[name] for name in _OF], names=_OF).group_by(_OF)
+                for one in of.aggregate([([], "count_all")]).to_pylist():
+                    leads[one["LEAD_DATE"], one["CAMPAIGN"]] += one["count_all"]
         file.flush()
         os.fsync(file.fileno())
     return leads, count

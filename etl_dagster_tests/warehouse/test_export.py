@@ -5,9 +5,9 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,14 @@ def export(
     selection: Selection = ALL,
     layout: str = "csv",
     origin: Origin = ORIGIN,
+    judged: Mapping[date, Collection[str]] | None = None,
     vouch: Callable[[NDArray[np.int64]], None] = willing,
     force: bool = False,
 ) -> tuple[Export, dict[str, int]]:
     return exporting.export(
-        tables.session, selection, target, layout=layout, origin=origin, vouch=vouch, force=force
-    )
+        tables.session, selection, target, layout=layout, origin=origin, vouch=vouch, force=force,
+        judged=exporting.callable_now(tables.session, selection) if judged is None else judged,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -164,6 +166,17 @@ def test_a_day_and_campaigns_can_be_chosen(
     assert record.lead_date == selection.lead_date
     counted = exporting.callable_now(filled.session, selection)
     assert sum(sum(one.values()) for one in counted.values()) == len(expected)
+
+
+@pytest.mark.parametrize("judged", [{}, {CHUNK.lead_date: ["walk_in", "mailing"]},
+    {CHUNK.lead_date: ["mailing"], NEXT.lead_date: ["walk_in", "mailing"]}])  # fmt: skip
+def test_what_was_published_since_days_were_judged_is_not_handed_out(
+    filled: Tables, tmp_path: Path, judged: dict[date, list[str]]
+) -> None:
+    with pytest.raises(ExportError, match="was published meanwhile"):
+        export(filled, tmp_path / "leads.csv", judged=judged)
+    assert left_in(tmp_path) == []
+    assert filled.count("EXPORTS") == 0
 
 
 def test_every_export_is_on_record_with_the_digest_of_its_file(

@@ -60,6 +60,7 @@ def export_on(tables: Tables, tmp_path: Path) -> ExportOn:
             Selection(call_date=call_date),
             target,
             layout="csv",
+            judged=exporting.callable_now(tables.session, Selection(call_date=call_date)),
             origin=Origin(policy_hash="p", list_versions=""),
             vouch=lambda _: None,
             force=True,

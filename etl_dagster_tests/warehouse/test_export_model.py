@@ -190,6 +190,7 @@ class World:
                 Selection(call_date=call_date),
                 target,
                 layout="csv",
+                judged=exporting.callable_now(self.session, Selection(call_date=call_date)),
                 origin=Origin(policy_hash="p", list_versions=witness.list_versions),
                 vouch=witness,
             )
