@@ -127,7 +127,8 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                 return numbers
 
             for number, chunk in enumerate(chunks):
-                with locks.hold_everywhere(chunk, session):
+                # not the chunk's own lock: opt-outs, which need it, are not to wait for CCC
+                with locks.hold_everywhere(f"{chunk} ccc", session):
                     first, *others = (
                         ask(chunk, api, 100 * number / len(chunks) + width * place)
                         for place, api in enumerate(rules.apis)

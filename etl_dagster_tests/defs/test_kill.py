@@ -58,10 +58,11 @@ def run(line: Line) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def lock(line: Line, chunk: int) -> FileLock:
+def lock(line: Line, chunk: int, stage: int) -> FileLock:
     folder = line.settings.home / "locks"
     folder.mkdir(exist_ok=True)
-    return FileLock(folder / f"{DAY}-chunk-{chunk:02d}.lock")
+    asks = "-ccc" if STAGES[stage] == "CCC_ENRICHED" else ""
+    return FileLock(folder / f"{DAY}-chunk-{chunk:02d}{asks}.lock")
 
 
 def has(line: Line, table: str, chunk: int) -> Callable[[], bool]:
@@ -93,7 +94,7 @@ def test_killed_between_two_chunks_of_a_stage(
 ) -> None:
     line.people(PEOPLE)
     line.ccc.options = replace(line.ccc.options, latency_ms=300)  # time to take the lock
-    held = lock(line, 1)
+    held = lock(line, 1, stage)
     if stage == 0:
         held.acquire()
     with run(line):

@@ -275,6 +275,30 @@ def test_a_retraction_waits_for_what_is_being_published(one_chunk: Line) -> None
     assert line.callable_phones() == {CLEAN[2]}
 
 
+def test_an_opt_out_does_not_wait_for_the_answers_of_ccc(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1])])
+    assert line.run().success
+    results: list[Result] = []
+
+    def ask() -> None:
+        with dg.DagsterInstance.ephemeral() as instance:
+            results.append(line.run(force=True, instance=instance))
+
+    thread = threading.Thread(target=ask)
+    with FileLock(line.settings.home / "locks" / f"{DAY}-chunk-00-ccc.lock"):  # CCC is slow
+        thread.start()
+        eventually(lambda: line.count("LEADS", "run_id <> (SELECT MIN(run_id) FROM DNC_FILTERED)"))
+        time.sleep(1.5)
+        line.opt_out(CLEAN[1])
+        assert line.run(job="retract_listed", tags={}).success
+        assert line.callable_phones() == set()
+        assert thread.is_alive()
+    thread.join()
+    assert results[0].success, results[0].error
+    assert line.callable_phones() == set()
+
+
 def test_another_number_of_chunks_is_refused_once_there_are_data(line: Line) -> None:
     line.people(crowd(32))
     assert line.run().success
