@@ -34,6 +34,8 @@ UNANSWERED = "phones_unanswered"
 """Metadata of `ccc_enriched`: phones without an answer that CCC might give when asked again."""
 NEWEST = 500
 """Publications that are looked at; where there are more, some may be by other lists."""
+LOOKED_AT = 20
+"""Runs that ended before they were done, of which the newest that published is looked for."""
 UNFINISHED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -169,6 +171,22 @@ def newest_publication(instance: dg.DagsterInstance) -> int:
     """Where in the event log the newest publication of a chunk is; 0 before the first."""
     records = instance.fetch_materializations(dg.AssetKey(STAGE_ASSETS[-1]), limit=1).records
     return records[0].storage_id if records else 0
+
+
+def newest_interrupted(instance: dg.DagsterInstance) -> str:
+    """The run that ended last in the middle of publishing; "" if none did.
+
+    It may have published chunks that the event log does not have, since those before them in the
+    order of telling were not done.
+    """
+    ended = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+    for record in instance.get_run_records(ended, limit=LOOKED_AT, order_by="update_timestamp"):
+        run = record.dagster_run
+        if STAGE_ASSETS[-1] in stages_of(run) and instance.get_run_step_stats(
+            run.run_id, [STAGE_ASSETS[-1]]
+        ):
+            return run.run_id
+    return ""
 
 
 def published_otherwise(

@@ -27,6 +27,9 @@ SEEN = "publications_seen"
 """Metadata: where in the event log the newest publication was that is surely held against the
 lists; what came later may have been published after its chunk was read."""
 
+INTERRUPTED = "publication_interrupted"
+"""Metadata: the run that had ended last while it published; its publications may be in no event."""
+
 
 def build_retractions(settings: Settings) -> dg.AssetsDefinition:
     """The asset `retractions`."""
@@ -70,6 +73,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
             versions = versions_of(store)
             # before the locks: a chunk is in the event log after it is published
             seen = history.newest_publication(context.instance)
+            interrupted = history.newest_interrupted(context.instance)
             for number in range(settings.chunks):
                 # what is being published was asked about before: it counts as published
                 with locks.hold_everywhere(publication_of(number), session):
@@ -97,6 +101,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
             metadata={
                 history.VERSIONS: versions,
                 SEEN: seen,
+                INTERRUPTED: interrupted,
                 history.POLICY: rules.hash,
                 "chunks": len(chunks),
                 "phones_blocked": blocked,

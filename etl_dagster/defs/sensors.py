@@ -27,8 +27,8 @@ from etl_dagster.defs.jobs import (
 from etl_dagster.defs.opt_outs import FINGERPRINT
 from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
+from etl_dagster.defs.retract import INTERRUPTED, SEEN
 from etl_dagster.defs.retract import NAME as RETRACTIONS
-from etl_dagster.defs.retract import SEEN
 from etl_dagster.defs.unanswered import unanswered_sensor
 from etl_dagster.dnc import inbox
 from etl_dagster.identity.own_key import own_key
@@ -184,9 +184,12 @@ def _retraction_sensor(job: Job) -> dg.SensorDefinition:
         cause = [versions, rules]
         if done and [_value(done, key) for key in (history.VERSIONS, history.POLICY)] == cause:
             seen = int(str(_value(done, SEEN) or 0))
-            if not history.published_otherwise(context.instance, versions, rules, after=seen):
+            ended = history.newest_interrupted(context.instance)
+            if ended == (_value(done, INTERRUPTED) or "") and not history.published_otherwise(
+                context.instance, versions, rules, after=seen
+            ):
                 return dg.SkipReason(f"nothing new since {versions} and policy {rules[:8]}")
-            cause.append(str(seen))
+            cause += [str(seen), ended]
         return dg.RunRequest(run_key=once(*cause))
 
     return dnc_changes

@@ -132,6 +132,23 @@ def test_what_is_listed_after_publication_is_taken_back_in_every_day(one_chunk: 
     assert requested(line, "dnc_changes") == []
 
 
+def test_what_a_publication_that_broke_off_left_is_asked_about_again(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1])])
+    line.fault("status", status=500)
+    assert not line.run().success  # long before it would publish
+    line.ccc.reset()
+    assert line.run().success
+    assert line.run(job="retract_listed", tags={}).success
+    assert requested(line, "dnc_changes") == []
+    with line.session() as session:
+        session.execute("UPDATE PHONE_VERDICTS SET verdict = 'UNKNOWN'")  # so it cannot be proved
+    assert not line.run(asset_selection=[dg.AssetKey("callable_leads")]).success
+    assert len(requested(line, "dnc_changes")) == 1
+    assert line.run(job="retract_listed", tags={}).success
+    assert requested(line, "dnc_changes") == []
+
+
 def test_opt_outs_that_arrive_act_on_the_next_run(one_chunk: Line) -> None:
     line = one_chunk
     line.people([person(1, CLEAN[1])])
