@@ -132,6 +132,7 @@ def test_what_is_listed_after_publication_is_taken_back_in_every_day(one_chunk: 
     assert requested(line, "dnc_changes") == []
 
 
+@pytest.mark.slow
 def test_what_a_publication_that_broke_off_left_is_asked_about_again(one_chunk: Line) -> None:
     line = one_chunk
     line.people([person(1, CLEAN[1])])

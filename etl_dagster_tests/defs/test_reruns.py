@@ -275,6 +275,7 @@ def test_a_retraction_waits_for_what_is_being_published(one_chunk: Line) -> None
     assert line.callable_phones() == {CLEAN[2]}
 
 
+@pytest.mark.slow
 def test_an_opt_out_does_not_wait_for_the_answers_of_ccc(one_chunk: Line) -> None:
     line = one_chunk
     line.people([person(1, CLEAN[1])])
