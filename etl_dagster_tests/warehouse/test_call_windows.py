@@ -60,6 +60,18 @@ def test_a_lead_is_shown_just_within_the_hours(
     assert ("lead" in shown(tables)) is expected
 
 
+def test_the_rest_of_a_lead_is_as_callable_now_has_it(tables: Tables) -> None:
+    publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
+    at(tables, NOON)
+    columns = ["first_name", "last_name", "address", "city", "email_1", "email_2", "email_3"]
+    filled = ", ".join(f"{column} = 'its {column}'" for column in columns)
+    tables.session.execute(f"UPDATE LEADS SET {filled}")
+    (now,) = tables.rows("SELECT * FROM CALLABLE_NOW")
+    (row,) = tables.rows("SELECT * FROM CALLABLE_WITHIN_HOURS")
+    assert {name: row[name] for name in now} == now
+    assert [row[column.upper()] for column in columns] == [f"its {column}" for column in columns]
+
+
 def test_the_window_of_address_and_area_code_is_told(tables: Tables) -> None:
     publish_leads(tables, ("lead", "NY", "10001", (LOS_ANGELES,)))
     moved = at(tables, NOON)
