@@ -97,6 +97,24 @@ def test_a_row_has_the_whole_of_the_days_hours(tables: Tables, export_on: Export
     assert (record.call_date, record.row_count, record.phone_count) == (WINTER, 1, 1)
 
 
+def test_of_hours_stored_twice_a_row_has_what_both_allow(
+    tables: Tables, export_on: ExportOn
+) -> None:
+    twice = (
+        "INSERT INTO CALL_WINDOWS SELECT call_date, address_rule, area_rule,"
+        " DATEADD(hour, {}, from_utc), DATEADD(hour, {}, to_utc), 'other' FROM CALL_WINDOWS"
+    )
+    publish_leads(tables, ("lead", "NY", "10001", (NEW_YORK,)))
+    moved = at(tables, NOON, HOURS)
+    tables.session.execute(twice.format(2, -1))
+    _, rows = export_on(WINTER)
+    assert rows == {"lead": ((NEW_YORK, None, None), winter(15) + moved, winter(25) + moved)}
+    at(tables, NOON, HOURS)
+    tables.session.execute(twice.format(13, 13))  # begins when the other ends
+    with pytest.raises(ExportError, match="nothing to export"):
+        export_on(WINTER)
+
+
 def test_hours_that_are_over_are_out_and_those_that_have_not_begun_are_in(
     tables: Tables, export_on: ExportOn
 ) -> None:
