@@ -118,6 +118,7 @@ def test_production_starts_with_these_settings(location: dict[str, Any]) -> None
     given = environment(location)
     settings = Settings.from_environment({**given, **SECRETS})
     assert settings.deployment is Deployment.PRODUCTION
+    assert settings.opt_outs_table, "pods hear no table, which the page says they do"
     assert set(REQUIRED_IN_PRODUCTION) <= given.keys() | SECRETS.keys()
     assert location["envSecrets"] == [{"name": "etl-dagster"}]
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from etl_dagster.leads.policy import Policy
     from etl_dagster.settings import Settings
 
+
+class _FileToWrite(click.Path):
+    """A file in a folder that is there: a run must not end in being unable to write it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folder = Path(value).parent
+        if not folder.is_dir():
+            self.fail(f"there is no folder {folder}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 DAY: Final = click.DateTime(["%Y-%m-%d"])
-FILE: Final = click.Path(dir_okay=False, path_type=Path)
+FILE: Final = _FileToWrite(dir_okay=False, writable=True, path_type=Path)
 EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

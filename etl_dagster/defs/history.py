@@ -55,8 +55,8 @@ def finished_days(
     instance: dg.DagsterInstance,
     *,
     chunks: int,
-    policy_hash: str,
-    campaigns: Collection[str] = (),
+    policy_hash: str | None,
+    campaigns: Collection[str] | None = (),
     since: date | None = None,
 ) -> set[date]:
     """The days of which every chunk went through all four stages, in their order.
@@ -64,8 +64,9 @@ def finished_days(
     Args:
         instance: whose history.
         chunks: the number of chunks a day is cut into.
-        policy_hash: the policy in force; what was published under another is not finished.
-        campaigns: those that must have been extracted; all if empty.
+        policy_hash: the policy in force; what was published under another is not finished. None:
+            under any.
+        campaigns: those that must have been extracted; all if empty. None: whichever.
         since: days before it are left out.
     """
     stages = [_latest(instance, asset, since=since) for asset in STAGE_ASSETS]
@@ -80,7 +81,7 @@ def finished_days(
     done = Counter(
         chunk_of(key).lead_date
         for key in through
-        if _text(published[key], POLICY) == policy_hash
+        if policy_hash in {None, _text(published[key], POLICY)}
         and _covers(_text(extracted[key], CAMPAIGNS), campaigns)
     )
     return {day for day, number in done.items() if number == chunks}
@@ -161,8 +162,8 @@ def _text(record: dg.EventLogRecord, name: str) -> str:
     return "" if entry is None else str(entry.value)
 
 
-def _covers(extracted: str, wanted: Collection[str]) -> bool:
-    if extracted == ALL_CAMPAIGNS:
+def _covers(extracted: str, wanted: Collection[str] | None) -> bool:
+    if wanted is None or extracted == ALL_CAMPAIGNS:
         return True
     return bool(wanted) and set(wanted) <= set(extracted.split(", "))
 

@@ -77,11 +77,15 @@ def build_scrub_report(settings: Settings) -> dg.AssetsDefinition:
             lists=_lists(dnc_store, policy, ledger.list_versions, moment),
             calls=Calls.of(asked(context.instance, keys)),
             price_per_1000=settings.ccc_price_per_1000,
+            full_price_per_1000=settings.ccc_full_price_per_1000,
         )
         page = render_report(report)
         path = reports.write(f"scrub_report_{day}.md", page)
         step.progress(100, f"{day}: report written")
-        price = cost(ledger, settings.ccc_price_per_1000)
+        costs = {
+            "cost": cost(ledger.endpoints, settings.ccc_price_per_1000),
+            "ccc_full_cost": cost(ledger.full, settings.ccc_full_price_per_1000),
+        }
         return dg.MaterializeResult(
             metadata={
                 "report": dg.MetadataValue.md(page),
@@ -89,7 +93,7 @@ def build_scrub_report(settings: Settings) -> dg.AssetsDefinition:
                 **vars(found.total),
                 **{name: round(value, 4) for name, value in rates(found.total).items()},
                 "phones": ledger.phones,
-                **({} if price is None else {"cost": round(price, 4)}),
+                **{name: round(value, 4) for name, value in costs.items() if value is not None},
             }
         )
 

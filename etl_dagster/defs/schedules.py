@@ -62,11 +62,14 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
             policy_hash=policy.load().hash,
             campaigns=campaigns,
         )
+        ever = history.finished_days(
+            context.instance, chunks=settings.chunks, policy_hash=None, campaigns=None
+        )
         due = agenda.days_due(
             newest,
             finished=finished,
             running={chunk.lead_date for chunk in history.busy_chunks(context.instance)},
-            begun=min(finished, default=None),
+            begun=min(ever, default=None),
             catch_up_days=back,
         )
         due = [day for day in due if day >= settings.start_date]

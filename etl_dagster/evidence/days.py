@@ -98,16 +98,15 @@ class Day:
     def exports(self, exports: Iterable[Export]) -> list[Export]:
         """Those that may have the phone by this day's leads, in the order given.
 
-        Where no lead is on record any more, those of any campaign.
+        Of any campaign: leads are replaced when a day is run again, and those of before that had
+        the phone are on no record.
         """
         spans = list(self._spans())
-        campaigns = {lead.campaign for lead in self._leads}
         return [
             one
             for one in exports
             if one.lead_date in {None, self.lead_date}
             and any(span.start <= one.exported_at <= span.end for span in spans)
-            and (not campaigns or not campaigns.isdisjoint(one.campaigns.split(", ")))
             and (self.removed_at is None or one.exported_at <= self.removed_at)
         ]
 
@@ -206,8 +205,8 @@ def days_of(
 ) -> list[Day]:
     """The days that are wanted.
 
-    A day whose leads were removed may have had the phone without a verdict of its own: it is one of
-    them if an export may have the phone by it.
+    A day whose leads were removed or replaced may have had the phone without a verdict of its own:
+    it is one of them if an export may have the phone by it.
 
     Raises:
         EvidenceError: there are none.
@@ -218,9 +217,10 @@ def days_of(
             " warehouse; nothing was written"
         )
     known = set(history.days)
+    handed_out = {one.lead_date for one in exports if one.lead_date}
     days = [
         Day(history=history, lead_date=one, rules=rules, removed_at=removed.get(one))
-        for one in sorted(known | set(removed))
+        for one in sorted(known | set(removed) | handed_out)
         if only in {None, one}
     ]
     found = [day for day in days if day.lead_date in known or day.exports(exports)]

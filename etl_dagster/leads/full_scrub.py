@@ -41,6 +41,8 @@ OVERRIDING: Final = ("H", "O", "X")
 """Codes that set aside a list, which their Reason names: national and state ones alone may be."""
 LINES: Final[Mapping[str, str]] = {"wireless": "wireless", "voip": "voip", "allother": "landline"}
 """The vendor's kinds of line in lower case, and what a policy calls them."""
+UNTOLD: Final = "unknown"
+"""A kind of line that the vendor does not tell."""
 TODAY: Final = "do_not_call_today"
 
 _NO_HOLIDAY: Final = ("", "0", "N")
@@ -75,7 +77,7 @@ class FullRules:
             The verdict, and the reason on record: of a CLEAR one, the kind of line. UNKNOWN is only
             what holds for today: the phone is not called, and asked about again by a later run.
         """
-        kind = LINES.get(line.lower(), "unknown")
+        kind = LINES.get(line.lower(), UNTOLD)
         if code not in self.clear_codes:
             return Verdict.LISTED, CODES.get(code, "unlisted_code")
         if not all(
@@ -83,7 +85,7 @@ class FullRules:
             for part in why.split(";")
         ):  # such as Litigator, or a list of the company's own
             return Verdict.LISTED, "overrides_too_much"
-        if self.block_line_types and kind in {*self.block_line_types, "unknown"}:
+        if self.block_line_types and kind in {*self.block_line_types, UNTOLD}:
             return Verdict.LISTED, f"line_{kind}"
         if today not in _NO_HOLIDAY:
             return Verdict.UNKNOWN, TODAY

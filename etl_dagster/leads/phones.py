@@ -29,8 +29,10 @@ SERVICE: Final = 11
 LOWEST: Final = 2_002_000_000
 HIGHEST: Final = 9_999_999_999
 
+_BETWEEN = "[^0-9A-Za-z]{0,3}"
 _MENTIONED = re.compile(
-    r"(?<!\d)(\+?1[-. ]?)?\(?[2-9]\d{2}\)?[-. ]{0,2}[2-9]\d{2}[-. ]?\d{4}(?!\d)", re.ASCII
+    rf"(?<![0-9])(\+?1{_BETWEEN})?\(?[2-9][0-9]{{2}}{_BETWEEN}[2-9][0-9]{{2}}"
+    rf"{_BETWEEN}[0-9]{{4}}(?![0-9])"
 )
 _VALID = re.compile(PATTERN)
 _SUFFIX = re.compile(SUFFIX, re.DOTALL)

@@ -10,7 +10,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from etl_dagster.report.markdown import count, table, text
-from etl_dagster.warehouse.day_ledger import DayLedger
+from etl_dagster.warehouse.day_ledger import Answers, DayLedger
 
 PER: Final = 1_000
 """The price is for so many phones."""
@@ -74,22 +74,21 @@ class Calls:
         )
 
 
-def cost(ledger: DayLedger, price_per_1000: float | None) -> float | None:
-    """What asking cost, at most; None where no price is known.
+def cost(endpoints: Mapping[str, Answers], price_per_1000: float | None) -> float | None:
+    """What asking a service cost, at most; None where no price is known.
 
     Every phone asked about counts each time: of those left unanswered nobody but the vendor knows
     whether they are on the bill.
     """
-    return None if price_per_1000 is None else ledger.asked * price_per_1000 / PER
+    asked = sum(answers.asked for answers in endpoints.values())
+    return None if price_per_1000 is None else asked * price_per_1000 / PER
 
 
-def api_section(ledger: DayLedger, calls: Calls, price_per_1000: float | None) -> list[str]:
-    """The section: one measure a row."""
-    rows = [
-        [f"requests answered by {text(_host(endpoint))}", count(answers.requests)]
-        for endpoint, answers in ledger.endpoints.items()
-    ]
-    rows += [["phones asked", count(ledger.asked)], ["phones answered", count(ledger.answered)]]
+def api_section(
+    ledger: DayLedger, calls: Calls, price_per_1000: float | None, full_price: float | None = None
+) -> list[str]:
+    """The section: one measure a row; those of the full scrub, where it was asked, last."""
+    rows = _answered(ledger.endpoints)
     rows += [
         [f"phones left unanswered, listed ones too: {text(reason)}", count(phones)]
         for reason, phones in sorted(ledger.unanswered.items())
@@ -108,14 +107,33 @@ def api_section(ledger: DayLedger, calls: Calls, price_per_1000: float | None) -
             ["seconds spent asking", f"{calls.seconds:,.1f}"],
             ["runs that asked", count(calls.runs)],
         ]
-    elif ledger.asked:
+    elif ledger.endpoints:
         blocks.append("Dagster has no record of the runs that asked, only the ledger has.")
     else:
         blocks.append("CCC was not asked for this day: every answer was on record already.")
-    if price_per_1000 is not None:
-        price = f"cost at most, at {price_per_1000:,.2f} for {PER:,} phones asked"
-        rows.append([price, f"{cost(ledger, price_per_1000):,.2f}"])
+    rows += _priced(ledger.endpoints, price_per_1000)
+    if ledger.full:
+        full = [*_answered(ledger.full), *_priced(ledger.full, full_price)]
+        rows += [[f"full scrub: {measure}", value] for measure, value in full]
     return [*blocks, table(["measure", "value"], rows)]
+
+
+def _answered(endpoints: Mapping[str, Answers]) -> list[list[str]]:
+    return [
+        *(
+            [f"requests answered by {text(_host(endpoint))}", count(answers.requests)]
+            for endpoint, answers in endpoints.items()
+        ),
+        ["phones asked", count(sum(answers.asked for answers in endpoints.values()))],
+        ["phones answered", count(sum(answers.answered for answers in endpoints.values()))],
+    ]
+
+
+def _priced(endpoints: Mapping[str, Answers], price_per_1000: float | None) -> list[list[str]]:
+    if price_per_1000 is None:
+        return []
+    price = f"cost at most, at {price_per_1000:,.2f} for {PER:,} phones asked"
+    return [[price, f"{cost(endpoints, price_per_1000):,.2f}"]]
 
 
 def _host(endpoint: str) -> str:

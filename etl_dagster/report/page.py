@@ -33,6 +33,7 @@ class Report:
         lists: those lists.
         calls: what the runs say of CCC.
         price_per_1000: price of CCC's answers; None: not known.
+        full_price_per_1000: of those of its full scrub.
     """
 
     day: Day
@@ -42,6 +43,7 @@ class Report:
     lists: Sequence[ListInForce] = ()
     calls: Calls = field(default_factory=Calls)
     price_per_1000: float | None = None
+    full_price_per_1000: float | None = None
 
 
 def render_report(report: Report) -> str:
@@ -55,7 +57,9 @@ def render_report(report: Report) -> str:
     sections += changes_section(day, report.before)
     sections += _phones(day)
     sections += lists_section(report.lists, report.scrubbed_at)
-    sections += api_section(report.ledger, report.calls, report.price_per_1000)
+    sections += api_section(
+        report.ledger, report.calls, report.price_per_1000, report.full_price_per_1000
+    )
     if day.total.extracted:
         sections.append(f"[{_CHART}]: {chart_address(day)}")
     return "\n\n".join(sections) + "\n"

@@ -5,7 +5,7 @@ decision (`scrubbing.py`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from etl_dagster.warehouse.session import Session
@@ -37,6 +37,7 @@ class DayLedger:
         endpoints: CCC's address to what it was asked and answered.
         unanswered: why CCC's newest word on a phone is UNKNOWN, to phones.
         list_versions: the Do-Not-Call lists and versions that were asked, to phones.
+        full: what the full scrub was asked and answered, as `endpoints`.
     """
 
     phones: int = 0
@@ -44,16 +45,7 @@ class DayLedger:
     endpoints: Mapping[str, Answers]
     unanswered: Mapping[str, int]
     list_versions: Mapping[str, int]
-
-    @property
-    def asked(self) -> int:
-        """Phones that CCC was to answer about; one asked about twice counts twice."""
-        return sum(found.asked for found in self.endpoints.values())
-
-    @property
-    def answered(self) -> int:
-        """Phones that it answered about; one asked about twice counts twice."""
-        return sum(found.answered for found in self.endpoints.values())
+    full: Mapping[str, Answers] = field(default_factory=dict)
 
 
 def read_day_ledger(session: Session, lead_date: date, *, scrubbed_at: datetime) -> DayLedger:
@@ -69,10 +61,8 @@ def read_day_ledger(session: Session, lead_date: date, *, scrubbed_at: datetime)
     return DayLedger(
         phones=int(session.scalar(sql("count_day_phones"), values)),
         unjudged=int(session.scalar(sql("count_unjudged"), values)),
-        endpoints={
-            str(endpoint): Answers(*map(int, numbers))
-            for endpoint, *numbers in session.rows(sql("count_answers"), values)
-        },
+        endpoints=_answers(session, lead_date, "ccc"),
+        full=_answers(session, lead_date, "ccc_full"),
         unanswered={
             str(reason): int(phones)
             for reason, phones in session.rows(render("count_day_unanswered"), values)
@@ -84,3 +74,11 @@ def read_day_ledger(session: Session, lead_date: date, *, scrubbed_at: datetime)
             )
         },
     )
+
+
+def _answers(session: Session, lead_date: date, source: str) -> dict[str, Answers]:
+    values = {"lead_date": lead_date, "source": source}
+    return {
+        str(endpoint): Answers(*map(int, numbers))
+        for endpoint, *numbers in session.rows(sql("count_answers"), values)
+    }

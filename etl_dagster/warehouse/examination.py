@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from etl_dagster.leads.full_scrub import LINES, UNTOLD
 from etl_dagster.warehouse.canonical import (
     FIRST_DIGEST,
     BatchRecord,
@@ -160,22 +161,25 @@ def _contents(
             yield _flaw(batch, "digest", "its digest is of no form that was ever written")
         elif batch_digest(batch, digests[version][at], version=version) != batch.digest:
             changed = _flaw(batch, "digest", "its digest is not that of what is there")
-            yield _with_suspects(changed, _suspects(rows.filter(pa.array(place == at))))
+            yield _with_suspects(changed, _suspects(rows.filter(pa.array(place == at)), key.source))
         elif version < newest.get(key, 0):
             yield _flaw(batch, "version", "its digest is of an older form than its predecessor's")
         newest[key] = max(newest.get(key, 0), version or 0)
 
 
-def _suspects(rows: pa.Table) -> dict[str, pa.Table]:
-    """Rows of a changed batch that stand out from the others, by what they stand out in."""
+def _suspects(rows: pa.Table, source: str) -> dict[str, pa.Table]:
+    """Rows of a changed batch that stand out, by what they stand out in."""
     found = {}
     for name in _SAME_IN_A_BATCH:
         counted = rows[name].value_counts()
         if len(counted) > 1:
             usual = counted[int(np.argmax(counted.field("counts").to_numpy()))]["values"]
             found[name.lower()] = rows.filter(pc.not_equal(rows[name], usual))
-    # a reason is what every verdict but CLEAR has
-    odd = pc.equal(pc.equal(rows["VERDICT"], "CLEAR"), pc.not_equal(rows["REASON"], ""))
+    # a reason is what every verdict but CLEAR has; the full scrub's CLEAR has the kind of line
+    of_clear = [*LINES.values(), UNTOLD] if source == "ccc_full" else [""]
+    clear, reasons = pc.equal(rows["VERDICT"], "CLEAR"), rows["REASON"]
+    fits = pc.is_in(reasons, value_set=pa.array(of_clear, reasons.type))
+    odd = pc.if_else(clear, pc.invert(fits), pc.equal(reasons, ""))
     if pc.any(odd).as_py():
         found["verdict and reason"] = rows.filter(odd)
     return found

@@ -145,8 +145,12 @@ def put(partial: Path, target: Path, *, force: bool) -> None:
 
 
 def left_behind(target: Path) -> Iterator[Path]:
-    """What killed processes left of this target, unfinished: names and phones are in it."""
+    """What killed processes left of this target, unfinished: names and phones are in it.
+
+    One with the id of this process is of another before it: in containers ids come again.
+    """
     for left in target.parent.glob(f".{escape(target.name)}.*{UNFINISHED}"):
         owner = left.name.removesuffix(UNFINISHED).rpartition(".")[2]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+        gone = owner.isdigit() and not psutil.pid_exists(int(owner))
+        if gone or left == unfinished(target):
             yield left

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _IDENTIFIER = "[A-Za-z_][A-Za-z0-9_$]*"
 _TABLE = re.compile(rf"(?P<prefix>(?:{_IDENTIFIER}\.){{0,2}})(?P<name>{_IDENTIFIER})")
 _PREFIX = "etl_load_"
+_OURS = uuid.uuid4().hex[:12]
+"""Tells this process from others of its id: in containers ids come again."""
 _ROWS_LOADED = 3  # position in COPY's result: file, status, rows_parsed, rows_loaded, ...
 
 
@@ -47,7 +49,7 @@ def load(session: "Session", table: str, data: "pa.Table") -> int:
         return 0
     stage = f"@{named['prefix']}%{named['name']}/etl_{uuid.uuid4().hex}"
     session.remove_afterwards(stage)
-    with _parquet(data) as file:
+    with parquet_file(data) as file:
         session.rows(
             Statement(
                 f"PUT 'file://{file}' {stage} AUTO_COMPRESS = FALSE SOURCE_COMPRESSION = NONE",
@@ -71,11 +73,12 @@ def load(session: "Session", table: str, data: "pa.Table") -> int:
 
 
 @contextmanager
-def _parquet(data: "pa.Table") -> Iterator[Path]:
+def parquet_file(data: "pa.Table") -> Iterator[Path]:
     """Write a file that only this user may read, and that is gone afterwards."""
     import pyarrow.parquet as pq  # noqa: PLC0415 - only who loads needs it
 
-    handle, name = tempfile.mkstemp(prefix=f"{_PREFIX}{os.getpid()}_", suffix=".parquet")
+    prefix = f"{_PREFIX}{os.getpid()}_{_OURS}_"
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=".parquet")
     try:
         with os.fdopen(handle, "wb") as file:
             pq.write_table(data, file)
@@ -88,7 +91,11 @@ def sweep() -> None:
     """Remove the files that killed processes of this user left behind: they hold phones."""
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*.parquet"):
         owner = path.name.removeprefix(_PREFIX).partition("_")[0]
-        if not owner.isdigit() or psutil.pid_exists(int(owner)):
+        if owner == str(os.getpid()):
+            gone = _OURS not in path.name
+        else:
+            gone = owner.isdigit() and not psutil.pid_exists(int(owner))
+        if not gone:
             continue
         with suppress(FileNotFoundError):  # another process sweeps, too
             if path.stat().st_uid == os.getuid():

@@ -221,6 +221,28 @@ def test_init_adds_what_the_tables_lack_and_names_what_it_does_not_mend(line: Li
     assert f"{place}: LOCKS has a column HUE of nobody's" in " ".join(result.output.split())
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "--json"),
+        ("preview", "--json"),
+        ("ledger", "verify", "--json"),
+        ("ledger", "heads", "--out"),
+        ("rescrub", "--on", str(DAY), "--json"),
+        ("retention", "plan", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_a_file_in_no_folder_is_refused_before_anything_is_done(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    folder, home = tmp_path / "none", tmp_path / "home"
+    result = invoke({"ETL_HOME": str(home)}, *command, str(folder / "counts.json"))
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].endswith(f": there is no folder {folder}")
+    assert not home.exists()
+
+
 def test_preview_tells_what_a_run_would_do_without_dagster(line: Line, tmp_path: Path) -> None:
     file = tmp_path / "numbers.json"
     arguments = ("preview", "--date", str(DAY), "--json", str(file))

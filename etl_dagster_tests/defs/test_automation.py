@@ -19,6 +19,7 @@ from etl_dagster.settings import Settings, SettingsError
 from etl_dagster.warehouse.removal import put_on_record
 from etl_dagster.warehouse.retention_record import Retention
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, eventually, person
+from etl_dagster_tests.defs.test_history import tell
 
 DATE = date(2026, 2, 28)
 
@@ -133,6 +134,16 @@ def test_a_schedule_that_makes_no_sense_is_refused_by_name(line: Line) -> None:
     line.environment["ETL_SCHEDULE_CAMPAIGNS"] = "walk_in, run_out"
     with pytest.raises(SettingsError, match=r"'run_out', which is no campaign.*walk_in"):
         line.defs()
+
+
+def test_days_that_were_missed_are_made_up_for_after_another_policy_and_other_campaigns(
+    lasting: Callable[..., Line],
+) -> None:
+    line = lasting(ETL_CHUNKS="1")
+    metadata = {"leads": {history.CAMPAIGNS: "a"}, "callable_leads": {history.POLICY: "before"}}
+    tell(line.instance, Chunk(DAY - timedelta(days=2), 0), metadata=metadata)
+    requests = tick(line, morning_after(DAY))
+    assert [one.tags["etl_dagster/day"] for one in requests] == [str(EARLIER), str(DAY)]
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from etl_dagster.sandbox.ccc import Fault
 from etl_dagster.warehouse.funnel import read_day
 from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, LITIGATORS, Line, person
+from etl_dagster_tests.defs.test_scrub_report import report
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +123,10 @@ def test_a_day_with_the_full_scrub(world: Line, tmp_path: Path) -> None:
     assert line.run().success
     assert line.bought_twice() == set()
     assert line.ccc.full.repeated - {5039367187, 7075276405} == {PHONES[-1]}
+    asked = line.count("PHONE_VERDICTS", "source = 'ccc_full'")
+    page, metadata = report(line)
+    assert metadata["ccc_full_cost"] == pytest.approx(asked * 4 / 1000, abs=1e-4)
+    assert f"| full scrub: phones asked | {asked} |" in page
     assert line.callable_phones() == {*clear, PHONES[-1]}
 
 

@@ -213,10 +213,43 @@ def test_exports_that_may_have_it_are_those_made_while_it_was_callable(world: Wo
         before={"exported_at": NOW},
         after={"exported_at": LATER + timedelta(days=8)},
         other_day={"lead_date": NEXT.lead_date},
-        other_campaign={"campaigns": "another"},
+        other_campaign={"campaigns": "another"},  # its lead may have been replaced since
     )
-    assert listed(world) == {"it": False, "day": False}
+    assert listed(world) == {"it": False, "day": False, "other_campaign": False}
     assert listed(world, SUED) == {}
+
+
+def test_an_export_stays_listed_when_the_campaign_that_had_the_phone_no_longer_has_it(
+    world: World,
+) -> None:
+    world.tables.lead("other", ASKED, campaign="another")
+    exported(world, it={"campaigns": "another"})
+    assert listed(world) == {"it": False}
+    world.tables.session.execute("DELETE FROM LEADS WHERE campaign = 'another'")
+    assert listed(world) == {"it": False}
+
+
+def test_a_day_stays_with_its_exports_when_none_of_its_leads_has_the_phone_any_more(
+    world: World,
+) -> None:
+    at = NOW + timedelta(days=1, hours=1)
+    lead_of_the_next_day(world)
+    exported(
+        world,
+        it={"lead_date": NEXT.lead_date, "exported_at": at},
+        later={"lead_date": NEXT.lead_date + timedelta(days=30), "exported_at": at},
+    )
+    assert listed(world, day=NEXT.lead_date) == {"it": False}
+    for table in ("LEADS", "DNC_FILTERED"):
+        world.tables.session.execute(f"DELETE FROM {table} WHERE lead_date = '{NEXT.lead_date}'")
+    content = world.gather().content
+    assert [day["lead_date"] for day in content["days"]] == [
+        str(CHUNK.lead_date),
+        str(NEXT.lead_date),
+    ]
+    assert listed(world, day=NEXT.lead_date) == {"it": False}
+    assert f"No lead of {NEXT.lead_date} has this phone now." in page.render(content)
+    assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
 
 
 def test_an_export_that_was_whole_after_the_withdrawal_is_listed_and_marked(world: World) -> None:

@@ -88,7 +88,8 @@ def test_nothing_is_left_where_it_cannot_be_written(gathered: Evidence, tmp_path
 def test_what_a_killed_process_left_is_removed(gathered: Evidence, tmp_path: Path) -> None:
     child = subprocess.Popen(["true"])
     child.wait()
-    for name in (f".pack.{child.pid}.part", f".pack.{os.getppid()}.part", ".pack.x.part"):
+    for which in (child.pid, os.getpid(), os.getppid(), "x"):
+        name = f".pack.{which}.part"
         (tmp_path / name).mkdir()
     make(gathered, tmp_path / "pack")
     left = sorted(path.name for path in tmp_path.glob(".pack*"))

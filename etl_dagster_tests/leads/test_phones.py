@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from etl_dagster.leads.phones import parse_phone, valid_phones
+from etl_dagster.leads.phones import mask_phones, parse_phone, valid_phones
 
 GOOD = 4075550123
 
@@ -67,6 +67,33 @@ def test_a_valid_number_survives_every_usual_form(number: int) -> None:
     area, exchange, line = text[:3], text[3:6], text[6:]
     for form in (text, f"({area}) {exchange}-{line}", f"+1{text}", f"{text}.0", f"{text} x9"):
         assert parse_phone(form) == number
+
+
+BETWEEN = st.text(st.characters(exclude_categories=["L", "N", "Cs"]), max_size=3) | st.text(
+    st.sampled_from(" ()-./_,:;\u2013\n"), max_size=3
+)
+
+
+@given(
+    any_phone(),
+    st.sampled_from(["", "1", "+1"]),
+    st.tuples(BETWEEN, BETWEEN, BETWEEN),
+    st.sampled_from(["", ".0", " x4", " ext. 12"]),
+)
+@example(GOOD, "", ("", "/", "/"), "")
+@example(GOOD, "", ("", "_", "_"), "")
+@example(GOOD, "(", (" ", ") ", " - "), "")
+def test_whatever_is_read_as_a_phone_is_masked(
+    number: int, before: str, between: tuple[str, str, str], after: str
+) -> None:
+    text, (first, second, third) = str(number), between
+    form = f"{before}{first}{text[:3]}{second}{text[3:6]}{third}{text[6:]}{after}"
+    assert parse_phone(form) == number
+    masked = mask_phones(f"Ada, {form}; B")
+    assert masked.startswith("Ada, ")
+    assert masked.endswith("; B")
+    for part in (text[:3], text[3:6], text[6:]):
+        assert part not in masked
 
 
 @given(st.text())

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from etl_dagster.report.api import Calls, api_section, cost
+from etl_dagster.warehouse.day_ledger import Answers
 from etl_dagster_tests.report.days import LEDGER, NOTHING
 
 CHUNK = {
@@ -35,9 +38,9 @@ def test_no_calls_are_no_calls() -> None:
 
 
 def test_every_phone_asked_about_may_be_on_the_bill() -> None:
-    assert cost(LEDGER, 4.5) == pytest.approx(11.43)
-    assert cost(LEDGER, 0.0) == 0.0
-    assert cost(LEDGER, None) is None
+    assert cost(LEDGER.endpoints, 4.5) == pytest.approx(11.43)
+    assert cost(LEDGER.endpoints, 0.0) == 0.0
+    assert cost(LEDGER.endpoints, None) is None
 
 
 def test_the_section_tells_ledger_and_runs() -> None:
@@ -55,6 +58,22 @@ def test_the_section_tells_ledger_and_runs() -> None:
     ):
         assert row in table
     assert "cost" not in api_section(LEDGER, CALLS, None)[1]
+
+
+def test_the_full_scrub_has_rows_and_a_price_of_its_own() -> None:
+    both = replace(LEDGER, full={"https://ccc.example/rpc/scrub": Answers(100, 2, 90)})
+    _, table = api_section(both, CALLS, 4.5, 20.0)
+    for row in (
+        "| phones asked | 2,540 |",
+        "| cost at most, at 4.50 for 1,000 phones asked | 11.43 |",
+        "| full scrub: requests answered by ccc.example | 2 |",
+        "| full scrub: phones asked | 100 |",
+        "| full scrub: phones answered | 90 |",
+        "| full scrub: cost at most, at 20.00 for 1,000 phones asked | 2.00 |",
+    ):
+        assert row in table
+    assert "full scrub: cost" not in api_section(both, CALLS, 4.5, None)[1]
+    assert "full scrub" not in api_section(LEDGER, CALLS, 4.5, 20.0)[1]
 
 
 def test_what_there_is_no_record_of_is_said() -> None:

@@ -50,7 +50,19 @@ def test_phones_count_each_time_they_were_asked_about(tables: Tables) -> None:
     tables.said("dnc", Verdict.CLEAR, A)
     found = read(tables)
     assert found.endpoints == {"nowhere": Answers(asked=5, requests=3, answered=4)}
-    assert (found.asked, found.answered) == (5, 4)
+    assert found.full == {}
+
+
+def test_the_full_scrub_counts_for_itself_and_a_day_on_which_nobody_is_called_is_an_answer(
+    tables: Tables,
+) -> None:
+    tables.said("ccc", Verdict.CLEAR, A, B, C)
+    tables.said("ccc_full", Verdict.LISTED, A)
+    tables.said("ccc_full", Verdict.UNKNOWN, B, reason="do_not_call_today")
+    tables.said("ccc_full", Verdict.UNKNOWN, C, reason="timeout")
+    found = read(tables)
+    assert found.endpoints == {"nowhere": Answers(asked=3, requests=1, answered=3)}
+    assert found.full == {"nowhere": Answers(asked=3, requests=2, answered=2)}
 
 
 def test_a_phone_is_unanswered_as_long_as_the_newest_word_on_it_is_none(tables: Tables) -> None:

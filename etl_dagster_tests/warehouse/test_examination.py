@@ -197,6 +197,16 @@ def test_what_was_changed_is_named(change: Callable[[Ledger], Ledger], flaws: li
     assert examine(*change(chain())) == (flaws, [])
 
 
+def test_a_clear_of_the_full_scrub_has_the_kind_of_line_as_its_reason() -> None:
+    batches, rows = chain("ccc_full")
+    for at, reason in enumerate(("wireless", "voip", "landline", "unknown", "", "dnc"), 2):
+        rows = with_value(rows, "REASON", at, reason)
+    rows = with_value(with_value(rows, "VERDICT", 5, "LISTED"), "REASON", 8, "landline")
+    (found,), _ = examine(batches, with_value(rows, "VERDICT", 8, "UNKNOWN"))
+    assert found.says == f"{CHANGED}; rows stand out in verdict and reason"
+    assert (found.rows, found.phones) == (2, (FIRST + 4, FIRST + 5))
+
+
 def test_two_batches_at_one_position_are_told_apart_by_their_ids() -> None:
     batches, rows = chain()
     twin = replace(batches[1], batch_id="z", row_count=0)

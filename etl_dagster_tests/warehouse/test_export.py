@@ -326,7 +326,8 @@ def test_a_table_of_records_that_somebody_changed_is_refused(
 def test_what_a_killed_export_left_behind_is_removed(filled: Tables, tmp_path: Path) -> None:
     dead = tmp_path / PARTIAL.format(2**22 + 1)  # beyond the largest process id of Linux
     alive = tmp_path / PARTIAL.format(os.getppid())
-    for path in (dead, alive):
+    before = tmp_path / PARTIAL.format(os.getpid())  # of a container that began anew
+    for path in (dead, alive, before):
         path.write_text("names")
     export(filled, tmp_path / "leads.csv")
     assert left_in(tmp_path) == sorted([alive.name, "leads.csv"])

@@ -4,6 +4,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pyarrow as pa
+
 from etl_dagster.warehouse import loading
 from etl_dagster_tests.together import at_once
 
@@ -25,14 +27,18 @@ def dead_process() -> int:
 
 
 def test_only_files_of_dead_processes_are_swept() -> None:
-    (theirs,) = left_behind(dead_process())
-    (ours,) = left_behind(os.getpid())
+    (dead,) = left_behind(dead_process())
+    (before,) = left_behind(os.getpid())  # of a process that had this id, as in a new container
+    (alive,) = left_behind(os.getppid())
     try:
-        loading.sweep()
-        assert not theirs.exists()
-        assert ours.exists()
+        with loading.parquet_file(pa.table({"PHONE": [4075550123]})) as ours:
+            loading.sweep()
+            assert ours.exists()
+        assert not dead.exists()
+        assert not before.exists()
+        assert alive.exists()
     finally:
-        ours.unlink()
+        alive.unlink()
 
 
 def test_many_may_sweep_at_once() -> None:
