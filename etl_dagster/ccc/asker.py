@@ -31,6 +31,7 @@ from etl_dagster.resilience import BreakerOpenError, OutOfTimeError, Stop
 
 BREAKER_OPEN: Final = "breaker_open"
 DEADLINE: Final = "deadline"
+BATCH_REJECTED: Final = "batch_rejected"
 
 _PROBE_NAP: Final = 0.05
 
@@ -74,7 +75,8 @@ class Asker:
                     extra -= 2
                     parts += [part[: part.size // 2], part[part.size // 2 :]]
                     continue
-                batch = self.unknown(part, error.reason)
+                # who is refused alone is not liked; of several, some may be as good as any
+                batch = self.unknown(part, error.reason if part.size == 1 else BATCH_REJECTED)
             accepted = accepted or bool(batch.verdicts.any())
             done.append(batch)
         if hopeless and not accepted:

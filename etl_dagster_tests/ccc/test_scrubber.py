@@ -160,7 +160,7 @@ def test_a_service_that_refuses_everything_opens_the_circuit(
         decided = table(scrubber.scrub(phones(20_000)))
         assert scrubber.summary.breaker_state == "open"
     reasons = {reason for _, reason in decided.values()}
-    assert reasons == {"rejected_400", "breaker_open"}
+    assert reasons == {"batch_rejected", "breaker_open"}
     assert sandbox.requests < (5 + 4) * 64
 
 
@@ -175,8 +175,25 @@ def test_bisecting_gives_up_when_everything_is_refused(
     sandbox.fault("status", status=400, batches=range(2, 10_000))
     with CccScrubber(settings(batch_size=500, bisect_requests=20, max_workers=2)) as scrubber:
         decided = table(scrubber.scrub(phones(1_000)))
-    assert set(decided.values()) == {(Verdict.UNKNOWN, "rejected_400")}
+    assert set(decided.values()) == {(Verdict.UNKNOWN, "batch_rejected")}
     assert sandbox.requests <= 1 + 2 * (1 + 20)
+
+
+def test_who_was_not_told_apart_from_phones_that_are_not_liked_is_asked_about_again(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    asked = phones(64)
+    disliked = asked[5::16].tolist()
+    sandbox.fault("reject", phones=disliked)
+    config, decided, rounds = settings(batch_size=64, bisect_requests=16), {}, 0
+    while asked.size:
+        with CccScrubber(config) as scrubber:
+            decided |= table(scrubber.scrub(asked))
+        left = [phone for phone, said in decided.items() if said[1] == "batch_rejected"]
+        asked, rounds = np.array(left, dtype=np.int64), rounds + 1
+    assert rounds > 1
+    wanted = dict.fromkeys(disliked, (Verdict.UNKNOWN, "rejected_400"))
+    assert decided == truth(phones(64)) | wanted
 
 
 def test_a_refused_key_ends_the_scrub_after_what_was_decided(
