@@ -5,7 +5,8 @@
                   list files -> dnc_registry -------'------- internal_opt_outs <- opt-outs
 
 `build_defs` makes them from settings, so that a test can build them for its own servers; `defs`
-is what `workspace.yaml` names.
+is what `workspace.yaml` names. A campaign or policy that cannot be read is told at once, and fails
+the runs that need it; people who ask to be left alone do not wait until it is mended.
 """
 
 import warnings
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import dagster as dg
+from dagster import get_dagster_logger
 
 from etl_dagster.defs import (
     alerts,
@@ -34,7 +36,8 @@ from etl_dagster.defs import (
 )
 from etl_dagster.defs.resources import build_resources
 from etl_dagster.defs.step_events import Progress
-from etl_dagster.leads.campaigns import load_campaigns
+from etl_dagster.leads.campaigns import find_campaigns
+from etl_dagster.leads.policy import LOOSEST, PolicyError
 from etl_dagster.progress import Sink
 from etl_dagster.settings import Settings, SettingsError
 
@@ -66,13 +69,12 @@ def build_defs(
     Raises:
         SettingsError: the environment does not make a usable configuration, names a campaign that
             there is not, or a schedule that is none.
-        CampaignError: a campaign file cannot be used.
-        PolicyError: the policy file cannot be used.
     """
     settings = settings or Settings.from_environment()
-    campaigns = load_campaigns(settings.campaigns_dir)
+    campaigns, faults = find_campaigns(settings.campaigns_dir)
     names = {campaign.name for campaign in campaigns}
-    if strangers := sorted(set(settings.scheduled_campaigns) - names):
+    strangers = sorted(set(settings.scheduled_campaigns) - names)
+    if strangers and not faults:
         raise SettingsError(
             f"ETL_SCHEDULE_CAMPAIGNS names {strangers[0]!r}, which is no campaign in"
             f" {settings.campaigns_dir}; there are {', '.join(sorted(names))}"
@@ -82,7 +84,14 @@ def build_defs(
         "progress": Progress(*listeners),
         **(resource_overrides or {}),
     }
-    policy = served["policy"].load()
+    unread: list[Exception] = [*faults]
+    try:
+        policy = served["policy"].load()
+    except PolicyError as error:
+        policy = LOOSEST  # only to be shown: whatever goes by a policy reads it, and fails
+        unread.append(error)
+    for fault in unread:
+        get_dagster_logger().warning(f"{fault}; no leads are extracted before that is mended")
     if "ccc_full" in policy.apis and not (settings.is_local or settings.ccc_full_api_url):
         raise SettingsError(
             "CCC_FULL_API_URL is not set, and the policy requires ccc_full: set it to"
@@ -115,7 +124,7 @@ def build_defs(
         stages,
         freshness.build_freshness(settings),
         snapshots.build_snapshots(settings),
-        preview.build_preview(settings, campaigns),
+        preview.build_preview(settings),
     )
 
 

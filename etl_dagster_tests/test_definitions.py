@@ -12,7 +12,7 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from etl_dagster.definitions import STAGES, build_defs
-from etl_dagster.leads.policy import Policy, PolicyError
+from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import Settings, SettingsError
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
@@ -185,13 +185,20 @@ def test_the_full_scrub_shows_in_the_graph_where_a_policy_requires_it(tmp_path: 
         build_defs(Settings.from_environment({**PRODUCTION, "ETL_POLICY_FILE": str(file)}))
 
 
-def test_a_policy_that_cannot_be_used_stops_the_definitions_with_its_own_words(
-    tmp_path: Path,
+def test_what_cannot_be_read_is_told_in_its_own_words_and_the_definitions_are_made(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "policy.toml"
     file.write_text("[ccc]\nttl_days = 99\n")
-    with pytest.raises(PolicyError, match=r"policy\.toml, line 2: ccc\.ttl_days"):
-        build_defs(Settings.from_environment({"ETL_POLICY_FILE": str(file)}))
+    broken = {"ETL_POLICY_FILE": str(file), "ETL_CAMPAIGNS_DIR": str(tmp_path)}
+    settings = Settings.from_environment({**broken, "ETL_SCHEDULE_CAMPAIGNS": "walk_in"})
+    with caplog.at_level("WARNING"):
+        graph = build_defs(settings).get_repository_def().asset_graph
+    assert "policy.toml, line 2: ccc.ttl_days" in caplog.text
+    assert "put at least one .sql file here" in caplog.text
+    assert {dg.AssetKey(name) for name in ("retractions", "internal_opt_outs")} <= set(
+        graph.get_all_asset_keys()
+    )
 
 
 def test_secrets_are_references_and_never_values() -> None:

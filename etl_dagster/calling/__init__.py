@@ -9,18 +9,14 @@ zones: a call must be within the hours in every zone that is possible. What is n
 window, so nobody is called by it.
 """
 
-from etl_dagster.calling.places import Place, UnplacedError, of_address, of_phone
-from etl_dagster.calling.windows import CallWindow, Rule, call_window, day_window, joint, strictest
+from etl_dagster.calling.places import Place
+from etl_dagster.calling.windows import CallWindow, Rule, day_window, joint, strictest
 
 __all__ = [
     "CallWindow",
     "Place",
     "Rule",
-    "UnplacedError",
-    "call_window",
     "day_window",
     "joint",
-    "of_address",
-    "of_phone",
     "strictest",
 ]

@@ -15,15 +15,6 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Final, Self
 
-TOLL_FREE: Final = frozenset({"800", "822", "833", "844", "855", "866", "877", "888"})
-"""Codes that say nothing of where a phone is (47 CFR 52.101; 822 is set aside as the next)."""
-_PREFIX: Final = 3
-"""Digits of an area code, and of the part of a ZIP that names a place."""
-
-
-class UnplacedError(ValueError):
-    """Where somebody is cannot be said; the message is the reason, without any personal data."""
-
 
 @dataclass(frozen=True)
 class Place:
@@ -40,48 +31,6 @@ class Place:
     def or_in(self, other: Self) -> Self:
         """The place of somebody who may be in either."""
         return type(self)(self.states | other.states, self.zones | other.zones)
-
-
-def of_phone(phone: int) -> Place:
-    """Where the area code of a ten-digit phone is.
-
-    Raises:
-        UnplacedError: the area code is toll-free, foreign, or not in the table.
-    """
-    area_code = str(phone)[:_PREFIX]
-    if area_code in TOLL_FREE:
-        raise UnplacedError(f"area code {area_code} is toll-free, its owner may be anywhere")
-    try:
-        return AREA_CODES[area_code]
-    except KeyError:
-        raise UnplacedError(f"area code {area_code} is not known in the United States") from None
-
-
-def of_address(state: str | None, zip_code: str | None) -> Place:
-    """Where an address is.
-
-    Args:
-        state: its postal code in any case; None or blank if missing.
-        zip_code: five digits or more, as text; None or blank if missing.
-
-    Raises:
-        UnplacedError: state and ZIP are missing, unknown, or do not belong together.
-    """
-    code, prefix = (state or "").strip(" ").upper(), (zip_code or "").strip(" ")[:_PREFIX]
-    try:
-        return ADDRESSES[f"{code}-{prefix}"]
-    except KeyError:
-        raise UnplacedError(_why_nowhere(code, prefix)) from None
-
-
-def _why_nowhere(code: str, prefix: str) -> str:
-    if not code and not prefix:
-        return "the address has neither state nor ZIP"
-    if code and f"{code}-" not in ADDRESSES:
-        return "the state is not one of the United States' postal codes"
-    if prefix and f"-{prefix}" not in ADDRESSES:
-        return "the ZIP's first three digits are not known"
-    return f"ZIP prefix {prefix} is not in {code}"
 
 
 def _read(name: str) -> Iterator[tuple[str, Place]]:

@@ -22,10 +22,6 @@ class CallWindow:
     opens: datetime
     closes: datetime
 
-    def has(self, moment: datetime) -> bool:
-        """Whether a call may be made at this moment (aware)."""
-        return self.opens <= moment < self.closes
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -51,22 +47,6 @@ def strictest(hours: Hours, states: Iterable[str]) -> Window | None:
         The hours, or None if there is no minute that all of them allow.
     """
     return _common([FEDERAL, *(hours.states.get(state, hours.default) for state in states)])
-
-
-def call_window(day: date, hours: Hours, *places: Place) -> CallWindow | None:
-    """When on a local calendar day somebody may be called who may be in any of these places.
-
-    Args:
-        day: the calendar day; it is the same day in each zone.
-        hours: the policy's hours.
-        places: the place of the address, that of the area code.
-
-    Returns:
-        The window, or None if no minute of the day is within the hours in every zone.
-    """
-    rules = [Rule.of(hours, place) for place in places]
-    known = [rule for rule in rules if rule is not None]
-    return day_window(day, *known) if len(known) == len(rules) else None
 
 
 def joint(*rules: Rule) -> Rule | None:

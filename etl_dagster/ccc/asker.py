@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.ccc.answer import Answer
 from etl_dagster.ccc.errors import (
+    CccIncompleteError,
     CccRateLimitedError,
     CccRefusedError,
     CccRejectedError,
@@ -31,6 +32,7 @@ from etl_dagster.resilience import BreakerOpenError, OutOfTimeError, Stop
 
 BREAKER_OPEN: Final = "breaker_open"
 DEADLINE: Final = "deadline"
+BATCH_REJECTED: Final = "batch_rejected"
 
 _PROBE_NAP: Final = 0.05
 
@@ -52,7 +54,8 @@ class Asker:
     def scrub(self, phones: NDArray[np.int64]) -> list[ScrubbedBatch]:
         """Return the verdicts of one batch: each phone in one of the results, once.
 
-        A batch that CCC refuses (400) is halved until the phones that it does not like are alone.
+        A batch that CCC refuses (400), or leaves phones out of, is halved until the phones that it
+        does not like are alone; of an answer that leaves some out, nothing is used.
         It is halved breadth first: if they are few, some part is soon accepted, and if none is,
         the requests are at fault and not the phones.
 
@@ -67,18 +70,20 @@ class Asker:
             part = parts.popleft()
             try:
                 batch = self._ask(part)
-            except CccRejectedError as error:
+            except (CccRejectedError, CccIncompleteError) as error:
                 hopeless = not accepted and extra <= self._config.bisect_requests / 2
                 if part.size > 1 and extra > 1 and not hopeless:
                     self._line.meter.count("bisects")
                     extra -= 2
                     parts += [part[: part.size // 2], part[part.size // 2 :]]
                     continue
-                batch = self.unknown(part, error.reason)
+                batch = self._failed(part, error)
+                if part.size > 1 and isinstance(error, CccRejectedError):
+                    batch = self.unknown(part, BATCH_REJECTED)  # some may be as good as any
             accepted = accepted or bool(batch.verdicts.any())
             done.append(batch)
         if hopeless and not accepted:
-            self._blame(CccRefusedError("CCC refuses a batch and all of its parts (HTTP 400)"))
+            self._blame(CccRefusedError("CCC answers no part of a batch as it should"))
         return done
 
     def request(self, ask: Callable[[], Answer], *, usual: bool = False) -> Answer:
@@ -108,16 +113,18 @@ class Asker:
         verdicts = np.full(phones.size, Verdict.UNKNOWN, dtype=np.int8)
         return self._batch(phones, Answer(verdicts, [reason] * phones.size, evidence, document))
 
+    def _failed(self, phones: NDArray[np.int64], error: CccRequestError) -> ScrubbedBatch:
+        evidence, document = error.evidence_hash, error.document
+        return self.unknown(phones, error.reason, evidence=evidence, document=document)
+
     def _ask(self, phones: NDArray[np.int64]) -> ScrubbedBatch:
         usual = phones.size == self._config.batch_size
         try:
             answer = self.request(lambda: self._line.client.ask(phones), usual=usual)
-        except CccRejectedError:
+        except (CccRejectedError, CccIncompleteError):
             raise
         except CccRequestError as error:
-            return self.unknown(
-                phones, error.reason, evidence=error.evidence_hash, document=error.document
-            )
+            return self._failed(phones, error)
         except BreakerOpenError:
             self._line.meter.degrade()
             return self.unknown(phones, BREAKER_OPEN)

@@ -23,13 +23,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from etl_dagster.ccc.answer import Answer, reconcile
+from etl_dagster.ccc.answer import LEFT_OUT, Answer, reconcile
 from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import (
     CccAuthError,
     CccCanaryError,
     CccConnectionError,
     CccError,
+    CccIncompleteError,
     CccMalformedError,
     status_error,
 )
@@ -76,11 +77,12 @@ class CccClient:
             ),
         )
 
-    def ask(self, phones: NDArray[np.int64]) -> Answer:
+    def ask(self, phones: NDArray[np.int64], *, divisible: bool = True) -> Answer:
         """Send one batch and return its intact answer.
 
         Args:
             phones: Distinct valid 10-digit numbers, at most 10,000.
+            divisible: Parts may be asked about instead, if the answer leaves phones out.
 
         Raises:
             CccAuthError: The key is refused.
@@ -93,7 +95,8 @@ class CccClient:
         evidence = hashlib.sha256(document).hexdigest()
         problem, verdicts, reasons = reconcile(document, phones, source)
         if problem:
-            raise CccMalformedError(
+            kind = CccIncompleteError if divisible and problem == LEFT_OUT else CccMalformedError
+            raise kind(
                 f"CCC's answer about {phones.size} phones {problem}; nothing of it is used",
                 reason="malformed_response",
                 evidence_hash=evidence,
@@ -110,7 +113,7 @@ class CccClient:
             CccRequestError: There is no intact answer.
         """
         canary = self._config.source.canary
-        answer = self.ask(np.array([*canary], dtype=np.int64))
+        answer = self.ask(np.array([*canary], dtype=np.int64), divisible=False)
         if answer.verdicts.tolist() != [*canary.values()]:
             raise CccCanaryError(
                 "CCC's answers about its own two test numbers are wrong: its data or the protocol "

@@ -11,10 +11,11 @@ breaker. Does not: what is transient, which :func:`etl_dagster.resilience.is_tra
     |-- CccAuthError             the key is refused: the run must end
     |-- CccCanaryError           well-formed but wrong answers: the run must end
     |-- CccUnavailableError      the canary could not be asked
-    |-- CccRefusedError          a batch and all of its parts are refused
+    |-- CccRefusedError          no part of a batch gets an intact answer
     `-- CccRequestError          one request got no intact answer
         |-- CccConnectionError   no answer: refused, reset, timed out
         |-- CccMalformedError    an answer that is not exactly about what was asked
+        |   `-- CccIncompleteError   it is intact, and leaves phones out
         `-- CccStatusError       an HTTP status other than 200
             |-- CccRejectedError     400: a phone in the batch is not liked, or the request
             `-- CccRateLimitedError  429
@@ -52,7 +53,7 @@ class CccUnavailableError(CccError):
 
 
 class CccRefusedError(CccError):
-    """CCC refuses a batch and all of its parts: not the phones are at fault."""
+    """No part of a batch gets an intact answer: not the phones are at fault."""
 
 
 class CccRequestError(CccError):
@@ -82,6 +83,12 @@ class CccConnectionError(CccRequestError):
 
 class CccMalformedError(CccRequestError):
     """The answer is not JSON of the documented shape about exactly the phones that were sent."""
+
+
+class CccIncompleteError(CccMalformedError):
+    """The answer says nothing of some phones: asked again, it would leave them out again."""
+
+    transient = False
 
 
 class CccStatusError(CccRequestError):
@@ -134,15 +141,16 @@ def breaker_outcome(error: BaseException | None) -> Outcome:
     - Of many 429 that answer one burst, only the first counts. The others left before anybody
       could slow down; were they counted, a moment's excess would open the circuit. When slowing
       down does not help, each pause adds one, and the circuit opens.
-    - A 400 is an answer: there are phones that CCC does not like, and were it counted, a few of
-      them would open the circuit. A batch of which no part is accepted counts once.
+    - A 400 is an answer, and so is one that leaves phones out: there are phones that CCC does not
+      like, and were it counted, a few of them would open the circuit. A batch of which no part is
+      accepted counts once.
     - A refused key ends the run; the next one, with the right key, must not find an open circuit.
 
     What is not about CCC at all (cancellation, a bug of ours) says nothing.
     """
     if error is None:
         return Outcome.SUCCESS
-    if isinstance(error, CccRejectedError) or getattr(error, "stale", False):
+    if isinstance(error, (CccRejectedError, CccIncompleteError)) or getattr(error, "stale", False):
         return Outcome.IGNORED
     if isinstance(error, (CccRequestError, CccRefusedError)):
         return Outcome.FAILURE

@@ -28,7 +28,6 @@ class Meter:
         self._latencies: deque[float] = deque(maxlen=_LATENCIES_KEPT)
         self._counts: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter({verdict.name: 0 for verdict in Verdict})
-        self._reasons: Counter[str] = Counter()
         self._seconds = 0.0
         self._since: float | None = None
         self._degraded = False
@@ -54,9 +53,6 @@ class Meter:
                 counts = np.bincount(batch.verdicts, minlength=len(Verdict)).tolist()
                 for verdict in Verdict:
                     self._verdicts[verdict.name] += counts[verdict]
-                if counts[Verdict.UNKNOWN]:
-                    which = np.flatnonzero(batch.verdicts == Verdict.UNKNOWN).tolist()
-                    self._reasons.update(batch.reasons[at] for at in which)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -79,7 +75,6 @@ class Meter:
                 **self._counts,
                 breaker_state=breaker_state,
                 verdicts=dict(self._verdicts),
-                unknown_reasons=dict(self._reasons),
                 phones_per_second=sum(self._verdicts.values()) / seconds if seconds else 0.0,
                 latency_ms_p50=p50 * 1000,
                 latency_ms_p95=p95 * 1000,

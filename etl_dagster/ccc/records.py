@@ -63,7 +63,6 @@ class ScrubSummary:
         breaker_openings: How often the circuit was seen to open.
         breaker_state: ``closed``, ``open`` or ``half-open``.
         verdicts: Phones by verdict name.
-        unknown_reasons: Unknown phones by reason.
         phones_per_second: Over the time spent scrubbing.
         latency_ms_p50: Of the last 10,000 answers; 0 without any.
         latency_ms_p95: The same.
@@ -80,7 +79,6 @@ class ScrubSummary:
     breaker_openings: int = 0
     breaker_state: str = "closed"
     verdicts: Mapping[str, int] = field(default_factory=dict)
-    unknown_reasons: Mapping[str, int] = field(default_factory=dict)
     phones_per_second: float = 0.0
     latency_ms_p50: float = 0.0
     latency_ms_p95: float = 0.0

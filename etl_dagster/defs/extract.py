@@ -19,7 +19,7 @@ from etl_dagster.defs.step_events import (
     landed,
     seconds,
 )
-from etl_dagster.leads.campaigns import Campaign, choose
+from etl_dagster.leads.campaigns import Campaign, choose, load_campaigns
 from etl_dagster.leads.phones import mask_phones
 from etl_dagster.oversight.usual import judge_size
 from etl_dagster.settings import Settings
@@ -104,7 +104,8 @@ def build_leads(settings: Settings, campaigns: Sequence[Campaign]) -> dg.AssetsD
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
-        chosen = choose(campaigns, config.campaigns)
+        # one that cannot be read fails the day, which would be without its leads and say nothing
+        chosen = choose(load_campaigns(settings.campaigns_dir), config.campaigns)
         checks = CheckLog(context)
         chunks = chunks_in(context)
         extracted = ", ".join(config.campaigns) or history.ALL_CAMPAIGNS

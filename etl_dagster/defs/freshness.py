@@ -127,7 +127,8 @@ def _day_check(settings: Settings) -> dg.AssetChecksDefinition:
             description=(
                 f"{expected} is published"
                 if expected in finished
-                else f"{expected} is not published; the newest day that is: {newest or 'none'}"
+                else f"{expected} is not published under the policy in force;"
+                f" the newest day that is: {newest or 'none'}"
             ),
             metadata={"expected": str(expected), "newest_published": str(newest or "none")},
         )

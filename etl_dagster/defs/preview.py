@@ -5,7 +5,6 @@ are metadata of the step's output, which the run page shows in the log. They are
 `leads`: there the foreseen would stand among what happened, in the asset's history and plots.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -15,7 +14,7 @@ from pydantic import Field
 from etl_dagster.defs.partitions import daily_partitions
 from etl_dagster.defs.resources import PolicyResource, WarehouseResource
 from etl_dagster.defs.step_events import counts_preview
-from etl_dagster.leads.campaigns import Campaign
+from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.report.preview import LABELS, Preview, preview_day
 from etl_dagster.settings import Settings
 
@@ -33,7 +32,7 @@ class PreviewConfig(dg.Config):
     )
 
 
-def build_preview(settings: Settings, campaigns: Sequence[Campaign]) -> dg.Definitions:
+def build_preview(settings: Settings) -> dg.Definitions:
     """The job that previews a day."""
 
     @dg.op(
@@ -54,7 +53,7 @@ def build_preview(settings: Settings, campaigns: Sequence[Campaign]) -> dg.Defin
             found = preview_day(
                 session,
                 date.fromisoformat(context.partition_key),
-                campaigns,
+                load_campaigns(settings.campaigns_dir),
                 names=config.campaigns,
                 force=config.force,
                 settings=settings,

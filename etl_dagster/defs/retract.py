@@ -17,6 +17,7 @@ from etl_dagster.defs.resources import (
     WriterLocks,
 )
 from etl_dagster.defs.step_events import Progress, provenance
+from etl_dagster.leads.policy import LOOSEST, PolicyError
 from etl_dagster.scrub.lookup_rows import SOURCE
 from etl_dagster.scrub.published import retract_listed, retract_outdated, versions_of
 from etl_dagster.settings import Settings
@@ -52,7 +53,8 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
             " or a new list entry becomes a verdict in the ledger, which CALLABLE_NOW obeys at"
             " once, and the phone is taken out of CALLABLE_LEADS. After the policy has become"
             " stricter, so are phones that were published under an older one for longer than it"
-            " allows."
+            " allows. Where the policy cannot be read, what no policy clears is taken back, and the"
+            " run fails."
         ),
     )
     def retractions(  # noqa: PLR0913, PLR0917  one resource each
@@ -64,7 +66,11 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
         locks: WriterLocks,
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
-        rules = policy.load()
+        fault = None
+        try:
+            rules = policy.load()
+        except PolicyError as error:
+            fault, rules = error, LOOSEST  # who opts out does not wait until it is mended
         blocked = retracted = outdated = 0
         with (
             dnc_store.open(rules) as store,
@@ -89,6 +95,8 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
                 step.progress(
                     100 * (number + 1) / len(chunks), f"{chunk}: {leads:,} leads retracted"
                 )
+            if fault:
+                raise fault
             # after all opt-outs, which are not to wait for it
             with locks.hold_everywhere("call windows", session):
                 call_windows.keep_up(session, rules.hours, today=datetime.now(UTC).date())

@@ -32,7 +32,7 @@ from etl_dagster.defs.launcher import GONE, HOST, PROCESS, process_is_gone
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.defs.resources import build_resources
 from etl_dagster.dnc import inbox
-from etl_dagster.leads.campaigns import load_campaigns
+from etl_dagster.leads.campaigns import find_campaigns
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.oversight import agenda
 from etl_dagster.progress import Sink
@@ -90,7 +90,9 @@ class Runner:
         """
         self._settings = settings
         self._defs = build_defs(settings, listeners=listeners)
-        self.campaigns = [campaign.name for campaign in load_campaigns(settings.campaigns_dir)]
+        found, faults = find_campaigns(settings.campaigns_dir)
+        self.campaigns = [campaign.name for campaign in found]
+        self.campaign_faults = {fault.path.name: str(fault) for fault in faults}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

@@ -41,6 +41,7 @@ __all__ = [
     "SourceColumn",
     "check_query",
     "choose",
+    "find_campaigns",
     "load_campaign",
     "load_campaigns",
     "resolve_columns",
@@ -127,20 +128,33 @@ def load_campaigns(folder: Path) -> tuple[Campaign, ...]:
             name, or as for `load_campaign`.
         CampaignSqlError: as for `load_campaign`.
     """
+    campaigns, faults = find_campaigns(folder)
+    if faults:
+        raise faults[0]
+    return campaigns
+
+
+def find_campaigns(folder: Path) -> tuple[tuple[Campaign, ...], list[CampaignError]]:
+    """The campaigns of a folder that can be read, by name, and why others cannot."""
     if not folder.is_dir():
-        raise CampaignFileError(folder, "no such folder; campaigns are .sql files in a folder")
-    campaigns: dict[str, Campaign] = {}
+        problem = "no such folder; campaigns are .sql files in a folder"
+        return (), [CampaignFileError(folder, problem)]
+    campaigns, faults = dict[str, Campaign](), list[CampaignError]()
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.suffix.lower() != _SUFFIX or path.is_dir():
             continue
-        campaign = load_campaign(path)
-        if twin := campaigns.get(campaign.name):
+        try:
+            campaign = load_campaign(path)
+        except CampaignError as error:
+            faults.append(error)
+            continue
+        twin = campaigns.setdefault(campaign.name, campaign)
+        if twin is not campaign:
             problem = f"the campaign {campaign.name} is already in {twin.path.name}; rename one"
-            raise CampaignFileError(path, problem)
-        campaigns[campaign.name] = campaign
-    if not campaigns:
-        raise CampaignFileError(folder, "no campaign; put at least one .sql file here")
-    return tuple(campaigns[name] for name in sorted(campaigns))
+            faults.append(CampaignFileError(path, problem))
+    if not campaigns and not faults:
+        faults = [CampaignFileError(folder, "no campaign; put at least one .sql file here")]
+    return tuple(campaigns[name] for name in sorted(campaigns)), faults
 
 
 def choose(campaigns: Sequence[Campaign], names: Sequence[str]) -> list[Campaign]:

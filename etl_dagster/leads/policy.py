@@ -17,6 +17,8 @@ from etl_dagster.leads.hours import Hours
 from etl_dagster.leads.policy_text import (
     ALWAYS,
     APIS,
+    FEDERAL_MAX_AGE_DAYS,
+    MOST_SNAPSHOT_HOURS,
     SNAPSHOT_MAX_AGE_HOURS,
     TextError,
     read_text,
@@ -158,3 +160,12 @@ class Policy:
         if "ccc_full" not in self.required_sources:
             del meaning["ccc_full"]
         return json.dumps(meaning, sort_keys=True, separators=(",", ":"), default=str)
+
+
+LOOSEST: Final = Policy(
+    required_sources=ALWAYS,
+    ccc_ttl_days=FEDERAL_MAX_AGE_DAYS,
+    dnc_max_age_days=FEDERAL_MAX_AGE_DAYS,
+    dnc_snapshot_max_age_hours=MOST_SNAPSHOT_HOURS,
+)
+"""Whom the Do-Not-Call store does not clear under this one, it clears under no policy."""

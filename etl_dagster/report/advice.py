@@ -40,6 +40,10 @@ _ADVICE: Final[Mapping[str, str]] = {
     "ccc:rejected_400": (
         "CCC refuses these phones: nothing to do, they stay unknown and are not called."
     ),
+    "ccc:batch_rejected": (
+        "CCC refuses a batch for some phones in it, which were not told apart from the others:"
+        f" {AGAIN}; if it stays so, ask the vendor."
+    ),
     "ccc:do_not_call_today": (
         "A holiday where they are: run the day again on another, if its leads are still wanted."
     ),

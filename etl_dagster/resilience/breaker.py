@@ -165,14 +165,15 @@ class Breaker:
         now = self._clock()
         if record.state == pybreaker.STATE_OPEN and record.opened_at is not None:
             wait = record.opened_at.timestamp() + self._reset_seconds - now
-            if wait > 0:
+            # longer than that: the clock was set back since
+            if 0 < wait <= 2 * self._reset_seconds:
                 raise BreakerOpenError(
                     f"circuit {self.name!r} is open: {self._failures} calls in a row failed; "
                     f"the next probe may pass in {wait:.0f} s",
                     probing=False,
                 )
         probed = record.state == pybreaker.STATE_HALF_OPEN and record.probe
-        if probed and record.probe_until > now:
+        if probed and 0 < record.probe_until - now <= 2 * self._probe_seconds:
             raise BreakerOpenError(
                 f"circuit {self.name!r} is half-open and its probe is under way", probing=True
             )

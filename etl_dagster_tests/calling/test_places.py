@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from etl_dagster.calling import Place, UnplacedError, of_address, of_phone
+from etl_dagster.calling import Place
 from etl_dagster.calling.places import ADDRESSES, AREA_CODES
 from etl_dagster.sandbox.geography import STATES
+from etl_dagster_tests.calling.oracle import UnplacedError, of_address, of_phone
 
 LIBPHONENUMBER_ERRS = {
     ("689", "America/Chicago"),  # an overlay of 407, Orlando

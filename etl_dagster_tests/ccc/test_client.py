@@ -22,6 +22,7 @@ from etl_dagster.ccc import (
     CccConfig,
     CccConnectionError,
     CccError,
+    CccIncompleteError,
     CccMalformedError,
     CccRateLimitedError,
     CccRejectedError,
@@ -56,7 +57,7 @@ FAULTS = [
     ({"kind": "missing_key"}, CccMalformedError, "malformed_response"),
     ({"kind": "null"}, CccMalformedError, "malformed_response"),
     ({"kind": "string_bool"}, CccMalformedError, "malformed_response"),
-    ({"kind": "omit"}, CccMalformedError, "malformed_response"),
+    ({"kind": "omit"}, CccIncompleteError, "malformed_response"),
     ({"kind": "extra"}, CccMalformedError, "malformed_response"),
     ({"kind": "duplicate"}, CccMalformedError, "malformed_response"),
     ({"kind": "double_key"}, CccMalformedError, "malformed_response"),
@@ -75,7 +76,7 @@ def test_every_fault_is_an_error_with_its_reason(
     with pytest.raises(error) as caught:
         client.ask(phones(20))
     assert caught.value.reason == reason
-    permanent = reason in ("http_404", "http_307", "rejected_400")
+    permanent = reason in ("http_404", "http_307", "rejected_400") or error is CccIncompleteError
     assert is_transient(caught.value) is not permanent
     client.close()
 

@@ -107,18 +107,17 @@ def test_what_stays_broken_is_unknown_with_its_reason(settings: Settings, sandbo
     sandbox.fault("status", status=502, after=0, batches=range(2, 100))
     with CccScrubber(settings(batch_size=10, max_retries=2)) as scrubber:
         decided = table(scrubber.scrub(phones(30)))
-        assert scrubber.summary.unknown_reasons == {"http_502": 30}
     assert set(decided.values()) == {(Verdict.UNKNOWN, "http_502")}
     assert sandbox.requests == 1 + 3 * 3
 
 
 def test_a_malformed_answer_is_evidence_with_its_hash(settings: Settings, sandbox: Sandbox) -> None:
-    sandbox.fault("omit", batches=range(2, 9))
+    sandbox.fault("null", batches=range(2, 9))
     with CccScrubber(settings(max_retries=0)) as scrubber:
         batch = next(iter(scrubber.scrub(phones(5)))).batches[0]
     assert batch.reasons == ["malformed_response"] * 5
     assert batch.evidence_hash == hashlib.sha256(batch.document).hexdigest()
-    assert len(json.loads(batch.document)) < 5
+    assert json.loads(batch.document)[-1]["IsLitigator"] is None
 
 
 def test_bisecting_isolates_the_phones_that_are_not_liked(
@@ -160,8 +159,33 @@ def test_a_service_that_refuses_everything_opens_the_circuit(
         decided = table(scrubber.scrub(phones(20_000)))
         assert scrubber.summary.breaker_state == "open"
     reasons = {reason for _, reason in decided.values()}
-    assert reasons == {"rejected_400", "breaker_open"}
+    assert reasons == {"batch_rejected", "breaker_open"}
     assert sandbox.requests < (5 + 4) * 64
+
+
+def test_phones_that_ccc_says_nothing_of_leave_the_others_of_their_batch_answered(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    asked = phones(60)
+    passed_over = asked[[4, 31]].tolist()
+    sandbox.fault("omit", phones=passed_over)
+    with CccScrubber(settings(batch_size=30, breaker_failures=1)) as scrubber:
+        decided = table(scrubber.scrub(asked))
+        assert scrubber.summary.breaker_openings == 0
+    wanted = dict.fromkeys(passed_over, (Verdict.UNKNOWN, "malformed_response"))
+    assert decided == truth(asked) | wanted
+    assert sandbox.requests <= 1 + 2 * (1 + 2 * 5)
+
+
+def test_answers_that_all_leave_phones_out_open_the_circuit_and_clear_nobody(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    sandbox.fault("omit", batches=range(2, 100_000))
+    config = settings(batch_size=100, breaker_failures=5, breaker_reset_seconds=60, max_workers=2)
+    with CccScrubber(config) as scrubber:
+        decided = table(scrubber.scrub(phones(1_000)))
+        assert scrubber.summary.breaker_state == "open"
+    assert {verdict for verdict, _ in decided.values()} == {Verdict.UNKNOWN}
 
 
 def test_phones_that_are_not_integers_are_refused(settings: Settings) -> None:
@@ -175,8 +199,25 @@ def test_bisecting_gives_up_when_everything_is_refused(
     sandbox.fault("status", status=400, batches=range(2, 10_000))
     with CccScrubber(settings(batch_size=500, bisect_requests=20, max_workers=2)) as scrubber:
         decided = table(scrubber.scrub(phones(1_000)))
-    assert set(decided.values()) == {(Verdict.UNKNOWN, "rejected_400")}
+    assert set(decided.values()) == {(Verdict.UNKNOWN, "batch_rejected")}
     assert sandbox.requests <= 1 + 2 * (1 + 20)
+
+
+def test_who_was_not_told_apart_from_phones_that_are_not_liked_is_asked_about_again(
+    settings: Settings, sandbox: Sandbox
+) -> None:
+    asked = phones(64)
+    disliked = asked[5::16].tolist()
+    sandbox.fault("reject", phones=disliked)
+    config, decided, rounds = settings(batch_size=64, bisect_requests=16), {}, 0
+    while asked.size:
+        with CccScrubber(config) as scrubber:
+            decided |= table(scrubber.scrub(asked))
+        left = [phone for phone, said in decided.items() if said[1] == "batch_rejected"]
+        asked, rounds = np.array(left, dtype=np.int64), rounds + 1
+    assert rounds > 1
+    wanted = dict.fromkeys(disliked, (Verdict.UNKNOWN, "rejected_400"))
+    assert decided == truth(phones(64)) | wanted
 
 
 def test_a_refused_key_ends_the_scrub_after_what_was_decided(

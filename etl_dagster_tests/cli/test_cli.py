@@ -383,6 +383,17 @@ def test_a_run_that_fails_says_why_and_exits_with_1(line: Line, tmp_path: Path) 
     assert not any(one["success"] for one in json.loads(file.read_text(encoding="utf-8")))
 
 
+def test_run_runs_no_day_while_a_campaign_cannot_be_read(line: Line) -> None:
+    file = line.campaign("walk_in (copy)")
+    try:
+        result = invoke(line.environment, "run", "--date", str(DAY), "--campaign", "mailing")
+    finally:
+        file.unlink()
+    assert result.exit_code == 1
+    assert f"FAILED {file.name}: {file}: a campaign's file name is its name" in result.output
+    assert "leads: " not in result.output
+
+
 def test_sql_prints_tables_csv_and_json(line: Line) -> None:
     query = "SELECT 1 AS n, 'a,[b]' AS \"Mixed Case\", NULL AS nothing, '2026-01-02'::DATE AS day"
     found = {

@@ -1,11 +1,9 @@
 """A campaign whose SQL is wrong: a clear error, nothing written, nothing done downstream."""
 
-import re
 from typing import Any
 
 import pytest
 
-from etl_dagster.leads.campaigns import CampaignSqlError
 from etl_dagster_tests.defs.line import CAMPAIGN, CLEAN, DAY, Line, crowd, person
 
 
@@ -76,10 +74,22 @@ def test_an_empty_day_is_accepted_where_the_file_says_so(one_chunk: Line) -> Non
     assert report.success, report.error
 
 
-def test_a_file_that_is_no_query_stops_the_start(one_chunk: Line) -> None:
-    path = one_chunk.campaign("walk_in", "DELETE FROM LEADS")
-    with pytest.raises(CampaignSqlError, match=f"{re.escape(str(path))}:1"):
-        one_chunk.defs()
+def test_a_file_that_is_no_query_is_told_at_the_start_and_fails_every_day(
+    one_chunk: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = one_chunk
+    line.campaign("another")
+    path = line.campaign("walk_in", "DELETE FROM LEADS")
+    with caplog.at_level("WARNING"):
+        line.defs()
+    assert f"{path}:1" in caplog.text
+    # nor is a day run without its leads, where others are asked for
+    for campaigns in ([], ["another"]):
+        result = line.run(campaigns=campaigns)
+        assert result.steps == {"leads": "failure"}
+        assert f"{path}:1" in result.error
+    preview = line.run(job="preview_day", partition_key=str(DAY))
+    assert (preview.success, f"{path}:1" in preview.error) == (False, True)
 
 
 def test_forms_that_campaigns_come_in(one_chunk: Line) -> None:

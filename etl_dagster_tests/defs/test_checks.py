@@ -322,7 +322,7 @@ def test_a_day_that_is_not_published_fails_the_watch_in_production(one_chunk: Li
     done = Result(job.execute_in_process(instance=line.instance, raise_on_error=False))
     assert not done.success
     assert "check newest_day_is_published" in done.error
-    assert "is not published; the newest day that is: none" in done.error
+    assert "is not published under the policy in force; the newest day that is: none" in done.error
 
 
 def test_a_list_that_is_too_old_fails_the_watch_so_that_people_are_told(

@@ -164,6 +164,36 @@ def test_opt_outs_that_arrive_act_on_the_next_run(one_chunk: Line) -> None:
     assert line.count("CALLABLE_NOW") == 0
 
 
+@pytest.mark.parametrize("broken", ["campaign", "policy"])
+def test_an_opt_out_acts_although_a_file_that_is_none_of_its_business_cannot_be_read(
+    make_line: Callable[..., Line], tmp_path: Path, broken: str
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        'required_sources = ["ccc", "dnc"]\n[ccc]\nttl_days = 7\n[dnc]\nmax_age_days = 3'
+    )
+    line = make_line(ETL_CHUNKS="1", ETL_POLICY_FILE=str(policy))
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[2])])
+    assert line.run().success
+    file, reads = {
+        "campaign": (Path(line.environment["ETL_CAMPAIGNS_DIR"]) / "walk_in (copy).sql", True),
+        "policy": (policy, False),
+    }[broken]
+    file.write_text("?")
+    put(line.settings.opt_out_inbox_dir, "letters.txt", [CLEAN[1]])
+    assert line.run(job="load_opt_outs", tags={}).success
+    taken_back = line.run(job="retract_listed", tags={})
+    assert (taken_back.success, file.name in taken_back.error) == (reads, not reads)
+    assert line.callable_phones() == {CLEAN[2]}
+    assert line.count("CALLABLE_NOW") == 1
+    assert_chains_are_whole(line)
+    # and nothing is done without the file that needs it
+    day = line.run()
+    assert day.steps == {"leads": "failure"}
+    assert file.name in day.error
+    assert len(requested(line, "dnc_changes")) == (not reads)
+
+
 def opt_outs(line: Line, *rows: tuple[object, object]) -> None:
     """Make the company's own table of opt-outs."""
     with line.session() as session:

@@ -16,6 +16,7 @@ from etl_dagster.leads.campaigns import (
     Column,
     check_query,
     choose,
+    find_campaigns,
     load_campaigns,
     resolve_columns,
 )
@@ -89,8 +90,12 @@ def test_a_name_that_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
 def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "SELECT 1", "spring-refi.sql")
     write(tmp_path, "SELECT 2", "spring_refi.sql")
+    write(tmp_path, "SELECT 3", "autumn.sql")
     with pytest.raises(CampaignFileError, match=r"spring_refi.sql.*already in spring-refi.sql"):
         load_campaigns(tmp_path)
+    found, faults = find_campaigns(tmp_path)
+    assert [one.path.name for one in found] == ["autumn.sql", "spring-refi.sql"]
+    assert [one.path.name for one in faults] == ["spring_refi.sql"]
 
 
 def test_no_campaign_and_no_folder_are_errors(tmp_path: Path) -> None:

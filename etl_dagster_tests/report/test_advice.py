@@ -10,6 +10,7 @@ from etl_dagster.report.advice import advice, advice_section
 DAY = date(2026, 11, 20)
 OTHER = advice("nobody knows")
 CCC_REASONS = (
+    asker.BATCH_REJECTED,
     asker.BREAKER_OPEN,
     asker.DEADLINE,
     scrubber.INVALID,

@@ -63,6 +63,22 @@ def test_a_failed_probe_opens_for_the_full_time_again(store: SqliteStore) -> Non
     assert breaker.state == "half-open"
 
 
+def test_a_clock_that_is_set_back_keeps_no_circuit_open(store: SqliteStore) -> None:
+    clock = Clock()
+    breaker = Breaker(name="x", store=store, failures=1, reset_seconds=60, clock=clock)
+    fail(breaker)
+    clock.now -= 30  # hosts' clocks differ: nobody probes too early for that
+    with pytest.raises(BreakerOpenError):
+        succeed(breaker)
+    clock.now -= 3600
+    died = breaker.attempt()
+    died.__enter__()
+    clock.now -= 3600
+    succeed(breaker)
+    succeed(breaker)
+    assert breaker.state == "closed"
+
+
 def test_calls_run_at_the_same_time(store: SqliteStore) -> None:
     breaker = Breaker(name="x", store=store)
     barrier = threading.Barrier(16, timeout=5)

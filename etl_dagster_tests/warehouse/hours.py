@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from etl_dagster.calling import CallWindow, UnplacedError, call_window, of_address, of_phone
+from etl_dagster.calling import CallWindow
 from etl_dagster.calling.places import ADDRESSES, AREA_CODES
 from etl_dagster.leads.hours import Hours
 from etl_dagster.warehouse import call_windows
 from etl_dagster.warehouse.publication import publish
+from etl_dagster_tests.calling.oracle import UnplacedError, call_window, of_address, of_phone
 from etl_dagster_tests.warehouse.conftest import CHUNK, NOW, POLICY, Tables
 
 HOURS = Hours(states={"FL": (time(8), time(20))})

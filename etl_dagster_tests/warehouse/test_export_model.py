@@ -2,7 +2,7 @@
 
 Whatever happened before, an exported file holds no phone that an oracle would not call at that
 moment. The oracle remembers what people and CCC said last, and looks into no table. Another one
-says by `calling.call_window` which rows, phones and hours of what CALLABLE_NOW shows the file must
+says by `calling/oracle.py` which rows, phones and hours of what CALLABLE_NOW shows the file must
 have: these and no others.
 """
 
