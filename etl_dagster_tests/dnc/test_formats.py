@@ -35,6 +35,9 @@ LOADABLE = {
     "xml": XML,
     "csv": CSV,
     "csv-one-column": "phone\n" + DIGITS,
+    "csv-blank-rows": "phone\n\n" + DIGITS.replace("\n", "\n\n"),
+    "csv-quoted-late": 'id, "Phone"\n' + "".join(f'1, "{p}"\n' for p in PHONES),
+    "xml-of-no-type": XML.replace(" type='full'", " val='FL'"),
 }
 
 
@@ -85,6 +88,9 @@ REFUSED = {
         '"Company_Phone_Number","Created_Date","Violation_Date"\n"4075550100","2026-09-01",""\n',
         "complaint file",
     ),
+    "complaint-of-a-date": ("Phone,Violation Date\n4075550100,2026-09-01\n", "complaint file"),
+    "complaint-of-a-company": ("phone,company phone number\n4075550100,\n", "complaint file"),
+    "complaint-of-a-recording": ("Phone,Or Robocall\n4075550100,Y\n", "complaint file"),
     "changes": ("4075550100,2026-08-29T08:00:00,A\n", "change list"),
     "unknown": ("----\n====\n", "no known format"),
     "html": ("<html><body>Login</body></html>", "no phone|not well-formed"),
@@ -95,6 +101,7 @@ REFUSED = {
     "no-column": ("id,name\n1,x\n", "no column"),
     "half-a-phone": ("407,55501A0\n407,5550101\n", r"no column .*header \(\)"),
     "two-columns": ("phone,telephone\n4075550100,4075550101\n", "more than one column"),
+    "xml-changes": (XML.replace("full", "change"), "list of type 'change'"),
     "broken-xml": (XML[:-20], "not well-formed"),
     "entities": (
         "<!DOCTYPE list [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]>" + XML.split("?>")[1],
@@ -161,7 +168,7 @@ def test_malformed_lines_are_counted_and_named_without_their_content(
     empty: DncStore, tmp_path: Path
 ) -> None:
     path = tmp_path / "list.txt"
-    path.write_text(COMMA + "407,555O123\n" + COMMA + "12345\n")
+    path.write_text(COMMA + "407,555\xff123\n" + COMMA + "12345\n", "latin-1")
     with pytest.raises(
         DncRefusedError, match=r"2 of 42 lines.*list.txt:21, list.txt:42"
     ) as refusal:
@@ -172,19 +179,26 @@ def test_malformed_lines_are_counted_and_named_without_their_content(
 
 
 @pytest.mark.parametrize(
-    ("form", "line"), [("csv", "x.csv:3"), ("xml", "x.xml:2"), ("changes", "x.changes:2")]
-)
+    ("form", "line"),
+    [
+        ("csv", "x.csv:3"), ("short", "x.short:3"),
+        ("xml", "x.xml:2"), ("changes", "x.changes:2"), ("digits", "the first: "),
+    ],
+)  # fmt: skip
 def test_malformed_rows_of_other_formats_are_named_too(
     store: DncStore, tmp_path: Path, form: str, line: str
 ) -> None:
     text = {
         "csv": "phone\n4075550100\nnobody\n",
+        "short": "note,phone\nasked,4075550100\ncut\n",
         "xml": "<list><ac val='407'><ph val='5550100'/>\n<ph val='55501'/></ac></list>",
         "changes": "4075550100,2026-09-10T08:00:00,D\n4075550101,yesterday,A\n",
+        "digits": "4075550100,2026-09-10T08:00:00,D\n407555010,2026-09-10T08:00:00,A\n",
     }[form]
     path = tmp_path / f"x.{form}"
     path.write_text(text)
-    load = store.apply_changes if form == "changes" else partial(store.add_list, as_of=NOW)
+    changes = form in {"changes", "digits"}
+    load = store.apply_changes if changes else partial(store.add_list, as_of=NOW)
     with pytest.raises(DncRefusedError, match=f"1 of 2 lines.*{line}"):
         load("national", [path])
 
@@ -341,6 +355,9 @@ def test_a_quote_that_nothing_closes_swallows_no_phones(store: DncStore, tmp_pat
     for load in loads:
         with pytest.raises(DncFormatError, match=r"list\.csv:2: a quote that begins here"):
             load()
+    path.write_text('4075550150,"x\n4075550151"\n')  # in the first line, which has no header
+    with pytest.raises(DncFormatError, match=r"list\.csv:1: a quote that begins here"):
+        store.opt_out_file(path)
     path.write_text('phone,note\n4075550150,"said ""no"",\ntwice"\n4075550151,6\'2"\n')
     assert store.opt_out_file(path).numbers == 2
 
@@ -398,6 +415,18 @@ def test_a_change_at_no_moment_is_malformed(store: DncStore, tmp_path: Path) -> 
     with pytest.raises(DncRefusedError, match=r"1 of 2 lines.*c\.txt:1"):
         store.apply_changes("national", [path])
     assert store.apply_changes("national", [path], allow=["malformed"]).added == 1
+
+
+def test_changes_act_by_the_moment_they_name_and_in_either_case(
+    store: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text(
+        "4075550150,2026-09-10T08:00:00-04:00,a\n4075550150,2026-09-10T10:00:00Z,d\n"
+        "4075550100,2026-09-10T08:00:00Z,a\n4075550100,2026-09-10T08:00:00-04:00,d\n"
+    )
+    store.apply_changes("national", [path])
+    assert numbers(store) == {*PHONES[1:], 4075550150}
 
 
 def test_a_change_list_of_nothing_that_can_be_read_is_refused(
