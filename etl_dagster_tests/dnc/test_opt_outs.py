@@ -94,7 +94,8 @@ def test_a_file_of_opt_outs_is_taken_once(store: DncStore, tmp_path: Path) -> No
     assert not store.opt_out_file(path, source="file", by="tests").changed
     first = store.explain(4075550150).lists[0].requests
     second = store.explain(4075550151).lists[0].requests
-    assert [(row["source"], row["received"][:10]) for row in first] == [("letter", "2026-09-01")]
+    told = [(row["source"], row["by"], row["received"][:10]) for row in first]
+    assert told == [("letter", "ann", "2026-09-01")]
     assert [(row["by"], row["note"]) for row in second] == [("tests", "second thoughts")]
     plain = tmp_path / "plain.txt"
     plain.write_text("4075550160\n\n407-555-0161\n")
