@@ -1,7 +1,9 @@
 """Every format that lists come in, and everything that only looks like one."""
 
 import io
+import os
 import sqlite3
+import time
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -464,6 +466,31 @@ def test_an_archive_with_a_broken_directory_is_refused(empty: DncStore, tmp_path
     path.write_bytes(data)
     with pytest.raises(DncFormatError, match="is a damaged zip archive"):
         empty.add_list("national", [path], as_of=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2026-08-29", "2026-08-29T00:00:00+00:00", "2026-08-29T23:59:59.999999+00:00"),
+        (" 2026-08-29T08:00:00 ", *["2026-08-29T08:00:00+00:00"] * 2),
+        ("2026-08-29T08:00:00-04:00", *["2026-08-29T12:00:00+00:00"] * 2),
+    ],
+)
+def test_a_moment_without_a_zone_is_utc_wherever_the_host_is(
+    text: str, first: str, last: str
+) -> None:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "America/New_York"
+    time.tzset()
+    try:
+        assert parse_moment(text).isoformat() == first
+        assert parse_moment(text, end_of_day=True).isoformat() == last
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
 
 
 def test_a_moment_that_is_none_is_refused() -> None:

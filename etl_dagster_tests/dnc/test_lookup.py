@@ -182,8 +182,9 @@ def test_a_look_up_is_repeated_from_its_versions(store: DncStore, tmp_path: Path
         store.lookup(numbers, versions="national@7")
     with pytest.raises(DncHistoryError, match="no list named"):
         store.lookup(numbers, versions="ga@1")
-    with pytest.raises(DncUsageError, match="not of the form"):
-        store.lookup(numbers, versions="national")
+    for text in ("national", "national@0;internal@0;national@1"):
+        with pytest.raises(DncUsageError, match="not of the form"):
+            store.lookup(numbers, versions=text)
 
 
 def test_phones_as_people_write_them_come_back_as_given(store: DncStore) -> None:

@@ -245,7 +245,7 @@ def test_without_its_note_a_replica_clears_nobody(both: Hosts, note: bytes | Non
     place.unlink() if note is None else place.write_bytes(note)
     with both.replica() as replica:
         assert (verdict(replica, LISTED), reason(replica, CLEAR)) == ("LISTED", "snapshot_stale")
-    with pytest.raises(DncUsageError, match="to be, a replica: nothing .* kept on another host"):
+    with pytest.raises(DncUsageError, match=r"to be, a replica: nothing .* kept on another host"):
         DncStore.open(both.path, read_only=False)
     both.fetch()
     with both.replica() as replica:
@@ -671,11 +671,25 @@ def test_a_killed_download_leaves_what_was_there(both: Hosts, slow: str) -> None
     assert both.leftovers() == []
 
 
-def test_no_message_holds_a_secret_of_the_address(tmp_path: Path) -> None:
-    url = "http://user:hunter2@127.0.0.1:9/lists?key=hunter3"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:hunter2@127.0.0.1:9/lists?key=hunter3", "http://127.0.0.1:9/lists"),
+        ("http://user:hunter/2hunter3@127.0.0.1:9/lists", "http://127.0.0.1:9/lists"),
+        ("http://user:hunter?2hunter3@127.0.0.1:9/lists", "http://***"),
+        ("http://user:hunter#2hunter3@127.0.0.1:9/lists", "http://***"),
+        ("simplecache::http://user:hunter2@127.0.0.1:9/lists", "simplecache::http://***"),
+        ("http://127.0.0.1:9/lists?key=user@hunter2", "http://***"),
+        ("http://localhost/lists@2026?key=hunter2", "http://localhost/lists@2026"),
+        ("none://user:hunter%2F2@127.0.0.1:9/lists#hunter3", "none://127.0.0.1:9/lists"),
+    ],
+)
+def test_no_message_holds_a_secret_of_the_address(tmp_path: Path, url: str, shown: str) -> None:
+    """Keys that were pasted as they are among them, and those of a chain of places."""
     done = CliRunner().invoke(main, ["dnc", "fetch", url, "--store", str(tmp_path / "dnc.sqlite")])
     assert done.exit_code == 1
-    assert "http://127.0.0.1:9/lists" in done.output
+    assert isinstance(done.exception, SystemExit)  # told in a line, not by a traceback
+    assert shown in done.output
     assert "hunter" not in done.output
 
 
