@@ -184,7 +184,8 @@ def test_malformed_lines_are_counted_and_named_without_their_content(
     ("form", "line"),
     [
         ("csv", "x.csv:3"), ("short", "x.short:3"),
-        ("xml", "x.xml:2"), ("changes", "x.changes:2"), ("digits", "the first: "),
+        ("xml", "x.xml:2"), ("nowhere", "x.nowhere:1"),
+        ("changes", "x.changes:2"), ("digits", "the first: "),
     ],
 )  # fmt: skip
 def test_malformed_rows_of_other_formats_are_named_too(
@@ -194,6 +195,7 @@ def test_malformed_rows_of_other_formats_are_named_too(
         "csv": "phone\n4075550100\nnobody\n",
         "short": "note,phone\nasked,4075550100\ncut\n",
         "xml": "<list><ac val='407'><ph val='5550100'/>\n<ph val='55501'/></ac></list>",
+        "nowhere": "<list><ph val='5550101'/><ac val='407'>\n<ph val='5550100'/></ac></list>",
         "changes": "4075550100,2026-09-10T08:00:00,D\n4075550101,yesterday,A\n",
         "digits": "4075550100,2026-09-10T08:00:00,D\n407555010,2026-09-10T08:00:00,A\n",
     }[form]
@@ -203,6 +205,28 @@ def test_malformed_rows_of_other_formats_are_named_too(
     load = store.apply_changes if changes else partial(store.add_list, as_of=NOW)
     with pytest.raises(DncRefusedError, match=f"1 of 2 lines.*{line}"):
         load("national", [path])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("<ph/>", "<ph val=''/>", "<ph val='55501011'/>", "<ph val='55O0101'/>"),
+        *(
+            f"<ac val='{code}'><ph val='5550101'/></ac>"
+            for code in ("", "4O7", "4075", "107", "٤٠٧")
+        ),
+        "<ac><ph val='5550101'/></ac>",
+    ],
+)
+def test_a_number_in_no_area_code_is_malformed_in_xml(
+    empty: DncStore, tmp_path: Path, odd: str
+) -> None:
+    path = tmp_path / "x.xml"
+    path.write_text(f"<list>{odd}<ac val='407'><ph val='5550100'/>\n{odd}</ac></list>")
+    with pytest.raises(DncRefusedError, match=r"2 of 3 lines .* x.xml:1, x.xml:2 "):
+        empty.add_list("national", [path], as_of=NOW)
+    result = empty.add_list("national", [path], as_of=NOW, allow=["malformed"])
+    assert (result.numbers, result.area_codes) == (1, 1)
 
 
 lines = st.one_of(
@@ -289,6 +313,20 @@ def test_what_is_no_older_database_is_refused(empty: DncStore, tmp_path: Path) -
         old.executemany("INSERT INTO dnc_list VALUES (?)", [("4075550100",), ("12",), (b"x",)])
     old.close()
     with pytest.raises(DncRefusedError, match=r"2 of 3 lines.*row 2, .*row 3"):
+        empty.import_legacy("national", path, as_of=NOW)
+
+
+def test_rows_that_cannot_be_read_are_counted_over_all_of_an_older_database(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE dnc_list (full_phone TEXT)")
+        phones = (str(4075500000 + number) for number in range(50_040))
+        rows = ((one,) for one in ("12", *["x"] * 59, *phones))
+        old.executemany("INSERT INTO dnc_list VALUES (?)", rows)
+    old.close()
+    with pytest.raises(DncRefusedError, match=r"60 of 50,100 lines .* old.db:row 1, .*:row 10 "):
         empty.import_legacy("national", path, as_of=NOW)
 
 

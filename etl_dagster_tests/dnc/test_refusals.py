@@ -175,6 +175,18 @@ def test_changes_that_a_full_list_of_their_day_undid_are_not_passed_over(
     assert verdict(store, 4075550150) == "LISTED"
 
 
+def test_changes_of_its_day_hide_no_list_that_came_after_them(
+    store: DncStore, tmp_path: Path
+) -> None:
+    old, day = tmp_path / "n.txt", ago(days=10)
+    changes = write_changes(tmp_path / "c.txt", [(4075550150, day, "A")])
+    store.apply_changes("national", [changes], as_of=day)
+    other = write_list(tmp_path / "b.txt", [*PHONES[1:], 4075550150])
+    store.add_list("national", [other], as_of=day)
+    with pytest.raises(DncRefusedError, match="version 1 of list national, and version 3"):
+        store.add_list("national", [old], as_of=day)
+
+
 def test_a_list_that_goes_back_is_not_passed_over_when_its_past_was_compacted(
     empty: DncStore, tmp_path: Path, clock: Clock
 ) -> None:
