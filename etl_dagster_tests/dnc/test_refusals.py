@@ -297,7 +297,10 @@ def test_several_problems_are_told_at_once(store: DncStore, tmp_path: Path) -> N
     path.write_text(path.read_text() + "x\n")
     with pytest.raises(DncRefusedError) as refusal:
         store.add_list("national", [path], as_of=ago(days=20))
-    assert refusal.value.flags == ("malformed", "older")
+    both = ("malformed", "older")
+    assert refusal.value.flags == both
+    store.add_list("national", [path], as_of=ago(days=20), allow=both)
+    assert store.history("national")[-1].allowed == both
 
 
 @pytest.mark.parametrize(
