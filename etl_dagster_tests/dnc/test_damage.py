@@ -387,6 +387,23 @@ def test_a_number_of_numbers_that_is_wrong_is_found_by_verify(closed: Path) -> N
         store.verify()
 
 
+def test_verify_reads_on_after_what_it_has_read(empty: DncStore, tmp_path: Path) -> None:
+    """The second version has area code 321 as the first, and a page of 407 that no canary asks."""
+    same, first = [3215550100 + at for at in range(9)], PHONES
+    second = [*range(4075550150, 4075550190), 4072000000]
+    for days, phones in ((3, first), (2, second)):
+        path = write_list(tmp_path / "n.txt", [*same, *phones])
+        empty.add_list("national", [path], as_of=ago(days=days))
+    empty.verify()
+    empty.close()
+    damaged(empty.path, "DELETE FROM page WHERE id = 3 * 100 + 20")
+    with (
+        DncStore.open(empty.path, clock=Clock()) as store,
+        pytest.raises(DncCorruptError, match="page 20 of segment 3"),
+    ):
+        store.verify()
+
+
 def test_an_area_code_of_nobody_has_one_canary_and_it_is_asked(
     empty: DncStore, tmp_path: Path
 ) -> None:

@@ -36,8 +36,9 @@ def test_an_empty_store_clears_nobody(empty: DncStore) -> None:
 
 
 def test_a_state_list_alone_clears_nobody(empty: DncStore, tmp_path: Path) -> None:
-    empty.add_list("fl", [write_list(tmp_path / "fl.txt", PHONES)], as_of=NOW)
-    assert empty.stats()[1].kind == "state"
+    for name in ("fl", "state-ga", "new_york", "south-carolina"):
+        empty.add_list(name, [write_list(tmp_path / "fl.txt", PHONES)], as_of=NOW)
+    assert [found.kind for found in empty.stats()[1:]] == ["state"] * 4
     assert (verdict(empty, LISTED), reason(empty, CLEAR)) == ("LISTED", "no_list")
 
 

@@ -310,6 +310,7 @@ def test_several_problems_are_told_at_once(store: DncStore, tmp_path: Path) -> N
         ({"name": "x", "kind": "federal"}, "no kind"),
         ({"name": "national", "kind": "state"}, "is national, not state"),
         ({"name": "national", "required": False}, "cannot be optional"),
+        ({"name": "internal", "required": False}, "cannot be optional"),
         ({"name": "x", "max_age_days": 0}, "at least one day"),
         ({"name": "x", "floor": 1, "max_age": 5}, "has no floor, max_age"),
         ({"name": "internal"}, "opt-outs are added"),
