@@ -185,7 +185,7 @@ def _told(url: str) -> tuple[str, list[str]]:
     scheme, found, rest = url.partition("://")
     if not found:
         return url, []
-    before = re.split("[?#]", rest, maxsplit=1)[0]
+    before = re.split("[?#]", rest)[0]
     asked = rest[len(before) + 1 :]
     keys, _, place = before.rpartition("@")
     first = before.partition("/")[0]

@@ -186,6 +186,8 @@ def test_a_snapshot_is_never_written_over_and_not_sent_again(both: Hosts) -> Non
     both.point_at(revision=0)  # so that it has to look at the copy itself
     assert both.export().uploaded == 0
     assert (both.object().stat().st_mtime_ns, both.object().stat().st_ino) == written
+    both.object().unlink()  # as somebody may who tidies up there
+    assert both.export().uploaded == both.object().stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -456,6 +458,46 @@ def test_a_store_restored_from_a_backup_is_refused(
         assert verdict(replica, CLEAR) == "LISTED"
 
 
+def test_an_older_state_of_another_past_is_no_older_state_of_this_one(
+    both: Hosts, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.sqlite"
+    copy_store(both.primary.path, backup)
+    for phone in (CLEAR, 4075550198):
+        both.primary.opt_out([phone])
+    both.export()
+    both.fetch()
+    both.clock.forward(minutes=1)
+    with DncStore.open(backup, read_only=False, clock=both.clock) as restored:
+        restored.opt_out([4075550197])
+        export_snapshot(backup, both.place, clock=both.clock, allow_other=True)
+    with pytest.raises(DncRefusedError, match=r"restored from a backup.*--allow-other"):
+        both.fetch(allow_older=True)
+
+
+@pytest.mark.parametrize("lost", ["note", "replica"])
+def test_older_lists_and_other_stores_are_refused_by_what_is_left(
+    both: Hosts, tmp_path: Path, lost: str
+) -> None:
+    """By the replica where its note is lost, and by the note where the replica is damaged."""
+    before = (both.folder / POINTER).read_bytes()
+    both.primary.opt_out([CLEAR])
+    both.export()
+    both.fetch()
+    if lost == "note":
+        both.path.with_name("dnc.sqlite.snapshot.json").unlink()
+    else:
+        both.path.write_bytes(both.path.read_bytes()[:5000])
+    (both.folder / POINTER).write_bytes(before)
+    with pytest.raises(DncRefusedError, match="older lists"):
+        both.fetch()
+    both.clock.forward(seconds=1)
+    with DncStore.create(tmp_path / "second.sqlite", clock=both.clock) as second:
+        export_snapshot(second.path, both.place, clock=both.clock, allow_other=True)
+    with pytest.raises(DncRefusedError, match="another store"):
+        both.fetch()
+
+
 def copy_store(path: Path, to: Path) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as target:
         source.backup(target)
@@ -565,6 +607,9 @@ def test_prune_never_removes_the_one_in_force(both: Hosts) -> None:
     assert prune(both.place, current, keep=3) == 2
     left = sorted(path.suffix for path in (both.folder / "snapshots").iterdir())
     assert left == [*[".json"] * 3, *[".sqlite"] * 3, ".txt"]
+    records = (both.folder / "snapshots").glob("*.json")
+    kept = [Snapshot.parse(path.read_bytes(), name="it").exported_at for path in records]
+    assert min(kept) == both.clock.now - timedelta(minutes=2)
     assert both.export(keep=1).removed == 2
     assert both.object().exists()
     assert both.fetch().changed
@@ -681,6 +726,8 @@ def test_a_killed_download_leaves_what_was_there(both: Hosts, slow: str) -> None
         ("simplecache::http://user:hunter2@127.0.0.1:9/lists", "simplecache::http://***"),
         ("http://127.0.0.1:9/lists?key=user@hunter2", "http://***"),
         ("http://localhost/lists@2026?key=hunter2", "http://localhost/lists@2026"),
+        ("http://user:hunter2@hunter3@127.0.0.1:9/lists", "http://127.0.0.1:9/lists"),
+        ("http://localhost/lists?key=hunter2&next=http://x", "http://localhost/lists"),
         ("none://user:hunter%2F2@127.0.0.1:9/lists#hunter3", "none://127.0.0.1:9/lists"),
     ],
 )
