@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -738,6 +739,37 @@ def test_no_message_holds_a_secret_of_the_address(tmp_path: Path, url: str, show
     assert isinstance(done.exception, SystemExit)  # told in a line, not by a traceback
     assert shown in done.output
     assert "hunter" not in done.output
+
+
+class Telling(fsspec.AbstractFileSystem):
+    """Quotes something in whatever error it raises, as file systems do."""
+
+    protocol = "telling"
+    quoted = ""
+
+    def _open(self, *_: object, **__: object) -> None:
+        raise OSError(f"cannot read {self.quoted!r}")
+
+
+@pytest.mark.parametrize(
+    ("url", "quoted"),
+    [
+        ("user:hunter2@host/lists", "hunter2"),
+        ("user:hunter2@host/lists", "user:hunter2@host"),
+        ("user:hunter/2hunter3@host/lists", "user:hunter"),
+        ("user:hunter/2hunter3@host/lists", "2hunter3@host"),
+        ("user:hunter%2F2@host/lists", "hunter/2"),
+        ("user:a?hunter2@host/lists", "hunter2@host/lists"),
+        ("host/lists?hunter2#hunter3", "hunter2"),
+        ("host/lists?hunter2#hunter3", "hunter3"),
+    ],
+)
+def test_no_message_holds_a_secret_that_another_error_quotes(url: str, quoted: str) -> None:
+    fsspec.register_implementation("telling", Telling, clobber=True)
+    Telling.quoted = quoted
+    with pytest.raises(DncError, match=r"cannot read '.*\*\*\*") as told:
+        in_force(Place(f"telling://{url}"))
+    assert "hunter" not in str(told.value)
 
 
 def test_commands_say_what_they_did(hosts: Hosts, tmp_path: Path) -> None:
