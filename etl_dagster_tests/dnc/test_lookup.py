@@ -1,6 +1,7 @@
 """The rule of a verdict, and the shape of an answer."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
 from etl_dagster.dnc.lookup import Moment, fresh_until
 from etl_dagster.dnc.moments import micros
 from etl_dagster.dnc.records import ListInfo, empty_state
+from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     NOW,
@@ -150,6 +152,19 @@ def test_the_store_may_be_stricter_than_the_list(store: DncStore, clock: Clock) 
     with DncStore.open(store.path, max_age_days=90, clock=clock) as lax:
         clock.forward(days=25)
         assert reason(lax, CLEAR) == "stale"
+
+
+def test_a_policy_says_how_old_lists_may_be_and_which_must_be_there(
+    store: DncStore, clock: Clock
+) -> None:
+    policy = replace(Policy.load(), dnc_lists=("national",), dnc_max_age_days=10)
+    for limits, says in (
+        ({}, ""),
+        ({"dnc_max_age_days": 9}, "stale"),
+        ({"dnc_lists": ("national", "fl")}, "no_list"),
+    ):
+        with DncStore.open_under(store.path, replace(policy, **limits), clock=clock) as scrubbed:
+            assert reason(scrubbed, CLEAR) == says
 
 
 def test_as_of_a_moment_judges_lists_and_ages_of_that_moment(
