@@ -602,13 +602,14 @@ def test_prune_never_removes_the_one_in_force(both: Hosts) -> None:
         both.clock.forward(minutes=1)
         both.primary.opt_out([CLEAR - number])
         both.export()
-    (both.folder / "snapshots" / "notes.txt").write_text("not ours")
+    for name in ("notes.txt", "notes.json"):
+        (both.folder / "snapshots" / name).write_text("not ours")
     current = in_force(both.place)
     assert current
     assert prune(both.place, current, keep=3) == 2
     left = sorted(path.suffix for path in (both.folder / "snapshots").iterdir())
-    assert left == [*[".json"] * 3, *[".sqlite"] * 3, ".txt"]
-    records = (both.folder / "snapshots").glob("*.json")
+    assert left == [*[".json"] * 4, *[".sqlite"] * 3, ".txt"]
+    records = (both.folder / "snapshots").glob("?" * 64 + ".json")
     kept = [Snapshot.parse(path.read_bytes(), name="it").exported_at for path in records]
     assert min(kept) == both.clock.now - timedelta(minutes=2)
     assert both.export(keep=1).removed == 2
