@@ -194,7 +194,6 @@ def _told(url: str) -> tuple[str, list[str]]:
     elif "@" not in first and ":" not in first:  # it is in the name of a folder
         keys, place = "", before
     password = keys.partition(":")[2]
-    told = [url, asked, *asked.split("#"), keys, keys.partition("/")[0]]
-    told += [password, *password.split("/")]
+    told = [url, asked, *asked.split("#"), keys, password, *password.split("/")]
     texts = {text for one in told if one for text in (one, unquote(one))}
     return f"{scheme}://{place}", sorted(texts, key=len, reverse=True)

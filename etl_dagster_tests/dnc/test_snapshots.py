@@ -727,6 +727,7 @@ def test_a_killed_download_leaves_what_was_there(both: Hosts, slow: str) -> None
         ("http://user:hunter#2hunter3@127.0.0.1:9/lists", "http://***"),
         ("simplecache::http://user:hunter2@127.0.0.1:9/lists", "simplecache::http://***"),
         ("http://127.0.0.1:9/lists?key=user@hunter2", "http://***"),
+        ("http://hunter2@localhost/lists", "http://localhost/lists"),
         ("http://localhost/lists@2026?key=hunter2", "http://localhost/lists@2026"),
         ("http://user:hunter2@hunter3@127.0.0.1:9/lists", "http://127.0.0.1:9/lists"),
         ("http://localhost/lists?key=hunter2&next=http://x", "http://localhost/lists"),
