@@ -287,6 +287,12 @@ def test_changes_act_in_the_order_of_their_times(store: DncStore, tmp_path: Path
     assert not store.apply_changes("national", [path]).changed
 
 
+def test_changes_are_as_old_as_is_said_of_them(store: DncStore, tmp_path: Path) -> None:
+    path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=2), "A")])
+    assert store.apply_changes("national", [path], as_of=ago(days=6)).as_of == ago(days=6)
+    assert ask(store, [4075550199]).valid_until[0] == np.datetime64("2026-10-10T12:00", "us")
+
+
 def test_a_full_list_is_no_change_list(store: DncStore, tmp_path: Path) -> None:
     with pytest.raises(DncFormatError, match="dnc load"):
         store.apply_changes("national", [write_list(tmp_path / "a.txt", PHONES)])
