@@ -187,7 +187,7 @@ def _lines(text: bytes, first: int) -> tuple[Batch, int]:
     starts = np.empty_like(ends)
     starts[0], starts[1:] = 0, ends[:-1] + 1
     lengths = ends - starts
-    lengths -= (lengths > 0) & (buffer[ends - 1] == _RETURN)
+    lengths -= buffer[ends - 1] == _RETURN
     numbers = np.full(len(ends), NOT_A_PHONE, dtype=np.int64)
     plain = np.flatnonzero(lengths == 10)  # noqa: PLR2004 - ten digits
     numbers[plain] = digits(buffer[starts[plain, None] + np.arange(10)])
@@ -204,16 +204,16 @@ def _lines(text: bytes, first: int) -> tuple[Batch, int]:
         numbers[odd] = read_phones(bare)
         blank[odd] = [not line for line in bare]
     keep = np.flatnonzero(~blank)
-    return _checked(numbers[keep], (keep + first).tolist() if len(odd) else None), len(ends)
+    return _checked(numbers[keep], (keep + first).tolist() if len(odd) else []), len(ends)
 
 
-def _checked(numbers: NDArray[np.int64], lines: list[int] | None) -> Batch:
-    """Set aside what is not a phone; `lines` gives the line of each number, if that matters."""
+def _checked(numbers: NDArray[np.int64], lines: list[int]) -> Batch:
+    """Set aside what is not a phone; `lines` gives the line of each number, if one is not."""
     good = numbers >= LOWEST
     if good.all():
         return Batch(numbers, len(numbers))
     bad = np.flatnonzero(~good).tolist()
-    named = [lines[index] if lines else index + 1 for index in bad[:NAMED_MOST]]
+    named = [lines[index] for index in bad[:NAMED_MOST]]
     return Batch(numbers[good], len(numbers), len(bad), named)
 
 
@@ -221,10 +221,10 @@ def csv_rows(name: str, lines: "Reader") -> Iterator[list[str]]:
     """The rows of a strict reader.
 
     Raises:
-        DncFormatError: they are none, or a quote that is not closed in its line took phones of
-            the lines after it for text.
+        DncFormatError: they are none; a quote that is not closed in its line took phones of the
+            lines after it for text; or a row has phones that no column of the first line holds.
     """
-    read = 0
+    read, columns = 0, 0
     try:
         for row in lines:
             if lines.line_num > read + 1 and any(
@@ -235,6 +235,12 @@ def csv_rows(name: str, lines: "Reader") -> Iterator[list[str]]:
                     f" {lines.line_num}: close it in its line, or take the phones out"
                 )
             read = lines.line_num
+            columns = columns or (len(row) if any(map(str.isalpha, "".join(row))) else 1)
+            if any(map(_PHONE.search, row[columns:])):
+                raise DncFormatError(
+                    f"{name}:{read} has a phone beyond the columns of its first line: put one phone"
+                    " in a line, or name each column there"
+                )
             yield row
     except csv.Error as error:
         raise DncFormatError(f"{name}:{lines.line_num} is not CSV: {error}") from error

@@ -79,5 +79,5 @@ def _numbers(rows: list[tuple[object]], read: Read, name: str) -> NDArray[np.int
 
 def _number(value: object) -> int:
     if isinstance(value, int):
-        return value if abs(value) <= 9_999_999_999 else NOT_A_PHONE  # noqa: PLR2004
+        return value
     return int(read_phones([value])[0]) if isinstance(value, str) else NOT_A_PHONE

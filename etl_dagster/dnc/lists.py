@@ -25,9 +25,9 @@ _STATES = frozenset(
         nj nm ny nc nd oh ok or pa ri sc sd tn tx ut vt va wa wv wi wy dc alabama alaska arizona
         arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois
         indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota
-        mississippi missouri montana nebraska nevada new-hampshire new-jersey new-mexico new-
-        york north-carolina north-dakota ohio oklahoma oregon pennsylvania rhode-island south-
-        carolina south-dakota tennessee texas utah vermont virginia washington west-virginia
+        mississippi missouri montana nebraska nevada new-hampshire new-jersey new-mexico
+        new-york north-carolina north-dakota ohio oklahoma oregon pennsylvania rhode-island
+        south-carolina south-dakota tennessee texas utah vermont virginia washington west-virginia
         wisconsin wyoming
         """,
     )

@@ -199,13 +199,11 @@ def _areas(
     # of a list that speaks everywhere nothing is left to be stale before its first version
     there = {name for name, m in lists.items() if m.info.required and m.info.kind == "other"}
     for name, moment in lists.items():
-        required = moment.info.required or name in must_have
-        if not required or moment.info.kind == "internal":
+        if not moment.info.required and name not in must_have:
             continue
         covered, end = fresh_until(moment, max_age_days)
-        asked = covered if moment.info.kind == "state" else np.ones(AREAS, dtype=np.bool_)
-        reason[asked & covered & (end < now)] = _STALE
-        until = np.where(asked, np.minimum(until, end), until)
+        reason[covered & (end < now)] = _STALE
+        until = np.where(covered, np.minimum(until, end), until)
     national = [moment for moment in lists.values() if moment.info.kind == "national"]
     for moment in national:
         if moment.info.required:

@@ -90,7 +90,7 @@ def new_requests(
     first[1:] = (np.diff(phone[order]) != 0) | (np.diff(moment[order]) != 0)
     starts = np.flatnonzero(first)
     group = np.cumsum(first) - 1
-    recorded = np.add.reduceat(~is_row[order], starts, dtype=np.int64) if len(order) else starts
+    recorded = np.add.reduceat(~is_row[order], starts, dtype=np.int64)
     place = np.arange(len(order)) - starts[group]
     # rows are news from the place on that is twice as many as are on record
     new = np.sort(order[is_row[order] & (place >= 2 * recorded[group])])

@@ -7,12 +7,13 @@ there.
 
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from etl_dagster.dnc.errors import DncError, DncMissingError, DncUsageError
 
@@ -37,8 +38,7 @@ class Place:
     def __init__(self, url: str) -> None:
         import fsspec  # noqa: PLC0415  most uses of the store need none
 
-        self.shown = _shown(url)
-        self._secrets = _secrets(url)
+        self.shown, self._secrets = _told(url)
         if "::" in url:
             raise DncUsageError(f"{self.shown}: expected one place, not a chain of them")
         try:
@@ -177,19 +177,23 @@ class Place:
         return text
 
 
-def _shown(url: str) -> str:
-    """A URL without what may be secret in it."""
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+def _told(url: str) -> tuple[str, list[str]]:
+    """What messages call a URL, and texts of it that none may hold, longest first.
 
-
-def _secrets(url: str) -> list[str]:
-    """Texts of a URL that no message may hold, longest first."""
-    if "://" not in url:
-        return []
-    parts = urlsplit(url)
-    told = [parts.netloc.rpartition("@")[0], parts.password, parts.query, parts.fragment, url]
+    A key that was pasted as it is may have `/`, `?` or `#` in it, where no URL has one.
+    """
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return url, []
+    before = re.split("[?#]", rest)[0]
+    asked = rest[len(before) + 1 :]
+    keys, _, place = before.rpartition("@")
+    first = before.partition("/")[0]
+    if "::" in url or ("@" in asked and ":" in first):
+        keys, place = rest, "***"
+    elif "@" not in first and ":" not in first:  # it is in the name of a folder
+        keys, place = "", before
+    password = keys.partition(":")[2]
+    told = [url, asked, *asked.split("#"), keys, password, *password.split("/")]
     texts = {text for one in told if one for text in (one, unquote(one))}
-    return sorted(texts, key=len, reverse=True)
+    return f"{scheme}://{place}", sorted(texts, key=len, reverse=True)

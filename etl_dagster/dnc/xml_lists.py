@@ -20,7 +20,7 @@ def read_xml(member: Member) -> Iterator[Batch]:
     """Read the numbers of an XML list.
 
     Raises:
-        DncFormatError: not well-formed, a document type declaration, or no list at all.
+        DncFormatError: not well-formed, a document type declaration, or no full list.
     """
     parser = expat.ParserCreate()
     reader = _Reader(member.name, parser)
@@ -64,6 +64,11 @@ class _Reader:
             value = attributes.get("val", "")
             good = len(value) == 3 and value.isascii() and value.isdigit() and value >= "200"  # noqa: PLR2004
             self._area = int(value) * 10_000_000 if good else 0
+        elif tag == "list" and (kind := attributes.get("type", "full")).lower() != "full":
+            raise DncFormatError(
+                f"{self._name} calls itself a list of type {kind!r}, and only full ones are read"
+                " as XML: of changes, download the text form"
+            )
 
     def take(self) -> Batch:
         batch = Batch(

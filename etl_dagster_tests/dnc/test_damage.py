@@ -283,6 +283,39 @@ def test_history_past_the_retention_is_an_error_not_an_answer(
         store.compact(retention_days=0)
 
 
+def test_what_is_dropped_takes_nothing_of_its_neighbours_with_it(
+    empty: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    """Area codes of the first load lie side by side, each from its first page to its last."""
+    ends = (0, 5_550_100, 9_990_100)
+    first = [area * 10**7 + end + at for area in (321, 407, 512) for end in ends for at in range(9)]
+    empty.add_list("national", [write_list(tmp_path / "a.txt", first)], as_of=clock.now)
+    other = [4075560000 + at for at in range(27)]
+    path = write_list(tmp_path / "b.txt", other)
+    empty.add_list("national", [path], as_of=clock.forward(days=1), allow=["fewer-areas"])
+    clock.forward(days=60)
+    assert empty.compact(retention_days=30).segments == 1
+    empty.verify()
+    assert numbers(empty) == {*other, *(phone for phone in first if phone // 10**7 != 407)}
+    with contextlib.closing(sqlite3.connect(empty.path)) as connection:
+        held = "SELECT DISTINCT id / 100 FROM page ORDER BY id"
+        assert connection.execute(held).fetchall() == [(1,), (3,), (4,)]
+
+
+def test_what_was_in_force_is_kept_until_what_replaced_it_was_recorded(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    """A list that came late, with a date of before the retention, was not in force before."""
+    then = clock.forward(days=20)
+    before = ask(store, PHONES)
+    clock.forward(days=20)
+    late = write_list(tmp_path / "late.txt", [*PHONES[2:], 4075550150])
+    store.add_list("national", [late], as_of=ago(days=-5))
+    store.compact(retention_days=30)
+    again, _ = store.repeat(np.array(PHONES), before.list_versions, then)
+    assert again.verdicts.tolist() == before.verdicts.tolist() == [Verdict.LISTED] * 20
+
+
 def test_a_restored_backup_answers(closed: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite"
     shutil.copy(closed, copy)
@@ -350,6 +383,23 @@ def test_a_number_of_numbers_that_is_wrong_is_found_by_verify(closed: Path) -> N
     with (
         DncStore.open(closed, clock=Clock()) as store,
         pytest.raises(DncCorruptError, match="20 numbers, 21 expected"),
+    ):
+        store.verify()
+
+
+def test_verify_reads_on_after_what_it_has_read(empty: DncStore, tmp_path: Path) -> None:
+    """The second version has area code 321 as the first, and a page of 407 that no canary asks."""
+    same, first = [3215550100 + at for at in range(9)], PHONES
+    second = [*range(4075550150, 4075550190), 4072000000]
+    for days, phones in ((3, first), (2, second)):
+        path = write_list(tmp_path / "n.txt", [*same, *phones])
+        empty.add_list("national", [path], as_of=ago(days=days))
+    empty.verify()
+    empty.close()
+    damaged(empty.path, "DELETE FROM page WHERE id = 3 * 100 + 20")
+    with (
+        DncStore.open(empty.path, clock=Clock()) as store,
+        pytest.raises(DncCorruptError, match="page 20 of segment 3"),
     ):
         store.verify()
 

@@ -1,7 +1,9 @@
 """Every format that lists come in, and everything that only looks like one."""
 
 import io
+import os
 import sqlite3
+import time
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -35,6 +37,9 @@ LOADABLE = {
     "xml": XML,
     "csv": CSV,
     "csv-one-column": "phone\n" + DIGITS,
+    "csv-blank-rows": "phone\n\n" + DIGITS.replace("\n", "\n\n"),
+    "csv-quoted-late": 'id, "Phone"\n' + "".join(f'1, "{p}"\n' for p in PHONES),
+    "xml-of-no-type": XML.replace(" type='full'", " val='FL'"),
 }
 
 
@@ -85,6 +90,9 @@ REFUSED = {
         '"Company_Phone_Number","Created_Date","Violation_Date"\n"4075550100","2026-09-01",""\n',
         "complaint file",
     ),
+    "complaint-of-a-date": ("Phone,Violation Date\n4075550100,2026-09-01\n", "complaint file"),
+    "complaint-of-a-company": ("phone,company phone number\n4075550100,\n", "complaint file"),
+    "complaint-of-a-recording": ("Phone,Or Robocall\n4075550100,Y\n", "complaint file"),
     "changes": ("4075550100,2026-08-29T08:00:00,A\n", "change list"),
     "unknown": ("----\n====\n", "no known format"),
     "html": ("<html><body>Login</body></html>", "no phone|not well-formed"),
@@ -95,6 +103,7 @@ REFUSED = {
     "no-column": ("id,name\n1,x\n", "no column"),
     "half-a-phone": ("407,55501A0\n407,5550101\n", r"no column .*header \(\)"),
     "two-columns": ("phone,telephone\n4075550100,4075550101\n", "more than one column"),
+    "xml-changes": (XML.replace("full", "change"), "list of type 'change'"),
     "broken-xml": (XML[:-20], "not well-formed"),
     "entities": (
         "<!DOCTYPE list [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]>" + XML.split("?>")[1],
@@ -161,7 +170,7 @@ def test_malformed_lines_are_counted_and_named_without_their_content(
     empty: DncStore, tmp_path: Path
 ) -> None:
     path = tmp_path / "list.txt"
-    path.write_text(COMMA + "407,555O123\n" + COMMA + "12345\n")
+    path.write_text(COMMA + "407,555\xff123\n" + COMMA + "12345\n", "latin-1")
     with pytest.raises(
         DncRefusedError, match=r"2 of 42 lines.*list.txt:21, list.txt:42"
     ) as refusal:
@@ -172,21 +181,52 @@ def test_malformed_lines_are_counted_and_named_without_their_content(
 
 
 @pytest.mark.parametrize(
-    ("form", "line"), [("csv", "x.csv:3"), ("xml", "x.xml:2"), ("changes", "x.changes:2")]
-)
+    ("form", "line"),
+    [
+        ("csv", "x.csv:3"), ("short", "x.short:3"),
+        ("xml", "x.xml:2"), ("nowhere", "x.nowhere:1"),
+        ("changes", "x.changes:2"), ("digits", "the first: "),
+    ],
+)  # fmt: skip
 def test_malformed_rows_of_other_formats_are_named_too(
     store: DncStore, tmp_path: Path, form: str, line: str
 ) -> None:
     text = {
         "csv": "phone\n4075550100\nnobody\n",
+        "short": "note,phone\nasked,4075550100\ncut\n",
         "xml": "<list><ac val='407'><ph val='5550100'/>\n<ph val='55501'/></ac></list>",
+        "nowhere": "<list><ph val='5550101'/><ac val='407'>\n<ph val='5550100'/></ac></list>",
         "changes": "4075550100,2026-09-10T08:00:00,D\n4075550101,yesterday,A\n",
+        "digits": "4075550100,2026-09-10T08:00:00,D\n407555010,2026-09-10T08:00:00,A\n",
     }[form]
     path = tmp_path / f"x.{form}"
     path.write_text(text)
-    load = store.apply_changes if form == "changes" else partial(store.add_list, as_of=NOW)
+    changes = form in {"changes", "digits"}
+    load = store.apply_changes if changes else partial(store.add_list, as_of=NOW)
     with pytest.raises(DncRefusedError, match=f"1 of 2 lines.*{line}"):
         load("national", [path])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("<ph/>", "<ph val=''/>", "<ph val='55501011'/>", "<ph val='55O0101'/>"),
+        *(
+            f"<ac val='{code}'><ph val='5550101'/></ac>"
+            for code in ("", "4O7", "4075", "107", "٤٠٧")
+        ),
+        "<ac><ph val='5550101'/></ac>",
+    ],
+)
+def test_a_number_in_no_area_code_is_malformed_in_xml(
+    empty: DncStore, tmp_path: Path, odd: str
+) -> None:
+    path = tmp_path / "x.xml"
+    path.write_text(f"<list>{odd}<ac val='407'><ph val='5550100'/>\n{odd}</ac></list>")
+    with pytest.raises(DncRefusedError, match=r"2 of 3 lines .* x.xml:1, x.xml:2 "):
+        empty.add_list("national", [path], as_of=NOW)
+    result = empty.add_list("national", [path], as_of=NOW, allow=["malformed"])
+    assert (result.numbers, result.area_codes) == (1, 1)
 
 
 lines = st.one_of(
@@ -276,6 +316,20 @@ def test_what_is_no_older_database_is_refused(empty: DncStore, tmp_path: Path) -
         empty.import_legacy("national", path, as_of=NOW)
 
 
+def test_rows_that_cannot_be_read_are_counted_over_all_of_an_older_database(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as old:
+        old.execute("CREATE TABLE dnc_list (full_phone TEXT)")
+        phones = (str(4075500000 + number) for number in range(50_040))
+        rows = ((one,) for one in ("12", *["x"] * 59, *phones))
+        old.executemany("INSERT INTO dnc_list VALUES (?)", rows)
+    old.close()
+    with pytest.raises(DncRefusedError, match=r"60 of 50,100 lines .* old.db:row 1, .*:row 10 "):
+        empty.import_legacy("national", path, as_of=NOW)
+
+
 def test_a_file_that_grows_while_it_is_read_is_refused(empty: DncStore, tmp_path: Path) -> None:
     path = write_list(tmp_path / "list.txt", PHONES)
 
@@ -341,6 +395,9 @@ def test_a_quote_that_nothing_closes_swallows_no_phones(store: DncStore, tmp_pat
     for load in loads:
         with pytest.raises(DncFormatError, match=r"list\.csv:2: a quote that begins here"):
             load()
+    path.write_text('4075550150,"x\n4075550151"\n')  # in the first line, which has no header
+    with pytest.raises(DncFormatError, match=r"list\.csv:1: a quote that begins here"):
+        store.opt_out_file(path)
     path.write_text('phone,note\n4075550150,"said ""no"",\ntwice"\n4075550151,6\'2"\n')
     assert store.opt_out_file(path).numbers == 2
 
@@ -400,6 +457,18 @@ def test_a_change_at_no_moment_is_malformed(store: DncStore, tmp_path: Path) -> 
     assert store.apply_changes("national", [path], allow=["malformed"]).added == 1
 
 
+def test_changes_act_by_the_moment_they_name_and_in_either_case(
+    store: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "c.txt"
+    path.write_text(
+        "4075550150,2026-09-10T08:00:00-04:00,a\n4075550150,2026-09-10T10:00:00Z,d\n"
+        "4075550100,2026-09-10T08:00:00Z,a\n4075550100,2026-09-10T08:00:00-04:00,d\n"
+    )
+    store.apply_changes("national", [path])
+    assert numbers(store) == {*PHONES[1:], 4075550150}
+
+
 def test_a_change_list_of_nothing_that_can_be_read_is_refused(
     store: DncStore, tmp_path: Path
 ) -> None:
@@ -435,6 +504,31 @@ def test_an_archive_with_a_broken_directory_is_refused(empty: DncStore, tmp_path
     path.write_bytes(data)
     with pytest.raises(DncFormatError, match="is a damaged zip archive"):
         empty.add_list("national", [path], as_of=NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2026-08-29", "2026-08-29T00:00:00+00:00", "2026-08-29T23:59:59.999999+00:00"),
+        (" 2026-08-29T08:00:00 ", *["2026-08-29T08:00:00+00:00"] * 2),
+        ("2026-08-29T08:00:00-04:00", *["2026-08-29T12:00:00+00:00"] * 2),
+    ],
+)
+def test_a_moment_without_a_zone_is_utc_wherever_the_host_is(
+    text: str, first: str, last: str
+) -> None:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = "America/New_York"
+    time.tzset()
+    try:
+        assert parse_moment(text).isoformat() == first
+        assert parse_moment(text, end_of_day=True).isoformat() == last
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
 
 
 def test_a_moment_that_is_none_is_refused() -> None:

@@ -1,6 +1,7 @@
 """The rule of a verdict, and the shape of an answer."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError
 from etl_dagster.dnc.lookup import Moment, fresh_until
 from etl_dagster.dnc.moments import micros
 from etl_dagster.dnc.records import ListInfo, empty_state
+from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.dnc.support import (
     NOW,
@@ -36,8 +38,9 @@ def test_an_empty_store_clears_nobody(empty: DncStore) -> None:
 
 
 def test_a_state_list_alone_clears_nobody(empty: DncStore, tmp_path: Path) -> None:
-    empty.add_list("fl", [write_list(tmp_path / "fl.txt", PHONES)], as_of=NOW)
-    assert empty.stats()[1].kind == "state"
+    for name in ("fl", "state-ga", "new_york", "south-carolina"):
+        empty.add_list(name, [write_list(tmp_path / "fl.txt", PHONES)], as_of=NOW)
+    assert [found.kind for found in empty.stats()[1:]] == ["state"] * 4
     assert (verdict(empty, LISTED), reason(empty, CLEAR)) == ("LISTED", "no_list")
 
 
@@ -151,6 +154,19 @@ def test_the_store_may_be_stricter_than_the_list(store: DncStore, clock: Clock) 
         assert reason(lax, CLEAR) == "stale"
 
 
+def test_a_policy_says_how_old_lists_may_be_and_which_must_be_there(
+    store: DncStore, clock: Clock
+) -> None:
+    policy = replace(Policy.load(), dnc_lists=("national",), dnc_max_age_days=10)
+    for limits, says in (
+        ({}, ""),
+        ({"dnc_max_age_days": 9}, "stale"),
+        ({"dnc_lists": ("national", "fl")}, "no_list"),
+    ):
+        with DncStore.open_under(store.path, replace(policy, **limits), clock=clock) as scrubbed:
+            assert reason(scrubbed, CLEAR) == says
+
+
 def test_as_of_a_moment_judges_lists_and_ages_of_that_moment(
     store: DncStore, tmp_path: Path
 ) -> None:
@@ -182,8 +198,9 @@ def test_a_look_up_is_repeated_from_its_versions(store: DncStore, tmp_path: Path
         store.lookup(numbers, versions="national@7")
     with pytest.raises(DncHistoryError, match="no list named"):
         store.lookup(numbers, versions="ga@1")
-    with pytest.raises(DncUsageError, match="not of the form"):
-        store.lookup(numbers, versions="national")
+    for text in ("national", "national@0;internal@0;national@1"):
+        with pytest.raises(DncUsageError, match="not of the form"):
+            store.lookup(numbers, versions=text)
 
 
 def test_phones_as_people_write_them_come_back_as_given(store: DncStore) -> None:

@@ -94,7 +94,8 @@ def test_a_file_of_opt_outs_is_taken_once(store: DncStore, tmp_path: Path) -> No
     assert not store.opt_out_file(path, source="file", by="tests").changed
     first = store.explain(4075550150).lists[0].requests
     second = store.explain(4075550151).lists[0].requests
-    assert [(row["source"], row["received"][:10]) for row in first] == [("letter", "2026-09-01")]
+    told = [(row["source"], row["by"], row["received"][:10]) for row in first]
+    assert told == [("letter", "ann", "2026-09-01")]
     assert [(row["by"], row["note"]) for row in second] == [("tests", "second thoughts")]
     plain = tmp_path / "plain.txt"
     plain.write_text("4075550160\n\n407-555-0161\n")
@@ -134,6 +135,19 @@ def test_a_request_of_the_day_of_the_opt_in_or_later_is_heard_whatever_way_it_ha
     assert numbers(store, "internal") >= {4075550150, 4075550151}
 
 
+def test_an_opt_in_of_another_list_keeps_nobody_from_asking_anew(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text(f"phone,received\n4075550150,{clock.now:%Y-%m-%d}\n")
+    for name in ("internal", "partner"):
+        store.opt_out_file(path, name=name)
+        store.remove_opt_out([PHONE], reason="asked", by="tests", name=name)
+        clock.forward(days=3)
+    assert store.opt_out_file(path).added == 1
+    assert numbers(store, "internal") == {PHONE}
+
+
 def test_who_asked_at_a_moment_that_cannot_be_read_is_heard(
     store: DncStore, tmp_path: Path
 ) -> None:
@@ -165,12 +179,30 @@ def test_a_file_with_unreadable_opt_outs_is_refused(store: DncStore, tmp_path: P
     path.write_text("4075550160\n40755501\n")
     with pytest.raises(DncRefusedError, match=r"1 of 2 lines.*opt-outs.txt:2"):
         store.opt_out_file(path)
+    assert store.opt_out_file(path, allow=["malformed"]).numbers == 1
     path.write_text("phone,received\n4075550160,last week\n")
     with pytest.raises(DncRefusedError, match=r"1 of 1 lines.*opt-outs.txt:2"):
         store.opt_out_file(path, allow=["same"])
     path.write_text("\n")
     with pytest.raises(DncFormatError, match="no phone"):
         store.opt_out_file(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4075550160,4075550161\n", "4075550160\n4075550161,,407-555-0162\n",
+     "phone,note\n4075550160,asked,(407) 555-0161\n"],
+)  # fmt: skip
+def test_a_phone_beyond_the_columns_of_a_file_is_not_passed_over(
+    store: DncStore, tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text(text)
+    with pytest.raises(DncFormatError, match=r"opt-outs.csv:[12] has a phone beyond") as refusal:
+        store.opt_out_file(path)
+    assert "555" not in str(refusal.value)
+    path.write_text("4075550160,2026-09-01\n4075550161\n")
+    assert store.opt_out_file(path).numbers == 2
 
 
 def test_many_single_opt_outs_cost_little(store: DncStore) -> None:

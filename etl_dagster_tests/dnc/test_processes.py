@@ -132,12 +132,24 @@ def test_a_killed_load_leaves_the_old_version(path: Path, files: tuple[Path, Pat
 
 
 def test_a_process_may_fork_with_a_store_open(path: Path) -> None:
+    """The child asks by a connection of its own: one that crossed a fork has lost its locks."""
+
+    def connections() -> set[int]:
+        return {id(connection) for connection, _ in store._readers._idle}
+
     with DncStore.open(path) as store:
         assert len(store.check_phones_batch(["2205550000"])) == 1
+        before = connections()
+        assert len(before) == 1
         child = os.fork()
         if not child:
-            os._exit(len(store.check_phones_batch(["2205550000", "2205550001"])))
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+            told = 99
+            try:
+                listed = store.check_phones_batch(["2205550000", "2205550002", "2205550001"])
+                told = 10 * len(listed) + len(before & connections())
+            finally:
+                os._exit(told)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 20
         assert len(store.check_phones_batch(["2205550001"])) == 0
 
 

@@ -175,6 +175,18 @@ def test_changes_that_a_full_list_of_their_day_undid_are_not_passed_over(
     assert verdict(store, 4075550150) == "LISTED"
 
 
+def test_changes_of_its_day_hide_no_list_that_came_after_them(
+    store: DncStore, tmp_path: Path
+) -> None:
+    old, day = tmp_path / "n.txt", ago(days=10)
+    changes = write_changes(tmp_path / "c.txt", [(4075550150, day, "A")])
+    store.apply_changes("national", [changes], as_of=day)
+    other = write_list(tmp_path / "b.txt", [*PHONES[1:], 4075550150])
+    store.add_list("national", [other], as_of=day)
+    with pytest.raises(DncRefusedError, match="version 1 of list national, and version 3"):
+        store.add_list("national", [old], as_of=day)
+
+
 def test_a_list_that_goes_back_is_not_passed_over_when_its_past_was_compacted(
     empty: DncStore, tmp_path: Path, clock: Clock
 ) -> None:
@@ -275,6 +287,12 @@ def test_changes_act_in_the_order_of_their_times(store: DncStore, tmp_path: Path
     assert not store.apply_changes("national", [path]).changed
 
 
+def test_changes_are_as_old_as_is_said_of_them(store: DncStore, tmp_path: Path) -> None:
+    path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=2), "A")])
+    assert store.apply_changes("national", [path], as_of=ago(days=6)).as_of == ago(days=6)
+    assert ask(store, [4075550199]).valid_until[0] == np.datetime64("2026-10-10T12:00", "us")
+
+
 def test_a_full_list_is_no_change_list(store: DncStore, tmp_path: Path) -> None:
     with pytest.raises(DncFormatError, match="dnc load"):
         store.apply_changes("national", [write_list(tmp_path / "a.txt", PHONES)])
@@ -285,7 +303,10 @@ def test_several_problems_are_told_at_once(store: DncStore, tmp_path: Path) -> N
     path.write_text(path.read_text() + "x\n")
     with pytest.raises(DncRefusedError) as refusal:
         store.add_list("national", [path], as_of=ago(days=20))
-    assert refusal.value.flags == ("malformed", "older")
+    both = ("malformed", "older")
+    assert refusal.value.flags == both
+    store.add_list("national", [path], as_of=ago(days=20), allow=both)
+    assert store.history("national")[-1].allowed == both
 
 
 @pytest.mark.parametrize(
@@ -295,6 +316,7 @@ def test_several_problems_are_told_at_once(store: DncStore, tmp_path: Path) -> N
         ({"name": "x", "kind": "federal"}, "no kind"),
         ({"name": "national", "kind": "state"}, "is national, not state"),
         ({"name": "national", "required": False}, "cannot be optional"),
+        ({"name": "internal", "required": False}, "cannot be optional"),
         ({"name": "x", "max_age_days": 0}, "at least one day"),
         ({"name": "x", "floor": 1, "max_age": 5}, "has no floor, max_age"),
         ({"name": "internal"}, "opt-outs are added"),

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -186,6 +187,8 @@ def test_a_snapshot_is_never_written_over_and_not_sent_again(both: Hosts) -> Non
     both.point_at(revision=0)  # so that it has to look at the copy itself
     assert both.export().uploaded == 0
     assert (both.object().stat().st_mtime_ns, both.object().stat().st_ino) == written
+    both.object().unlink()  # as somebody may who tidies up there
+    assert both.export().uploaded == both.object().stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -245,6 +248,8 @@ def test_without_its_note_a_replica_clears_nobody(both: Hosts, note: bytes | Non
     place.unlink() if note is None else place.write_bytes(note)
     with both.replica() as replica:
         assert (verdict(replica, LISTED), reason(replica, CLEAR)) == ("LISTED", "snapshot_stale")
+    with pytest.raises(DncUsageError, match=r"to be, a replica: nothing .* kept on another host"):
+        DncStore.open(both.path, read_only=False)
     both.fetch()
     with both.replica() as replica:
         assert verdict(replica, CLEAR) == "CLEAR"
@@ -273,7 +278,8 @@ def test_opt_outs_heard_on_a_replica_clear_nobody_until_its_lists_have_them(both
     both.fetch()
     with both.replica() as replica:
         assert verdict(replica, CLEAR) == "LISTED"
-        assert replica.opt_out_rows(phones, moments, table="T") == 0
+        for _ in range(2):
+            assert replica.opt_out_rows(phones, moments, table="T") == 0
 
 
 @pytest.mark.parametrize(
@@ -453,6 +459,46 @@ def test_a_store_restored_from_a_backup_is_refused(
         assert verdict(replica, CLEAR) == "LISTED"
 
 
+def test_an_older_state_of_another_past_is_no_older_state_of_this_one(
+    both: Hosts, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.sqlite"
+    copy_store(both.primary.path, backup)
+    for phone in (CLEAR, 4075550198):
+        both.primary.opt_out([phone])
+    both.export()
+    both.fetch()
+    both.clock.forward(minutes=1)
+    with DncStore.open(backup, read_only=False, clock=both.clock) as restored:
+        restored.opt_out([4075550197])
+        export_snapshot(backup, both.place, clock=both.clock, allow_other=True)
+    with pytest.raises(DncRefusedError, match=r"restored from a backup.*--allow-other"):
+        both.fetch(allow_older=True)
+
+
+@pytest.mark.parametrize("lost", ["note", "replica"])
+def test_older_lists_and_other_stores_are_refused_by_what_is_left(
+    both: Hosts, tmp_path: Path, lost: str
+) -> None:
+    """By the replica where its note is lost, and by the note where the replica is damaged."""
+    before = (both.folder / POINTER).read_bytes()
+    both.primary.opt_out([CLEAR])
+    both.export()
+    both.fetch()
+    if lost == "note":
+        both.path.with_name("dnc.sqlite.snapshot.json").unlink()
+    else:
+        both.path.write_bytes(both.path.read_bytes()[:5000])
+    (both.folder / POINTER).write_bytes(before)
+    with pytest.raises(DncRefusedError, match="older lists"):
+        both.fetch()
+    both.clock.forward(seconds=1)
+    with DncStore.create(tmp_path / "second.sqlite", clock=both.clock) as second:
+        export_snapshot(second.path, both.place, clock=both.clock, allow_other=True)
+    with pytest.raises(DncRefusedError, match="another store"):
+        both.fetch()
+
+
 def copy_store(path: Path, to: Path) -> None:
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as target:
         source.backup(target)
@@ -556,12 +602,16 @@ def test_prune_never_removes_the_one_in_force(both: Hosts) -> None:
         both.clock.forward(minutes=1)
         both.primary.opt_out([CLEAR - number])
         both.export()
-    (both.folder / "snapshots" / "notes.txt").write_text("not ours")
+    for name in ("notes.txt", "notes.json"):
+        (both.folder / "snapshots" / name).write_text("not ours")
     current = in_force(both.place)
     assert current
     assert prune(both.place, current, keep=3) == 2
     left = sorted(path.suffix for path in (both.folder / "snapshots").iterdir())
-    assert left == [*[".json"] * 3, *[".sqlite"] * 3, ".txt"]
+    assert left == [*[".json"] * 4, *[".sqlite"] * 3, ".txt"]
+    records = (both.folder / "snapshots").glob("?" * 64 + ".json")
+    kept = [Snapshot.parse(path.read_bytes(), name="it").exported_at for path in records]
+    assert min(kept) == both.clock.now - timedelta(minutes=2)
     assert both.export(keep=1).removed == 2
     assert both.object().exists()
     assert both.fetch().changed
@@ -668,12 +718,60 @@ def test_a_killed_download_leaves_what_was_there(both: Hosts, slow: str) -> None
     assert both.leftovers() == []
 
 
-def test_no_message_holds_a_secret_of_the_address(tmp_path: Path) -> None:
-    url = "http://user:hunter2@127.0.0.1:9/lists?key=hunter3"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:hunter2@127.0.0.1:9/lists?key=hunter3", "http://127.0.0.1:9/lists"),
+        ("http://user:hunter/2hunter3@127.0.0.1:9/lists", "http://127.0.0.1:9/lists"),
+        ("http://user:hunter?2hunter3@127.0.0.1:9/lists", "http://***"),
+        ("http://user:hunter#2hunter3@127.0.0.1:9/lists", "http://***"),
+        ("simplecache::http://user:hunter2@127.0.0.1:9/lists", "simplecache::http://***"),
+        ("http://127.0.0.1:9/lists?key=user@hunter2", "http://***"),
+        ("http://hunter2@localhost/lists", "http://localhost/lists"),
+        ("http://localhost/lists@2026?key=hunter2", "http://localhost/lists@2026"),
+        ("http://user:hunter2@hunter3@127.0.0.1:9/lists", "http://127.0.0.1:9/lists"),
+        ("http://localhost/lists?key=hunter2&next=http://x", "http://localhost/lists"),
+        ("none://user:hunter%2F2@127.0.0.1:9/lists#hunter3", "none://127.0.0.1:9/lists"),
+    ],
+)
+def test_no_message_holds_a_secret_of_the_address(tmp_path: Path, url: str, shown: str) -> None:
+    """Keys that were pasted as they are among them, and those of a chain of places."""
     done = CliRunner().invoke(main, ["dnc", "fetch", url, "--store", str(tmp_path / "dnc.sqlite")])
     assert done.exit_code == 1
-    assert "http://127.0.0.1:9/lists" in done.output
+    assert isinstance(done.exception, SystemExit)  # told in a line, not by a traceback
+    assert shown in done.output
     assert "hunter" not in done.output
+
+
+class Telling(fsspec.AbstractFileSystem):
+    """Quotes something in whatever error it raises, as file systems do."""
+
+    protocol = "telling"
+    quoted = ""
+
+    def _open(self, *_: object, **__: object) -> None:
+        raise OSError(f"cannot read {self.quoted!r}")
+
+
+@pytest.mark.parametrize(
+    ("url", "quoted"),
+    [
+        ("user:hunter2@host/lists", "hunter2"),
+        ("user:hunter2@host/lists", "user:hunter2@host"),
+        ("user:hunter/2hunter3@host/lists", "user:hunter"),
+        ("user:hunter/2hunter3@host/lists", "2hunter3@host"),
+        ("user:hunter%2F2@host/lists", "hunter/2"),
+        ("user:a?hunter2@host/lists", "hunter2@host/lists"),
+        ("host/lists?hunter2#hunter3", "hunter2"),
+        ("host/lists?hunter2#hunter3", "hunter3"),
+    ],
+)
+def test_no_message_holds_a_secret_that_another_error_quotes(url: str, quoted: str) -> None:
+    fsspec.register_implementation("telling", Telling, clobber=True)
+    Telling.quoted = quoted
+    with pytest.raises(DncError, match=r"cannot read '.*\*\*\*") as told:
+        in_force(Place(f"telling://{url}"))
+    assert "hunter" not in str(told.value)
 
 
 def test_commands_say_what_they_did(hosts: Hosts, tmp_path: Path) -> None:
