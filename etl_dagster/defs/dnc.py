@@ -95,15 +95,14 @@ def load_files(
     rejected = []
     for number, (path, load) in enumerate(loads):
         try:
-            before = inbox.own(path).stat()
+            before = inbox.fingerprint([inbox.own(path)])
             load()
         except DncError as error:
             inbox.set_aside(path, error)
             rejected.append(f"{inbox.shown(path)}: {error}")
             step.error(f"{inbox.shown(path)} set aside: {error}")
         else:
-            after = path.stat()
-            if (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
+            if inbox.fingerprint([path]) == before:
                 inbox.set_done(path)
             else:
                 step.info(f"{inbox.shown(path)} was written to meanwhile: it is read again")

@@ -9,7 +9,7 @@ import re
 import socket
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator
 
@@ -30,7 +30,7 @@ def is_loopback(address: str) -> bool:
     Raises:
         ValueError: it is no address.
     """
-    host = urlsplit(address if "://" in address else f"//{address}").hostname or address
+    host = _parts(address).hostname or address
     try:
         # IPv4 as the system reads it: 127.1 and 2130706433 are loopback, too
         number = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
@@ -38,6 +38,10 @@ def is_loopback(address: str) -> bool:
         return f".{host.rstrip('.')}".endswith(".localhost")
     number = getattr(number, "ipv4_mapped", None) or number
     return number.is_loopback or number.is_unspecified
+
+
+def _parts(address: str) -> SplitResult:
+    return urlsplit(address if "://" in address else f"//{address}")
 
 
 def _absolute(path: Path) -> Path:
@@ -55,7 +59,7 @@ def _address(address: str) -> str:
         raise ValueError(expected)
     try:
         is_loopback(address)
-        parts = urlsplit(address if "://" in address else f"//{address}")
+        parts = _parts(address)
     except ValueError:
         raise ValueError(expected) from None
     if parts.username is not None:  # an address is shown, and may be in a log

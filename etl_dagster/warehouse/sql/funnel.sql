@@ -1,5 +1,4 @@
--- A day's leads by what became of them, per campaign. litigator + dnc + full_scrub =
--- blocked;
+-- A day's leads by what became of them, per campaign. litigator + dnc + full_scrub = blocked;
 -- no_phone + invalid + unknown + blocked + callable = extracted.
 WITH judged AS (
     SELECT
