@@ -183,7 +183,11 @@ def test_there_is_no_sandbox_in_production(command: str) -> None:
 def test_a_setting_that_cannot_be_used_is_one_line(
     tmp_path: Path, setting: dict[str, str], says: str
 ) -> None:
-    result = invoke({"ETL_HOME": str(tmp_path), **setting}, "run")
+    try:
+        result = invoke({"ETL_HOME": str(tmp_path), **setting}, "run")
+    finally:
+        # opt-outs act without campaigns, for which the embedded Snowflake was started
+        sidecar.stop(NAME, tmp_path)
     assert result.exit_code == 1
     assert says in result.output
     assert "Traceback" not in result.output

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,8 +14,15 @@ QUERY = "/queries/v1/query-request"
 
 
 @contextmanager
-def listening(server: sidecar.Sidecar) -> Iterator[tuple[int, list[str]]]:
+def listening(
+    server: sidecar.Sidecar, *, instead: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, list[str]]]:
     """Pass on to a server what comes to a port of this host.
+
+    Args:
+        server: the server.
+        instead: statements to another that is passed on for them, whose answer the sender takes
+            for its own's.
 
     Yields:
         The port, and the statements, in the order in which they come.
@@ -29,7 +36,11 @@ def listening(server: sidecar.Sidecar) -> Iterator[tuple[int, list[str]]]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             packed = self.headers.get("Content-Encoding") == "gzip"
             if self.path.startswith(QUERY):
-                heard.append(json.loads(gzip.decompress(body) if packed else body)["sqlText"])
+                query = json.loads(gzip.decompress(body) if packed else body)
+                heard.append(query["sqlText"])
+                query["sqlText"] = (instead or {}).get(query["sqlText"], query["sqlText"])
+                body = json.dumps(query).encode()
+                body = gzip.compress(body) if packed else body
             self._pass_on(body)
 
         def do_GET(self) -> None:
@@ -40,7 +51,8 @@ def listening(server: sidecar.Sidecar) -> Iterator[tuple[int, list[str]]]:
 
         def _pass_on(self, body: bytes) -> None:
             onward = HTTPConnection(server.host, server.port)
-            onward.request(self.command, self.path, body, dict(self.headers))
+            headers = {k: v for k, v in self.headers.items() if k.lower() != "content-length"}
+            onward.request(self.command, self.path, body, headers)
             answer = onward.getresponse()
             content = answer.read()
             self.send_response(answer.status)
