@@ -19,7 +19,7 @@ from etl_dagster.defs.resources import (
 from etl_dagster.defs.step_events import Progress, provenance
 from etl_dagster.leads.policy import LOOSEST, PolicyError
 from etl_dagster.scrub.lookup_rows import SOURCE
-from etl_dagster.scrub.published import retract_listed, retract_outdated, versions_of
+from etl_dagster.scrub.published import retract_listed, retract_outdated
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import call_windows, policies, retraction
 
@@ -27,6 +27,10 @@ NAME = "retractions"
 SEEN = "publications_seen"
 """Metadata: where in the event log the newest publication was that is surely held against the
 lists; what came later may have been published after its chunk was read."""
+
+SEAL = "lists_seal"
+"""Metadata: digest over every list that was asked. Of a store that was restored from a backup other
+lists may have the same version numbers."""
 
 INTERRUPTED = "publication_interrupted"
 """Metadata: the run that had ended last while it published; its publications may be in no event."""
@@ -76,7 +80,7 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
             dnc_store.open(rules) as store,
             warehouse.for_step(context).session() as session,
         ):
-            versions = versions_of(store)
+            lists = store.contents()
             # before the locks: a chunk is in the event log after it is published
             seen = history.newest_publication(context.instance)
             interrupted = history.newest_interrupted(context.instance)
@@ -107,7 +111,8 @@ def build_retractions(settings: Settings) -> dg.AssetsDefinition:
                     outdated += retract_outdated(session, store, chunk, rules)
         return dg.MaterializeResult(
             metadata={
-                history.VERSIONS: versions,
+                history.VERSIONS: lists.list_versions,
+                SEAL: lists.seal,
                 SEEN: seen,
                 INTERRUPTED: interrupted,
                 history.POLICY: rules.hash,

@@ -27,7 +27,7 @@ from etl_dagster.defs.jobs import (
 from etl_dagster.defs.opt_outs import FINGERPRINT
 from etl_dagster.defs.opt_outs import NAME as OPT_OUTS
 from etl_dagster.defs.resources import DncStoreResource, PolicyResource, WarehouseResource
-from etl_dagster.defs.retract import INTERRUPTED, SEEN
+from etl_dagster.defs.retract import INTERRUPTED, SEAL, SEEN
 from etl_dagster.defs.retract import NAME as RETRACTIONS
 from etl_dagster.defs.unanswered import unanswered_sensor
 from etl_dagster.dnc import inbox
@@ -173,16 +173,17 @@ def _retraction_sensor(job: Job) -> dg.SensorDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         if not Path(dnc_store.path).exists():
             return dg.SkipReason("there is no store yet")
-        versions = dnc_store.newest_versions()
+        lists = dnc_store.newest()
+        versions = lists.list_versions
         try:
             rules = policy.load().hash
         except PolicyError:
             # people are told of runs that fail, of ticks they are not: so let the run meet it
             context.log.exception("the policy cannot be read: the run of its job tells why")
-            return dg.RunRequest(run_key=once(versions, "unread"))
+            return dg.RunRequest(run_key=once(lists.seal, "unread"))
         done = history.newest(context.instance, RETRACTIONS)
-        cause = [versions, rules]
-        if done and [_value(done, key) for key in (history.VERSIONS, history.POLICY)] == cause:
+        cause = [lists.seal, rules]
+        if done and [_value(done, key) for key in (SEAL, history.POLICY)] == cause:
             seen = int(str(_value(done, SEEN) or 0))
             ended = history.newest_interrupted(context.instance)
             if ended == (_value(done, INTERRUPTED) or "") and not history.published_otherwise(

@@ -38,7 +38,7 @@ class ListVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _State:
+class State:
     """What the lists of a store are.
 
     Attributes:
@@ -58,9 +58,14 @@ class _State:
         """What the lists in it are, however the file is laid out."""
         return self.store, self.revision, self.seal
 
+    @property
+    def list_versions(self) -> str:
+        """As verdicts name versions: `internal@3;national@12`."""
+        return ";".join(f"{one.list}@{one.version}" for one in self.lists)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot(_State):
+class Snapshot(State):
     """One snapshot.
 
     Attributes:
@@ -87,11 +92,6 @@ class Snapshot(_State):
         """Where the record beside the file is."""
         return f"{FOLDER}/{self.digest}.json"
 
-    @property
-    def list_versions(self) -> str:
-        """As verdicts name versions: `internal@3;national@12`."""
-        return ";".join(f"{one.list}@{one.version}" for one in self.lists)
-
     def text(self) -> bytes:
         """As JSON."""
         return (json.dumps(asdict(self), indent=2, default=datetime.isoformat) + "\n").encode()
@@ -117,7 +117,7 @@ class Snapshot(_State):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents(_State):
+class Contents(State):
     """What is in a store: which one it is, how far it has come, every version of every list.
 
     Attributes:

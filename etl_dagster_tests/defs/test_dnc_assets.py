@@ -1,7 +1,9 @@
 """List and opt-out files from the inboxes into the store, through Dagster."""
 
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -129,6 +131,27 @@ def test_what_is_listed_after_publication_is_taken_back_in_every_day(one_chunk: 
     listed = line.rows("SELECT lead_date FROM PHONE_VERDICTS WHERE verdict = 'LISTED' ORDER BY 1")
     assert [row["LEAD_DATE"] for row in listed] == [EARLIER, DAY]
     assert_chains_are_whole(line)
+    assert requested(line, "dnc_changes") == []
+
+
+def test_another_list_of_the_same_version_takes_leads_back_after_a_restore(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[2])])
+    assert line.run().success
+    store, backup = line.settings.dnc_store, line.settings.home / "backup.sqlite"
+    with closing(sqlite3.connect(store)) as ours, closing(sqlite3.connect(backup)) as copy:
+        ours.backup(copy)
+    line.opt_out(CLEAN[3])
+    assert line.run(job="retract_listed", tags={}).success
+    assert requested(line, "dnc_changes") == []
+    for file in store.parent.glob(f"{store.name}-*"):
+        file.unlink()  # what was written since the backup
+    backup.replace(store)
+    assert len(requested(line, "dnc_changes")) == 1
+    line.opt_out(CLEAN[1])  # as version 2, as the one that was lost
+    assert len(requested(line, "dnc_changes")) == 1
+    assert line.run(job="retract_listed", tags={}).success
+    assert line.callable_phones() == {CLEAN[2]}
     assert requested(line, "dnc_changes") == []
 
 

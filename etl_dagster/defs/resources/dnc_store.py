@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
-import numpy as np
 from dagster import ResourceDependency, get_dagster_logger
 from pydantic import Field
 
@@ -17,6 +16,7 @@ from etl_dagster.dnc import DncError, DncStore, DncUsageError, replica
 from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force
 from etl_dagster.dnc.snapshot_fetch import fetch_snapshot
+from etl_dagster.dnc.snapshots import State
 from etl_dagster.leads.policy import Policy
 
 SNAPSHOTS_KEPT: Final = 3
@@ -77,8 +77,8 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
                 raise
             get_dagster_logger().warning(f"the Do-Not-Call store was not refreshed: {error}")
 
-    def newest_versions(self) -> str:
-        """The versions of the lists, as the next step that opens the store finds them.
+    def newest(self) -> State:
+        """What the lists are, as the next step that opens the store finds them.
 
         Raises:
             DncError: there is no store, or it is damaged.
@@ -86,11 +86,11 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
         if self.snapshot_url:
             try:
                 if found := in_force(Place(self.snapshot_url)):
-                    return found.list_versions
+                    return found
             except DncError as error:
                 get_dagster_logger().warning(f"no newer Do-Not-Call store is known of: {error}")
         with DncStore.open(self.path) as store:
-            return store.lookup(np.empty(0, np.int64)).list_versions
+            return store.contents()
 
     def open_for_opt_outs(self) -> DncStore:
         """The store for recording a table's opt-outs, which a replica keeps beside its lists.
