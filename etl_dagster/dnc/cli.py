@@ -1,8 +1,8 @@
 """`etl-dagster dnc`: the store from the command line.
 
 Belongs here: all commands come together, and those that take the store from the host that keeps it
-to others: snapshot, fetch. Does not: what they do (snapshot_export.py, snapshot_fetch.py), how the
-program ends (`etl_dagster/cli`).
+elsewhere: snapshot, fetch, backup. Does not: what they do (snapshot_export.py, snapshot_fetch.py),
+how the program ends (`etl_dagster/cli`).
 """
 
 import time
@@ -74,6 +74,23 @@ def fetch(store: Path, source: str, *, allow_older: bool, allow_other: bool, as_
     came = f"{done.snapshot.size:,} bytes" if done.changed else "this host had it already"
     says = f"fetched from {place.shown}: {came}, {_took(started)}"
     _tell(done.snapshot, says, as_json=as_json)
+
+
+@dnc.command()
+@click.argument("target")
+@store_option
+def backup(store: Path, target: str) -> None:
+    """Copy the store, lists and opt-outs, to TARGET, whatever is being written or asked meanwhile.
+
+    TARGET is a folder, s3://bucket/prefix or what else fsspec speaks. Nothing there is replaced or
+    removed. A store that was lost is replaced by the file; docs/operations.md tells how.
+    """
+    from etl_dagster.dnc.snapshot_export import back_up  # noqa: PLC0415
+
+    started = time.perf_counter()
+    place = Place(target)
+    name, size = back_up(store, place)
+    click.echo(f"copied to {place.shown}/{name}: {size:,} bytes, {_took(started)}")
 
 
 def _tell(found: Snapshot, says: str, *, as_json: bool) -> None:

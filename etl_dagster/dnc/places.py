@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import unquote
 
 from etl_dagster.dnc.errors import DncError, DncMissingError, DncUsageError
+from etl_dagster.dnc.schema import own_file
 
 BLOCK: Final = 8 * 1024**2
 """Bytes that are in memory at once."""
@@ -154,6 +155,8 @@ class Place:
         for one in (draft, path):
             self._files.makedirs(one.rpartition("/")[0], exist_ok=True)
         try:
+            if "file" in self._protocols:
+                own_file(Path(draft))  # it holds phones, whatever the umask
             yield draft
             self._files.mv(draft, path)
         except BaseException:

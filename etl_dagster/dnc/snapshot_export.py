@@ -68,14 +68,7 @@ def export_snapshot(
         DncError: the store cannot be opened, or the place not be read or written; what was in
             force there still is.
     """
-    header.check_file(path)
-    if header.is_replica(path):
-        raise DncUsageError(
-            f"{path} is a replica, and only the host that keeps the lists exports them"
-        )
-    with FileLock(path.with_name(f".{path.name}.export.lock")):
-        for left in path.parent.glob(f".{path.name}.export-*"):
-            left.unlink(missing_ok=True)
+    with _ours(path):
         place.sweep()
         exported_at = clock()  # what is written from now on may be in it, or not
         with DncStore.open(path, clock=clock) as store:
@@ -97,6 +90,30 @@ def export_snapshot(
         place.write(POINTER, snapshot.text())
         removed = 0 if keep is None else prune(place, snapshot, keep=keep)
     return Exported(snapshot=snapshot, uploaded=uploaded, removed=removed)
+
+
+def back_up(
+    path: Path, place: Place, *, clock: Callable[[], datetime] = utc_now
+) -> tuple[str, int]:
+    """Copy the store as it is now, to be put in its place should it be lost.
+
+    Args:
+        path: the store; not a replica.
+        place: where to.
+        clock: tells the time.
+
+    Returns:
+        The file's name there, by the moment, and its size in bytes.
+
+    Raises:
+        DncUsageError: the store is a replica.
+        DncError: the store cannot be opened, or the place not be written; no file is left there.
+    """
+    with _ours(path), _copied(path, header.APPLICATION_ID, journal="WAL") as copy:
+        name = f"dnc-{clock():%Y%m%dT%H%M%SZ}.sqlite"
+        DncStore.open(copy, clock=clock).close()  # tests itself
+        place.upload(copy, name)
+        return name, copy.stat().st_size
 
 
 def in_force(place: Place) -> Snapshot | None:
@@ -147,10 +164,24 @@ def _check_place(before: Snapshot, ours: Contents, place: Place) -> None:
         )
 
 
+@contextlib.contextmanager
+def _ours(path: Path) -> Iterator[None]:
+    """See that the store is one that this host keeps, and copy it alone."""
+    header.check_file(path)
+    if header.is_replica(path):
+        raise DncUsageError(
+            f"{path} is a replica, and only the host that keeps the lists exports them"
+        )
+    with FileLock(path.with_name(f".{path.name}.export.lock")):
+        for left in path.parent.glob(f".{path.name}.export-*"):
+            left.unlink(missing_ok=True)
+        yield
+
+
 def _send(
     path: Path, place: Place, *, exported_at: datetime, clock: Callable[[], datetime]
 ) -> tuple[Snapshot, int]:
-    with _copied(path) as copy:
+    with _copied(path, header.REPLICA_ID, journal="DELETE") as copy:
         with DncStore.open(copy, clock=clock) as store:
             contents = store.contents()
         with copy.open("rb") as file:
@@ -168,8 +199,8 @@ def _send(
 
 
 @contextlib.contextmanager
-def _copied(path: Path) -> Iterator[Path]:
-    """A copy of the store as of one moment, marked as a snapshot, removed after use."""
+def _copied(path: Path, application: int, *, journal: str) -> Iterator[Path]:
+    """A copy of the store as of one moment, marked as what it is, removed after use."""
     copy = path.with_name(f".{path.name}.export-copy")
     uri = f"{path.resolve().as_uri()}?mode=ro"
     try:
@@ -180,8 +211,8 @@ def _copied(path: Path) -> Iterator[Path]:
             ) as connection:
                 connection.execute("VACUUM INTO ?", (str(copy),))
             with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as connection:
-                connection.execute("PRAGMA journal_mode = DELETE")
-                connection.execute(f"PRAGMA application_id = {header.REPLICA_ID}")
+                connection.execute(f"PRAGMA journal_mode = {journal}")
+                connection.execute(f"PRAGMA application_id = {application}")
         yield copy
     finally:
         for left in path.parent.glob(f"{copy.name}*"):

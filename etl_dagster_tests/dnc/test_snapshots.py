@@ -33,7 +33,7 @@ from etl_dagster.dnc import (
     DncUsageError,
 )
 from etl_dagster.dnc.places import Place
-from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force, prune
+from etl_dagster.dnc.snapshot_export import Exported, back_up, export_snapshot, in_force, prune
 from etl_dagster.dnc.snapshot_fetch import Fetched, fetch_snapshot
 from etl_dagster.dnc.snapshots import POINTER, Snapshot
 from etl_dagster.leads.policy import Policy
@@ -116,11 +116,13 @@ def test_stores_are_for_their_owner_alone_whatever_the_umask(
             hosts.fetch()
             with hosts.replica() as replica:
                 replica.verify()
-            files = [*(tmp_path / "own").iterdir(), *(tmp_path / "other").iterdir()]
+            folders = ("own", "other", "place", "place/snapshots")
+            there = [one for name in folders for one in (tmp_path / name).iterdir()]
+            files = [one for one in there if one.is_file()]
             modes = {one.name: one.stat().st_mode & 0o777 for one in files if one.suffix != ".lock"}
     finally:
         os.umask(before)
-    assert {"dnc.sqlite", "dnc.sqlite-wal", "dnc.sqlite.snapshot.json"} <= modes.keys()
+    assert {"dnc.sqlite", "dnc.sqlite-wal", "dnc.sqlite.snapshot.json", POINTER} <= modes.keys()
     assert set(modes.values()) == {0o600}
 
 
@@ -924,3 +926,68 @@ def test_what_a_killed_export_left_is_swept_away(hosts: Hosts) -> None:
     assert len(hosts.leftovers()) == 2
     hosts.export()
     assert hosts.leftovers() == []
+
+
+def test_a_lost_store_goes_on_from_its_backup(hosts: Hosts) -> None:
+    store, path = hosts.primary, hosts.primary.path
+    store.opt_out([CLEAR], source="letter")
+    before, told = verdict(store, CLEAR), store.explain(CLEAR)
+    name, size = back_up(path, hosts.place, clock=hosts.clock)
+    file = hosts.folder / name
+    assert (name, size) == (f"dnc-{NOW:%Y%m%dT%H%M%SZ}.sqlite", file.stat().st_size)
+    assert file.stat().st_mode & 0o077 == 0
+    store.opt_out([PHONES[3]], source="letter")
+    store.close()
+    for lost in path.parent.glob(f"{path.name}*"):
+        lost.unlink()
+
+    shutil.copy(file, path)
+    with DncStore.open(path, read_only=False, clock=hosts.clock) as restored:
+        restored.verify()
+        assert (verdict(restored, CLEAR), restored.explain(CLEAR)) == (before, told)
+        assert before == "LISTED"
+        restored.opt_out([PHONES[3]], source="letter")
+        with closing(sqlite3.connect(path)) as connection:  # as a store that was never lost
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert hosts.leftovers() == []
+
+
+def test_a_backup_is_of_one_moment_whatever_is_written_meanwhile(
+    hosts: Hosts, tmp_path: Path
+) -> None:
+    store, place = hosts.primary, Place(str(tmp_path / "backups"))
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(
+            lambda: [store.opt_out([4075560000 + n], source="letter") for n in range(60)]
+        )
+        moments = (NOW + timedelta(seconds=n) for n in range(100))
+        names = []
+        while not writing.done():
+            names.append(back_up(store.path, place, clock=moments.__next__)[0])
+        writing.result()
+    assert len(names) > 1
+    for name in names:
+        with DncStore.open(tmp_path / "backups" / name, clock=hosts.clock) as copy:
+            copy.verify()
+            listed = [verdict(copy, 4075560000 + n) == Verdict.LISTED for n in range(60)]
+        assert listed == sorted(listed, reverse=True)
+
+
+def test_a_backup_that_cannot_be_made_leaves_nothing(both: Hosts, tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "backups"))
+    with pytest.raises(DncUsageError, match="only the host that keeps the lists"):
+        back_up(both.path, place)
+    both.primary.path.write_bytes(both.primary.path.read_bytes()[:5000])
+    with pytest.raises(DncError):
+        back_up(both.primary.path, place)
+    assert not (tmp_path / "backups").exists()
+    assert both.leftovers() == []
+
+
+def test_the_command_says_where_the_backup_is(hosts: Hosts) -> None:
+    done = CliRunner().invoke(
+        main, ["dnc", "backup", str(hosts.folder), "--store", str(hosts.primary.path)]
+    )
+    assert done.exit_code == 0, done.output
+    (file,) = hosts.folder.glob("dnc-*.sqlite")
+    assert f"{file}: {file.stat().st_size:,} bytes" in "".join(done.output.splitlines())
