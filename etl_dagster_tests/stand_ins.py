@@ -11,7 +11,8 @@ import uvloop
 
 from etl_dagster.sandbox import lists
 from etl_dagster.sandbox.ccc import CccSandbox, litigators
-from etl_dagster.sandbox.ccc_server import HOST, Server
+from etl_dagster.sandbox.ccc_server import Server
+from etl_dagster.sandbox.sidecar_server import HOST
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ from typing import Any
 
 import fakesnow.arrow
 import fakesnow.copy_into
-import fakesnow.cursor
 import fakesnow.transforms
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,12 +28,12 @@ from etl_dagster.sandbox import (
     snowflake_sessions,
     snowflake_short_cuts,
 )
+from etl_dagster.sandbox import snowflake_routes as routes
 
 # Of type Any because their attributes are replaced.
 arrow: Any = fakesnow.arrow
 copy_into: Any = fakesnow.copy_into
 transforms: Any = fakesnow.transforms
-Cursor: Any = fakesnow.cursor.FakeSnowflakeCursor
 
 
 def apply(*, without: Collection[str] = ()) -> None:
@@ -77,8 +76,8 @@ def described_unions() -> None:
             command = f"SELECT * FROM ({inner})"  # noqa: S608 - the client's own statement
         return original(self, command)
 
-    original = Cursor._describe_only  # noqa: SLF001
-    Cursor._describe_only = describe  # noqa: SLF001
+    original = routes.cursor._describe_only  # noqa: SLF001
+    routes.cursor._describe_only = describe  # noqa: SLF001
 
 
 _REMOVE = re.compile(
@@ -111,8 +110,8 @@ def removed_stage_files() -> None:
             self, rows or "SELECT '' AS name, 'removed' AS result WHERE FALSE", **options
         )
 
-    original = Cursor.execute
-    Cursor.execute = execute
+    original = routes.cursor.execute
+    routes.cursor.execute = execute
 
 
 def temporary_copy_targets() -> None:
