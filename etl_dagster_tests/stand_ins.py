@@ -10,8 +10,9 @@ import numpy as np
 import uvloop
 
 from etl_dagster.sandbox import lists
-from etl_dagster.sandbox.ccc import CccSandbox, litigators
+from etl_dagster.sandbox.ccc_answers import litigators
 from etl_dagster.sandbox.ccc_server import Server
+from etl_dagster.sandbox.ccc_service import CccSandbox
 from etl_dagster.sandbox.sidecar_server import HOST
 
 

@@ -16,22 +16,11 @@ import click
 import uvloop
 
 from etl_dagster.sandbox import sidecar_folder
-from etl_dagster.sandbox.ccc_answers import litigators
-from etl_dagster.sandbox.ccc_faults import Fault
 from etl_dagster.sandbox.ccc_server import Server
 from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
-from etl_dagster.sandbox.ccc_start import NAME, SANDBOX_KEY, start_ccc
+from etl_dagster.sandbox.ccc_start import NAME
 from etl_dagster.sandbox.sidecar_folder import Sidecar
 from etl_dagster.sandbox.sidecar_server import HOST
-
-__all__ = [
-    "SANDBOX_KEY",
-    "CccSandbox",
-    "CccSandboxOptions",
-    "Fault",
-    "litigators",
-    "start_ccc",
-]
 
 
 async def _serve(service: CccSandbox, folder: Path, idle_seconds: float) -> None:

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from etl_dagster.cli import main
 from etl_dagster.sandbox import sidecar
-from etl_dagster.sandbox.ccc import SANDBOX_KEY
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster.sandbox.data import sample_contacts, sample_properties
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.settings import REQUIRED_IN_PRODUCTION

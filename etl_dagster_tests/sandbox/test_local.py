@@ -10,7 +10,7 @@ import pytest
 from etl_dagster.dnc import DncError, DncStore, inbox
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox import data, lists
-from etl_dagster.sandbox.ccc import SANDBOX_KEY
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster.sandbox.local import SAMPLE_DAYS, LocalWorld, _today
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster_tests.dnc.support import BROKEN
