@@ -9,7 +9,7 @@ server that lacks it). Does not: names and expressions in them
 
 import re
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,14 @@ def apply(*, without: Collection[str] = ()) -> None:
     Raises:
         KeyError: ``without`` names a repair that does not exist.
     """
-    wanted = REPAIRS | snowflake_expressions.REPAIRS | snowflake_sessions.REPAIRS
-    wanted |= snowflake_protocol.REPAIRS | snowflake_short_cuts.SHORT_CUTS
+    everything = (
+        *REPAIRS,
+        *snowflake_expressions.REPAIRS,
+        *snowflake_sessions.REPAIRS,
+        *snowflake_protocol.REPAIRS,
+        *snowflake_short_cuts.SHORT_CUTS,
+    )
+    wanted = {repair.__name__: repair for repair in everything}
     for name in without:
         del wanted[name]
     for repair in wanted.values():
@@ -131,13 +137,10 @@ def temporary_copy_targets() -> None:
     copy_into._describe_table = describe  # noqa: SLF001
 
 
-#: By name, in the order of their installation.
-REPAIRS: dict[str, Callable[[], None]] = {
-    repair.__name__: repair
-    for repair in (
-        null_timestamps,
-        described_unions,
-        removed_stage_files,
-        temporary_copy_targets,
-    )
-}
+#: In the order of their installation.
+REPAIRS = (
+    null_timestamps,
+    described_unions,
+    removed_stage_files,
+    temporary_copy_targets,
+)
