@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SAMPLE_DAYS: Final = 7
 """Days up to yesterday that the sample has leads for."""
-LISTED_NUMBERS: Final = 2_000_000
 RENEW_LISTS_AFTER: Final = timedelta(days=7)
 """Sample lists are renewed like real ones, long before they are too old to clear a phone."""
 
@@ -129,7 +128,7 @@ class LocalWorld:
 
         folder = self.home / "sample"
         folder.mkdir(parents=True, exist_ok=True)
-        return write_dnc_lists(folder, as_of=_today(), numbers=LISTED_NUMBERS)
+        return write_dnc_lists(folder, as_of=_today())
 
     def _fresh(self, store: Path) -> bool:
         """Whether the store needs nothing: its lists are fresh, or are not the sample's."""

@@ -14,6 +14,7 @@ from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster.sandbox.local import SAMPLE_DAYS, LocalWorld, _today
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster_tests.dnc.support import BROKEN
+from etl_dagster_tests.stand_ins import listed_internally, listed_nationally
 
 DAY = date(2026, 5, 20)
 
@@ -57,7 +58,7 @@ def test_sample_lists_are_made_where_there_are_none_and_kept_where_they_are_fres
         assert found[lists.NATIONAL].numbers >= lists.NUMBERS
         phones = np.array([2125550000 + n for n in range(2_000)], dtype=np.int64)
         listed = store.lookup(phones).verdicts == Verdict.LISTED
-    expected = lists.listed_nationally(phones) | lists.listed_internally(phones)
+    expected = listed_nationally(phones) | listed_internally(phones)
     assert (listed == expected).all()
 
     folder, opt_outs = tmp_path / "inbox", tmp_path / "opt_outs"
