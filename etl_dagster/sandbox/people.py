@@ -29,16 +29,10 @@ SHARE_OFFICE: Final = 0.015
 
 _AREA_CODES = np.array([code for state in STATES for code in state.area_codes], dtype=np.int64)
 _ALL_AREA_CODES = np.array(AREA_CODES, dtype=np.int64)
-
-
-def _starts(lengths: Sequence[int]) -> Codes:
-    return np.cumsum([0, *lengths[:-1]]).astype(np.int64)
-
-
 _CITY_COUNT = np.array([len(state.cities) for state in STATES])
-_CITY_START = _starts(_CITY_COUNT.tolist())
+_CITY_START = np.cumsum(_CITY_COUNT) - _CITY_COUNT
 _CODE_COUNT = np.array([len(state.area_codes) for state in STATES])
-_CODE_START = _starts(_CODE_COUNT.tolist())
+_CODE_START = np.cumsum(_CODE_COUNT) - _CODE_COUNT
 _ZIP_FIRST = np.array([state.zip_prefixes[0] * 100 for state in STATES])
 _ZIP_COUNT = np.array([(s.zip_prefixes[1] - s.zip_prefixes[0] + 1) * 100 for s in STATES])
 
