@@ -409,6 +409,17 @@ def test_sql_prints_tables_csv_and_json(line: Line) -> None:
         assert part in found["table"].stdout
 
 
+def test_sql_prints_columns_of_one_name_each_with_its_own_values(line: Line) -> None:
+    query = "SELECT 1 AS n, 2 AS n, 3 AS m"
+    found = invoke(line.environment, "sql", query, "--format", "csv")
+    assert found.stdout.splitlines() == ["N,N,M", "1,2,3"]
+    found = invoke(line.environment, "sql", query)
+    assert re.search(r"1\W+2\W+3", found.stdout)
+    found = invoke(line.environment, "sql", query, "--format", "json")
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "two columns have one name" in found.output
+
+
 @pytest.mark.parametrize(
     "query",
     [
