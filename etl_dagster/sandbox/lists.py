@@ -36,8 +36,6 @@ SHARE_NATIONAL: Final = 0.30
 SHARE_STATE: Final = 0.45
 """Of Florida's phones; with its share of the country, some 3% of all."""
 SHARE_INTERNAL: Final = 0.005
-HOUSEHOLD_RANK: Final = 2
-"""The rank under which a person's contacts give the phone of the whole household."""
 
 _EXCHANGE: Final = 555
 _SUBSCRIBERS: Final = 10_000

@@ -26,6 +26,8 @@ SHARE_MOVED: Final = 0.12
 """Of phones whose area code is not of the state that their owner lives in."""
 SHARE_OFFICE: Final = 0.015
 """Of phones that are an office's, shared by people who have nothing else in common."""
+HOUSEHOLD_RANK: Final = 2
+"""The rank under which a person's contacts give the phone of the whole household."""
 
 _AREA_CODES = np.array([code for state in STATES for code in state.area_codes], dtype=np.int64)
 _ALL_AREA_CODES = np.array(AREA_CODES, dtype=np.int64)
@@ -108,7 +110,7 @@ def phones(ids: Keys, rank: Codes) -> NDArray[np.int64]:
     own = ids * np.uint64(16) + rank.astype(np.uint64)
     office = draws.happens(own, "office", SHARE_OFFICE)
     owner = np.where(office, (ids >> np.uint64(8)) << np.uint64(8), home_of(ids))
-    shared = office | (rank == lists.HOUSEHOLD_RANK)
+    shared = office | (rank == HOUSEHOLD_RANK)
     key = np.where(shared, owner * np.uint64(16) + np.where(office, 15, 14).astype(np.uint64), own)
     state = state_of(np.where(shared, owner, ids))
     local = _AREA_CODES[_CODE_START[state] + draws.below(key, "area", _CODE_COUNT[state])]

@@ -12,11 +12,10 @@ There is no authentication, hence loopback only, and a folder that only its owne
 
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -61,9 +60,7 @@ def main(home: Path, without: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _engine(
-    folder: Path, *, without: Collection[str]
-) -> Iterator[Callable[[Any, Any, Any], Awaitable[None]]]:
+def _engine(folder: Path, *, without: Collection[str]) -> Iterator[sidecar_server.ASGIApp]:
     """Open every database of the folder behind fakesnow's application; close them at the end."""
     # Only the process that serves needs these: together they take a second to import.
     from fakesnow.instance import FakeSnow  # noqa: PLC0415
