@@ -30,7 +30,7 @@ import snowflake.connector
 from snowflake.connector import SnowflakeConnection
 
 from etl_dagster.sandbox import sidecar
-from etl_dagster.sandbox.ccc import SANDBOX_KEY
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster.settings import Settings
 
 SCHEMA = "PATTERN"

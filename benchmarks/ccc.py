@@ -34,7 +34,8 @@ from benchmarks.measuring import ROOT, Targets, in_process, peak_rss_mb, seconds
 from etl_dagster.ccc import CccClient, CccConfig, CccScrubber, Checkpoint
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox import sidecar
-from etl_dagster.sandbox.ccc import SANDBOX_KEY, litigators
+from etl_dagster.sandbox.ccc_answers import litigators
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 
 LATENCY_SECONDS = 0.05
 WORKERS = 16

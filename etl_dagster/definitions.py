@@ -11,7 +11,7 @@ the runs that need it; people who ask to be left alone do not wait until it is m
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import dagster as dg
 from dagster import get_dagster_logger
@@ -43,14 +43,6 @@ from etl_dagster.settings import Settings, SettingsError
 
 # One run for a day is the design, and 1.13, to which Dagster is pinned, calls the policy beta.
 warnings.filterwarnings("ignore", message=".*`backfill_policy`", category=dg.BetaWarning)
-
-STAGES: Final = (
-    ("extract", "leads"),
-    ("enrich", "ccc_enriched"),
-    ("scrub", "dnc_filtered"),
-    ("publish", "callable_leads"),
-)
-"""The stages in flow order: group name and the asset that it makes."""
 
 
 def build_defs(

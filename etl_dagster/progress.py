@@ -9,7 +9,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
+
+MIN_SECONDS: Final = 1.0
+MIN_PERCENT: Final = 5.0
+"""So long, or so much further, after one progress event the next one is told."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +42,19 @@ class ProgressLogger:
     """Tells a step's progress to sinks: at most one progress event a second or per 5 percent."""
 
     def __init__(
-        self,
-        step: str,
-        *sinks: Sink,
-        min_seconds: float = 1.0,
-        min_percent: float = 5.0,
-        clock: Callable[[], float] = time.monotonic,
+        self, step: str, *sinks: Sink, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Start the step's clock.
 
         Args:
             step: name of the step.
             sinks: who is told, in order.
-            min_seconds: a progress event this long after the last one is told.
-            min_percent: and so is one this much further.
             clock: seconds, monotonic.
         """
         self.step = step
         self.timings: dict[str, float] = {}
         self._timing = threading.Lock()
         self._sinks = sinks
-        self._min_seconds = min_seconds
-        self._min_percent = min_percent
         self._clock = clock
         self._started = clock()
         self._told_at = float("-inf")
@@ -89,8 +84,8 @@ class ProgressLogger:
         now = self._clock()
         due = (
             percent >= 100  # noqa: PLR2004  percent
-            or now - self._told_at >= self._min_seconds
-            or percent - self._told_percent >= self._min_percent
+            or now - self._told_at >= MIN_SECONDS
+            or percent - self._told_percent >= MIN_PERCENT
         )
         if not due:
             return

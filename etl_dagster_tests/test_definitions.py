@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from etl_dagster.definitions import STAGES, build_defs
+from etl_dagster.definitions import build_defs
 from etl_dagster.leads.policy import Policy
 from etl_dagster.settings import Settings, SettingsError
 
@@ -36,6 +36,14 @@ PRODUCTION = {
     "DNC_DB_PATH": "/srv/dnc.sqlite",
     "DNC_INBOX": "/srv/inbox",
 }
+
+STAGES = (
+    ("extract", "leads"),
+    ("enrich", "ccc_enriched"),
+    ("scrub", "dnc_filtered"),
+    ("publish", "callable_leads"),
+)
+"""The stages in flow order: group name and the asset that it makes."""
 
 
 def graph_text() -> str:

@@ -198,10 +198,11 @@ def sql(query: str, layout: str) -> None:
     check_query(query)
     with connect(read_settings(), reads=()).session() as session:
         table = session.arrow_table(query)
-    rows = [list(row.values()) for row in table.to_pylist()]
+    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
     if layout == "json":
-        records = [dict(zip(table.column_names, row, strict=True)) for row in rows]
-        click.echo(json.dumps(records, indent=2, default=str))
+        if len({*table.column_names}) < table.num_columns:
+            raise click.ClickException("two columns have one name, which JSON cannot: use AS")
+        click.echo(json.dumps(table.to_pylist(), indent=2, default=str))
     elif layout == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerows([table.column_names, *rows])

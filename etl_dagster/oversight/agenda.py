@@ -5,9 +5,8 @@ from (`defs/history.py`), launching anything.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 
 from etl_dagster.leads.chunks import Chunk
 
@@ -114,16 +113,11 @@ def chunks_to_ask_again(  # noqa: PLR0913  each is a fact of its own, all keywor
 
 def as_ranges(chunks: Collection[Chunk]) -> list[ChunkRange]:
     """Chunks as few runs as they fit in, in order."""
-    ordered = sorted(chunks)
-    if not ordered:
-        return []
-    breaks = [at for at, pair in enumerate(pairwise(ordered), 1) if not _neighbours(*pair)]
-    starts, ends = [0, *breaks], [*breaks, len(ordered)]
-    return [
-        ChunkRange(first=ordered[start], last=ordered[end - 1])
-        for start, end in zip(starts, ends, strict=True)
-    ]
-
-
-def _neighbours(one: Chunk, other: Chunk) -> bool:
-    return one.lead_date == other.lead_date and one.number + 1 == other.number
+    ranges: list[ChunkRange] = []
+    for chunk in sorted(chunks):
+        before = Chunk(chunk.lead_date, chunk.number - 1)
+        if ranges and ranges[-1].last == before:
+            ranges[-1] = replace(ranges[-1], last=chunk)
+        else:
+            ranges.append(ChunkRange(first=chunk, last=chunk))
+    return ranges

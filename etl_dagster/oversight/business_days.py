@@ -22,12 +22,9 @@ def business_days(first: NDArray[np.datetime64], last: NDArray[np.datetime64]) -
         return np.empty(0, np.int64)
     import holidays  # noqa: PLC0415  a third of a second; only who counts needs it
 
-    years = range(_year(min(begin.min(), end.min())), _year(max(begin.max(), end.max())) + 2)
+    days = np.concatenate([begin, end])
+    years = range(days.min().item().year, days.max().item().year + 2)
     free = np.array(sorted(holidays.country_holidays("US", years=years)), "datetime64[D]")
     tomorrow = begin + np.timedelta64(1, "D")
     counted = np.busday_count(tomorrow, end + np.timedelta64(1, "D"), holidays=free)
     return np.maximum(counted, 0).astype(np.int64)
-
-
-def _year(day: np.datetime64) -> int:
-    return int(day.astype("datetime64[Y]").astype(np.int64)) + 1970

@@ -16,25 +16,15 @@ import click
 import uvloop
 
 from etl_dagster.sandbox import sidecar_folder
-from etl_dagster.sandbox.ccc_answers import litigators
-from etl_dagster.sandbox.ccc_faults import Fault
-from etl_dagster.sandbox.ccc_server import HOST, Server
+from etl_dagster.sandbox.ccc_server import Server
 from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
-from etl_dagster.sandbox.ccc_start import NAME, SANDBOX_KEY, start_ccc
+from etl_dagster.sandbox.ccc_start import NAME
 from etl_dagster.sandbox.sidecar_folder import Sidecar
-
-__all__ = [
-    "SANDBOX_KEY",
-    "CccSandbox",
-    "CccSandboxOptions",
-    "Fault",
-    "litigators",
-    "start_ccc",
-]
+from etl_dagster.sandbox.sidecar_server import HOST
 
 
-async def _serve(service: CccSandbox, folder: Path, port: int, idle_seconds: float) -> None:
-    server = Server(service, port=port)
+async def _serve(service: CccSandbox, folder: Path, idle_seconds: float) -> None:
+    server = Server(service)
     await server.open()
     url = f"http://{HOST}:{server.port}"
     identity = Sidecar(name=NAME, host=HOST, port=server.port, pid=os.getpid(), url=url)
@@ -56,18 +46,17 @@ async def _serve(service: CccSandbox, folder: Path, port: int, idle_seconds: flo
 
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), required=True)
-@click.option("--port", default=0)
 @click.option("--idle", default=0.0, help="Stop after so many seconds without a request.")
 @click.option("--latency-ms", default=50.0)
 @click.option("--jitter", default=0.1)
 @click.option("--requests-per-minute", default=1_000)
 @click.option("--track-phones/--no-track-phones", default=True)
-def main(home: Path, port: int, idle: float, **options: Any) -> None:
+def main(home: Path, idle: float, **options: Any) -> None:
     """Be the CCC sandbox of HOME until stopped."""
     service = CccSandbox(CccSandboxOptions(**options))
     folder = sidecar_folder.make(home, NAME)
     with sidecar_folder.hold(folder):
-        uvloop.run(_serve(service, folder, port, idle))
+        uvloop.run(_serve(service, folder, idle))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,7 @@ import httptools
 
 from etl_dagster.sandbox.ccc_faults import Reply
 from etl_dagster.sandbox.ccc_service import CccSandbox
-from etl_dagster.sandbox.sidecar_server import from_here
-
-HOST = "127.0.0.1"
+from etl_dagster.sandbox.sidecar_server import HOST, from_here
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _REOPEN_SECONDS = 0.02
@@ -29,45 +27,31 @@ _WRITTEN_SECONDS = 0.01  # a reset at once may make the kernel drop what was wri
 class Server:
     """The listening socket and its connections; :meth:`refuse` closes both for a while."""
 
-    def __init__(
-        self, service: CccSandbox, *, port: int = 0, tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, service: CccSandbox, *, tls: ssl.SSLContext | None = None) -> None:
         self.service = service
         self._tls = tls
         self.connections: set[_Connection] = set()
-        self._port = port
-        self._server: asyncio.Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The port, once :meth:`open` has run."""
-        return self._port
+        self.port = 0
+        self._server: asyncio.Server
 
     async def open(self) -> None:
-        """Listen; at first, a wanted port that is taken is replaced by any free one."""
-        try:
-            await self._listen(self._port)
-        except OSError:
-            await self._listen(0)
-
-    async def _listen(self, port: int) -> None:
+        """Listen on any free port, later on the same again."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Connection(self), HOST, port, backlog=1024, ssl=self._tls
+            lambda: _Connection(self), HOST, self.port, backlog=1024, ssl=self._tls
         )
-        self._port = self._server.sockets[0].getsockname()[1]
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _reopen(self) -> None:
         while True:
             try:
-                return await self._listen(self._port)
+                return await self.open()
             except OSError:  # the old socket is still on its way out
                 await asyncio.sleep(_REOPEN_SECONDS)
 
     def close(self) -> None:
         """Stop listening and reset every connection."""
-        if self._server is not None:
-            self._server.close()
+        self._server.close()
         for connection in list(self.connections):
             connection.reset()
 

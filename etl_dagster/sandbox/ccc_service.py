@@ -32,6 +32,7 @@ SCRUB_PATH: Final = "/v1.5/Scrub/litigator"
 MOST_PHONES: Final = 10_000
 MOST_PHONES_GET: Final = 100
 WINDOW_SECONDS: Final = 60.0
+FULL_REQUESTS_PER_MINUTE: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,6 @@ class CccSandboxOptions:
         latency_ms: Time to answer; the documented service needs about 400.
         jitter: Latency varies by this share, up and down.
         requests_per_minute: Beyond it 429 is answered, in any 60 seconds.
-        full_requests_per_minute: The same, for the full scrub.
         retry_after: Whether that 429 says for how long: None, ``seconds`` or ``date``.
         wrong_key: Answer to a wrong key: ``401`` or the HTML ``login`` page.
         track_phones: Whether to count phones that are asked again after an answer.
@@ -53,7 +53,6 @@ class CccSandboxOptions:
     latency_ms: float = 50.0
     jitter: float = 0.1
     requests_per_minute: int = 1_000
-    full_requests_per_minute: int = 100
     retry_after: str | None = "seconds"
     wrong_key: str = "401"
     track_phones: bool = True
@@ -99,8 +98,7 @@ class CccSandbox:
         self._path = PATH if is_full else SCRUB_PATH
         self._request: type[Any] = FullRequest if is_full else ScrubRequest
         if not is_full:
-            limit = self.options.full_requests_per_minute
-            theirs = replace(self.options, requests_per_minute=limit)
+            theirs = replace(self.options, requests_per_minute=FULL_REQUESTS_PER_MINUTE)
             self.full = CccSandbox(theirs, clock=clock, is_full=True)
         self.faults = FaultScript(clock=clock)
         self.idle_since = clock()

@@ -32,8 +32,8 @@ _FORMATS: Final = (  # weight, before the area code, after it, after 555, after 
     (2, "(", ") ", "-", " ext. 12"),
     (1, "", "-", "-", "x204"),
     (1, " ", " ", " ", " "),
-    (2, "", "", "", "CUT"),  # the last digit is lost: nine digits
-    (1, "", "", "", "GARBAGE"),
+    (2, "", "", "", ""),  # the last digit is lost: nine digits
+    (1, "", "", "", ""),  # no phone at all
 )
 _CUT: Final = len(_FORMATS) - 2
 _GARBAGE: Final = len(_FORMATS) - 1
@@ -50,25 +50,22 @@ _NOT_PHONES: Final = (
 _DOMAINS: Final = ("example.com", "example.net", "example.org", "mail.example.com")
 
 
-def _affix(at: int) -> list[str]:
-    return ["" if text in ("CUT", "GARBAGE") else text for text in (str(f[at]) for f in _FORMATS)]
-
-
 def _phone_texts(keys: Keys, numbers: Codes) -> pa.Array:
     """Write phones in the formats that people and exports use; about one in thirty is spoilt."""
-    form = draws.weighted(keys, "format", [row[0] for row in _FORMATS])
+    weights, before, after, between, behind = zip(*_FORMATS, strict=True)
+    form = draws.weighted(keys, "format", weights)
     subscriber = numbers % 10_000
     cut = form == _CUT
     digits = [f"{number:04d}" for number in range(10_000)]
     shortened = [f"{number:03d}" for number in range(1_000)]
     text = pc.binary_join_element_wise(
-        spell(_affix(1), form),
+        spell(before, form),
         pa.array(numbers // 10_000_000).cast(pa.string()),
-        spell(_affix(2), form),
+        spell(after, form),
         "555",
-        spell(_affix(3), form),
+        spell(between, form),
         spell(digits + shortened, np.where(cut, 10_000 + subscriber // 10, subscriber)),
-        spell(_affix(4), form),
+        spell(behind, form),
         "",
     )
     garbage = spell(_NOT_PHONES, draws.below(keys, "garbage", len(_NOT_PHONES)))

@@ -1,7 +1,7 @@
-"""The sample's Do-Not-Call lists: files in the formats of the real ones, and an oracle for them.
+"""The sample's Do-Not-Call lists: files in the formats of the real ones.
 
 Belongs here: which invented phones are on which list, and writing that down. Does not: reading
-lists, which is the store's work; an oracle that shared its code would agree with its mistakes.
+lists, which is the store's work.
 
 All phones are of the exchange 555. In each area code the ten thousand numbers are put in an order
 of the area code's own (an affine permutation, hence invertible); the national list is the first
@@ -22,7 +22,6 @@ from etl_dagster.sandbox.draws import Codes, Keys
 from etl_dagster.sandbox.geography import AREA_CODES, STATES
 
 Phones = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 NATIONAL: Final = "national"
 STATE: Final = "state_fl"
@@ -37,8 +36,6 @@ SHARE_NATIONAL: Final = 0.30
 SHARE_STATE: Final = 0.45
 """Of Florida's phones; with its share of the country, some 3% of all."""
 SHARE_INTERNAL: Final = 0.005
-HOUSEHOLD_RANK: Final = 2
-"""The rank under which a person's contacts give the phone of the whole household."""
 
 _EXCHANGE: Final = 555
 _SUBSCRIBERS: Final = 10_000
@@ -76,28 +73,14 @@ def _depth(numbers: int) -> int:
     return depth
 
 
-def _permutation(area_codes: Codes) -> tuple[Codes, Codes, Codes]:
-    """Multiplier, its inverse and shift of each area code's order, modulo 10,000.
+def _at(area_codes: Codes, position: Codes) -> Phones:
+    """The phones at these places of their area codes' orders.
 
     A multiplier that ends in 1 is coprime to 10,000; so the order meets each number once.
     """
-    table = [1 + 10 * (37 * code % 997) for code in range(1_000)]
-    inverse = [pow(multiplier, -1, _SUBSCRIBERS) for multiplier in table]
-    return (
-        np.array(table, dtype=np.int64)[area_codes],
-        np.array(inverse, dtype=np.int64)[area_codes],
-        7_919 * area_codes,
-    )
-
-
-def _position(phones: Phones) -> Codes:
-    multiplier, _, shift = _permutation(phones // 10_000_000)
-    return (multiplier * (phones % _SUBSCRIBERS) + shift) % _SUBSCRIBERS
-
-
-def _at(area_codes: Codes, position: Codes) -> Phones:
-    _, inverse, shift = _permutation(area_codes)
-    subscriber = inverse * (position - shift) % _SUBSCRIBERS
+    inverse = [pow(1 + 10 * (37 * code % 997), -1, _SUBSCRIBERS) for code in range(1_000)]
+    undone = np.array(inverse, dtype=np.int64)[area_codes]
+    subscriber = undone * (position - 7_919 * area_codes) % _SUBSCRIBERS
     phones: Phones = area_codes * 10_000_000 + _EXCHANGE * _SUBSCRIBERS + subscriber
     return phones
 
@@ -116,30 +99,9 @@ def draw_phones(area_codes: Codes, keys: Keys) -> Phones:
     return _at(area_codes, first + draws.below(keys, "position", room))
 
 
-def listed_nationally(phones: Phones, *, numbers: int = NUMBERS) -> Mask:
-    """Tell which phones the national list of that size holds."""
-    inside = (phones // _SUBSCRIBERS % 1_000 == _EXCHANGE) & (_position(phones) < _depth(numbers))
-    listed: Mask = inside & covered(phones)
-    return listed
-
-
-def listed_by_state(phones: Phones) -> Mask:
-    """Tell which phones the state list holds."""
-    inside = np.isin(phones // 10_000_000, _STATE_CODES)
-    inside &= phones // _SUBSCRIBERS % 1_000 == _EXCHANGE
-    return inside & draws.happens(phones.astype(np.uint64), "state list", SHARE_STATE)
-
-
-def listed_internally(phones: Phones) -> Mask:
-    """Tell which phones opted out."""
-    inside = np.isin(phones // 10_000_000, AREA_CODES)
-    inside &= phones // _SUBSCRIBERS % 1_000 == _EXCHANGE
-    return inside & draws.happens(phones.astype(np.uint64), "opt-out", SHARE_INTERNAL)
-
-
-def covered(phones: Phones) -> Mask:
-    """Tell of which phones the national list can say anything."""
-    return np.isin(phones // 10_000_000, _COVERED)
+def _drawn(phones: Phones, salt: str, share: float) -> Phones:
+    """A share of these phones."""
+    return phones[draws.happens(phones.astype(np.uint64), salt, share)]
 
 
 def _every(area_codes: tuple[int, ...], *, depth: int) -> Phones:
@@ -197,14 +159,13 @@ def write_dnc_lists(folder: Path, *, as_of: date, numbers: int = NUMBERS) -> lis
     with zipfile.ZipFile(national, "w", compresslevel=1) as archive:
         archive.writestr(member, _lines(_every(_COVERED, depth=_depth(numbers)), comma=True))
     state = folder / f"{STATE}_{as_of:%Y-%m-%d}.xml"
-    floridian = _every(_STATE_CODES, depth=_SUBSCRIBERS)
-    state.write_text(_xml(floridian[listed_by_state(floridian)], as_of), encoding="utf-8")
+    floridian = _drawn(_every(_STATE_CODES, depth=_SUBSCRIBERS), "state list", SHARE_STATE)
+    state.write_text(_xml(floridian, as_of), encoding="utf-8")
     internal = folder / f"{INTERNAL}_{as_of:%Y-%m-%d}.txt"
-    everyone = _every(AREA_CODES, depth=_SUBSCRIBERS)
-    internal.write_bytes(_lines(everyone[listed_internally(everyone)], comma=False))
-    everywhere = frozenset(AREA_CODES)
+    opted_out = _drawn(_every(AREA_CODES, depth=_SUBSCRIBERS), "opt-out", SHARE_INTERNAL)
+    internal.write_bytes(_lines(opted_out, comma=False))
     return [
         SampleList(NATIONAL, "national", national, as_of, frozenset(_COVERED)),
         SampleList(STATE, "state", state, as_of, frozenset(_STATE_CODES)),
-        SampleList(INTERNAL, "internal", internal, as_of, everywhere),
+        SampleList(INTERNAL, "internal", internal, as_of, frozenset(AREA_CODES)),
     ]

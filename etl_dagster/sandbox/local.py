@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SAMPLE_DAYS: Final = 7
 """Days up to yesterday that the sample has leads for."""
-LISTED_NUMBERS: Final = 2_000_000
 RENEW_LISTS_AFTER: Final = timedelta(days=7)
 """Sample lists are renewed like real ones, long before they are too old to clear a phone."""
 
@@ -55,12 +54,8 @@ class LocalWorld:
         """The CCC sandbox at `url`, or our own, started if it is not up."""
         return CccSandbox(url or start_ccc(self.home).url, SANDBOX_KEY)
 
-    def load_sample(self, warehouse: Warehouse, *, today: date | None = None) -> int:
-        """Load the sample leads of the last days that are not in the warehouse yet.
-
-        Returns:
-            The number of days loaded.
-        """
+    def load_sample(self, warehouse: Warehouse, *, today: date | None = None) -> None:
+        """Load the sample leads of the last days that are not in the warehouse yet."""
         from etl_dagster.sandbox import data  # noqa: PLC0415  not before the first statement
 
         today = today or _today()
@@ -83,22 +78,18 @@ class LocalWorld:
                         f"INSERT INTO {days} VALUES (%(day)s)",  # noqa: S608  a name of ours
                         {"day": day},
                     )
-        return len(missing)
 
-    def deliver_lists(self, store: Path, inbox: Path, opt_outs: Path) -> bool:
+    def deliver_lists(self, store: Path, inbox: Path, opt_outs: Path) -> None:
         """Put the sample Do-Not-Call lists into the inboxes if the store has no fresh ones.
 
         Args:
             store: the store's file.
             inbox: where list files arrive.
             opt_outs: where opt-out files arrive.
-
-        Returns:
-            Whether lists were delivered.
         """
         with self._locked("lists"):
             if self._fresh(store):
-                return False
+                return
             for sample in self._write_lists():
                 folder = opt_outs if sample.kind == INTERNAL else inbox
                 folder.mkdir(parents=True, exist_ok=True)
@@ -106,30 +97,24 @@ class LocalWorld:
                 # a list carries its date; one written this moment would pass for half copied
                 os.utime(sample.path, times=(_start_of(sample.as_of).timestamp(),) * 2)
                 shutil.move(sample.path, folder / name)
-        return True
 
-    def load_lists(self, store: Path) -> bool:
-        """Load the sample Do-Not-Call lists into the store if it has no fresh ones.
-
-        Returns:
-            Whether lists were loaded.
-        """
+    def load_lists(self, store: Path) -> None:
+        """Load the sample Do-Not-Call lists into the store if it has no fresh ones."""
         with self._locked("lists"):
             if self._fresh(store):
-                return False
+                return
             exists = store.exists()
             store.parent.mkdir(parents=True, exist_ok=True)
             with DncStore.open(store, read_only=False) if exists else DncStore.create(store) as to:
                 for sample in self._write_lists():
                     _load(to, sample)
-        return True
 
     def _write_lists(self) -> "list[SampleList]":
         from etl_dagster.sandbox.lists import write_dnc_lists  # noqa: PLC0415  once a week
 
         folder = self.home / "sample"
         folder.mkdir(parents=True, exist_ok=True)
-        return write_dnc_lists(folder, as_of=_today(), numbers=LISTED_NUMBERS)
+        return write_dnc_lists(folder, as_of=_today())
 
     def _fresh(self, store: Path) -> bool:
         """Whether the store needs nothing: its lists are fresh, or are not the sample's."""

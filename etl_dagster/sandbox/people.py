@@ -26,19 +26,15 @@ SHARE_MOVED: Final = 0.12
 """Of phones whose area code is not of the state that their owner lives in."""
 SHARE_OFFICE: Final = 0.015
 """Of phones that are an office's, shared by people who have nothing else in common."""
+HOUSEHOLD_RANK: Final = 2
+"""The rank under which a person's contacts give the phone of the whole household."""
 
 _AREA_CODES = np.array([code for state in STATES for code in state.area_codes], dtype=np.int64)
 _ALL_AREA_CODES = np.array(AREA_CODES, dtype=np.int64)
-
-
-def _starts(lengths: Sequence[int]) -> Codes:
-    return np.cumsum([0, *lengths[:-1]]).astype(np.int64)
-
-
 _CITY_COUNT = np.array([len(state.cities) for state in STATES])
-_CITY_START = _starts(_CITY_COUNT.tolist())
+_CITY_START = np.cumsum(_CITY_COUNT) - _CITY_COUNT
 _CODE_COUNT = np.array([len(state.area_codes) for state in STATES])
-_CODE_START = _starts(_CODE_COUNT.tolist())
+_CODE_START = np.cumsum(_CODE_COUNT) - _CODE_COUNT
 _ZIP_FIRST = np.array([state.zip_prefixes[0] * 100 for state in STATES])
 _ZIP_COUNT = np.array([(s.zip_prefixes[1] - s.zip_prefixes[0] + 1) * 100 for s in STATES])
 
@@ -114,7 +110,7 @@ def phones(ids: Keys, rank: Codes) -> NDArray[np.int64]:
     own = ids * np.uint64(16) + rank.astype(np.uint64)
     office = draws.happens(own, "office", SHARE_OFFICE)
     owner = np.where(office, (ids >> np.uint64(8)) << np.uint64(8), home_of(ids))
-    shared = office | (rank == lists.HOUSEHOLD_RANK)
+    shared = office | (rank == HOUSEHOLD_RANK)
     key = np.where(shared, owner * np.uint64(16) + np.where(office, 15, 14).astype(np.uint64), own)
     state = state_of(np.where(shared, owner, ids))
     local = _AREA_CODES[_CODE_START[state] + draws.below(key, "area", _CODE_COUNT[state])]

@@ -35,7 +35,6 @@ def serve(
     *,
     name: str,
     home: Path,
-    port: int = 0,
     idle_seconds: float = 0.0,
 ) -> None:
     """Be the sidecar ``name``: serve an application on loopback until stopped or idle.
@@ -45,7 +44,6 @@ def serve(
             owner may build; left after the last request.
         name: The sidecar's and its folder's.
         home: Folder that holds the sidecars' folders; made if missing.
-        port: Wanted port; 0, or one that is taken, means any free one.
         idle_seconds: Stop after so long without a request; 0 means never.
 
     Raises:
@@ -57,10 +55,10 @@ def serve(
     # uvicorn raises a signal again after its graceful stop: as SystemExit, the contexts are left.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)
-    with sidecar_folder.hold(folder), build(folder) as app, _listen(port) as listener:
-        bound = listener.getsockname()[1]
-        identity = Sidecar(name, HOST, bound, os.getpid(), f"http://{HOST}:{bound}")
-        _run(app, listener, identity, folder, idle_seconds)
+    with sidecar_folder.hold(folder), build(folder) as app, socket.create_server((HOST, 0)) as it:
+        port = it.getsockname()[1]
+        identity = Sidecar(name, HOST, port, os.getpid(), f"http://{HOST}:{port}")
+        _run(app, it, identity, folder, idle_seconds)
 
 
 def from_here(headers: Mapping[bytes, bytes]) -> bool:
@@ -116,16 +114,6 @@ def _run(
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     Server(config).run(sockets=[listener])
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError:
-        listener.bind((HOST, 0))
-    return listener
 
 
 def _exit(number: int, _frame: object) -> None:

@@ -10,14 +10,14 @@ process however it ends: the next start attaches every file, which replays its w
 There is no authentication, hence loopback only, and a folder that only its owner may enter.
 """
 
-import argparse
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+
+import click
 
 from etl_dagster.sandbox import sidecar, sidecar_server
 from etl_dagster.sandbox.sidecar_folder import Sidecar
@@ -50,34 +50,19 @@ def start_snowflake(home: Path) -> Sidecar:
     return sidecar.ensure(NAME, home, command)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Be the server until stopped or idle."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--home", type=Path, required=True)
-    parser.add_argument("--port", type=int, default=0, help="wanted port; default: any free one")
-    parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds; 0: never stop")
-    parser.add_argument("--threads", type=int, default=THREADS)
-    parser.add_argument("--memory", default=MEMORY_LIMIT, help="limit, such as 4GB")
-    parser.add_argument(
-        "--without", action="append", default=[], help="repair to leave out, to show what it does"
-    )
-    options = parser.parse_args(arguments)
-
-    engine = partial(
-        _engine, threads=options.threads, memory=options.memory, without=options.without
-    )
-    sidecar_server.serve(
-        engine, name=NAME, home=options.home, port=options.port, idle_seconds=options.idle
-    )
+@click.command()
+@click.option("--home", type=click.Path(path_type=Path), required=True)
+@click.option("--without", multiple=True, help="A repair to leave out, to show what it does.")
+def main(home: Path, without: tuple[str, ...]) -> None:
+    """Be the embedded Snowflake of HOME until stopped or idle."""
+    engine = partial(_engine, without=without)
+    sidecar_server.serve(engine, name=NAME, home=home, idle_seconds=IDLE_SECONDS)
 
 
 @contextmanager
-def _engine(
-    folder: Path, *, threads: int, memory: str, without: Collection[str]
-) -> Iterator[Callable[[Any, Any, Any], Awaitable[None]]]:
+def _engine(folder: Path, *, without: Collection[str]) -> Iterator[sidecar_server.ASGIApp]:
     """Open every database of the folder behind fakesnow's application; close them at the end."""
     # Only the process that serves needs these: together they take a second to import.
-    import fakesnow.server  # noqa: F401, PLC0415
     from fakesnow.instance import FakeSnow  # noqa: PLC0415
     from fakesnow.transforms import stage  # noqa: PLC0415
 
@@ -91,13 +76,13 @@ def _engine(
     stage.LOCAL_BUCKET_PATH = str(scratch / "stages")
     snowflake_patches.apply(without=without)
 
-    server: Any = sys.modules["fakesnow.server"]  # the package has a function of that name
+    server = snowflake_routes.server
     server.shared_fs.duck_conn.close()
     instance = FakeSnow(db_path=data, nop_regexes=_IGNORED_STATEMENTS)
     server.shared_fs = instance
     for setting, value in {
-        "threads": threads,
-        "memory_limit": f"'{memory}'",
+        "threads": THREADS,
+        "memory_limit": f"'{MEMORY_LIMIT}'",
         "temp_directory": f"'{scratch / 'spill'}'",
         # the log makes a commit last; folding it into the file at every 16 MB only takes time
         "checkpoint_threshold": "'8GB'",

@@ -7,7 +7,6 @@ what whole statements do, which is there.
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -204,15 +203,12 @@ def empty_lists() -> None:
     generator.in_sql = checked
 
 
-#: By name, in the order of their installation.
-REPAIRS: dict[str, Callable[[], None]] = {
-    repair.__name__: repair
-    for repair in (
-        session_variables,
-        reserved_words,
-        number_aggregates,
-        objects,
-        dates_in_text,
-        empty_lists,
-    )
-}
+#: In the order of their installation.
+REPAIRS = (
+    session_variables,
+    reserved_words,
+    number_aggregates,
+    objects,
+    dates_in_text,
+    empty_lists,
+)

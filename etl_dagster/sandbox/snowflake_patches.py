@@ -9,13 +9,12 @@ server that lacks it). Does not: names and expressions in them
 
 import re
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import fakesnow.arrow
 import fakesnow.copy_into
-import fakesnow.cursor
 import fakesnow.transforms
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,12 +28,12 @@ from etl_dagster.sandbox import (
     snowflake_sessions,
     snowflake_short_cuts,
 )
+from etl_dagster.sandbox import snowflake_routes as routes
 
 # Of type Any because their attributes are replaced.
 arrow: Any = fakesnow.arrow
 copy_into: Any = fakesnow.copy_into
 transforms: Any = fakesnow.transforms
-Cursor: Any = fakesnow.cursor.FakeSnowflakeCursor
 
 
 def apply(*, without: Collection[str] = ()) -> None:
@@ -43,8 +42,14 @@ def apply(*, without: Collection[str] = ()) -> None:
     Raises:
         KeyError: ``without`` names a repair that does not exist.
     """
-    wanted = REPAIRS | snowflake_expressions.REPAIRS | snowflake_sessions.REPAIRS
-    wanted |= snowflake_protocol.REPAIRS | snowflake_short_cuts.SHORT_CUTS
+    everything = (
+        *REPAIRS,
+        *snowflake_expressions.REPAIRS,
+        *snowflake_sessions.REPAIRS,
+        *snowflake_protocol.REPAIRS,
+        *snowflake_short_cuts.SHORT_CUTS,
+    )
+    wanted = {repair.__name__: repair for repair in everything}
     for name in without:
         del wanted[name]
     for repair in wanted.values():
@@ -77,8 +82,8 @@ def described_unions() -> None:
             command = f"SELECT * FROM ({inner})"  # noqa: S608 - the client's own statement
         return original(self, command)
 
-    original = Cursor._describe_only  # noqa: SLF001
-    Cursor._describe_only = describe  # noqa: SLF001
+    original = routes.cursor._describe_only  # noqa: SLF001
+    routes.cursor._describe_only = describe  # noqa: SLF001
 
 
 _REMOVE = re.compile(
@@ -111,8 +116,8 @@ def removed_stage_files() -> None:
             self, rows or "SELECT '' AS name, 'removed' AS result WHERE FALSE", **options
         )
 
-    original = Cursor.execute
-    Cursor.execute = execute
+    original = routes.cursor.execute
+    routes.cursor.execute = execute
 
 
 def temporary_copy_targets() -> None:
@@ -132,13 +137,10 @@ def temporary_copy_targets() -> None:
     copy_into._describe_table = describe  # noqa: SLF001
 
 
-#: By name, in the order of their installation.
-REPAIRS: dict[str, Callable[[], None]] = {
-    repair.__name__: repair
-    for repair in (
-        null_timestamps,
-        described_unions,
-        removed_stage_files,
-        temporary_copy_targets,
-    )
-}
+#: In the order of their installation.
+REPAIRS = (
+    null_timestamps,
+    described_unions,
+    removed_stage_files,
+    temporary_copy_targets,
+)

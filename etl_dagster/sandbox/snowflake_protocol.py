@@ -13,7 +13,6 @@ import traceback
 import uuid
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -220,14 +219,10 @@ def all_number_types() -> None:
     rowtype.duckdb_to_sf_type["FLOAT"] = "real"
 
 
-#: By name, in the order of their installation: of two that wrap the same thing, the later is
-#: outermost.
-REPAIRS: dict[str, Callable[[], None]] = {
-    repair.__name__: repair
-    for repair in (
-        answered_errors,
-        chunked_results,
-        forgotten_results,
-        all_number_types,
-    )
-}
+#: In the order of their installation: of two that wrap the same thing, the later is outermost.
+REPAIRS = (
+    answered_errors,
+    chunked_results,
+    forgotten_results,
+    all_number_types,
+)

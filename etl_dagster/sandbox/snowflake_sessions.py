@@ -11,7 +11,6 @@ import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -231,16 +230,12 @@ def _birth(pid: int) -> str | None:
     return None if fields[0] == "Z" else fields[19]
 
 
-#: By name, in the order of their installation: of two that wrap the same thing, the later is
-#: outermost. :func:`conflicts_wait` must see DuckDB's own errors: it comes before they are
-#: translated.
-REPAIRS: dict[str, Callable[[], None]] = {
-    repair.__name__: repair
-    for repair in (
-        conflicts_wait,
-        cancelled_statements,
-        statement_timeouts,
-        ended_sessions,
-        repeated_requests,
-    )
-}
+#: In the order of their installation: of two that wrap the same thing, the later is outermost.
+#: :func:`conflicts_wait` must see DuckDB's own errors: it comes before they are translated.
+REPAIRS = (
+    conflicts_wait,
+    cancelled_statements,
+    statement_timeouts,
+    ended_sessions,
+    repeated_requests,
+)

@@ -4,7 +4,6 @@ Belongs here: what makes no difference but to the time, in :data:`SHORT_CUTS`; e
 the answers stay the same. Does not: repairs (:mod:`~etl_dagster.sandbox.snowflake_patches`).
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from fakesnow.transforms import stage
@@ -95,8 +94,5 @@ def _one_of(characters: str) -> str:
     return "[" + "".join(f"\\x{ord(character):02x}" for character in characters) + "]"
 
 
-#: By name, in the order of their installation, after all repairs.
-SHORT_CUTS: dict[str, Callable[[], None]] = {
-    short_cut.__name__: short_cut
-    for short_cut in (described_by_results, capitals_by_words, stages_found_once)
-}
+#: In the order of their installation, after all repairs.
+SHORT_CUTS = (described_by_results, capitals_by_words, stages_found_once)

@@ -58,7 +58,6 @@ _REAL_SNOWFLAKE: Final = _SNOWFLAKE_SECRETS | {
     "SNOWFLAKE_PRIVATE_KEY_PASSWORD",
 }
 
-
 _ALIKE: Final = 0.8
 """From so alike on a name is a misspelt one; other variables of a machine may begin like ours."""
 
@@ -79,8 +78,8 @@ class Settings(Fields):
 
         Raises:
             SettingsError: a value is out of bounds, a variable is nearly called as a setting,
-                production lacks a setting or points at a
-                stand-in, or a local deployment points at a real service. Lists every fault.
+                production lacks a setting or points at a stand-in, or a local deployment points
+                at a real service. Lists every fault.
         """
         environment = os.environ if environment is None else environment
         given = {name: value for name, value in environment.items() if value.strip()}
@@ -93,7 +92,8 @@ class Settings(Fields):
             faults = settings.faults(frozenset(given)) + _misspelt(given)
             if not faults:
                 return settings
-        raise SettingsError(_refusal(faults))  # not above: its context would hold the values
+        told = "\n  ".join(["the settings do not allow a start:", *faults])
+        raise SettingsError(told)  # not above: its context would hold the values
 
     def faults(self, given: frozenset[str]) -> list[str]:
         """Name what is wrong between settings, given the names that were set explicitly."""
@@ -216,7 +216,3 @@ def _misspelt(given: Collection[str]) -> list[str]:
     ours = [name for name in given if name.startswith(("ETL_", "CCC_", "DNC_"))]
     near = {name: get_close_matches(name, known, 1, _ALIKE) for name in sorted({*ours} - {*known})}
     return [f"{name} is no setting: {like[0]} is" for name, like in near.items() if like]
-
-
-def _refusal(faults: list[str]) -> str:
-    return "the settings do not allow a start:\n  " + "\n  ".join(faults)

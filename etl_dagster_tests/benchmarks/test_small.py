@@ -21,7 +21,7 @@ from benchmarks.world import World
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.phones import valid_phones
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.sandbox.ccc import litigators
+from etl_dagster.sandbox.ccc_answers import litigators
 from etl_dagster.sandbox.sidecar import Sidecar
 from etl_dagster.settings import PROJECT
 from etl_dagster_tests.cli.test_cli import NEVER_BEFORE_WORK

@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from etl_dagster.ccc import CccConfig, CccScrubber
-from etl_dagster.sandbox.ccc import SANDBOX_KEY, CccSandbox, CccSandboxOptions, Fault
+from etl_dagster.sandbox.ccc_faults import Fault
+from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster_tests.stand_ins import in_thread
 
 QUICK: dict[str, Any] = {

@@ -18,7 +18,7 @@ import pytest
 
 from etl_dagster.ccc import CccConfig, CccScrubber
 from etl_dagster.resilience import Breaker, BreakerOpenError, SqliteStore
-from etl_dagster.sandbox.ccc import Fault
+from etl_dagster.sandbox.ccc_faults import Fault
 from etl_dagster_tests.ccc.conftest import Sandbox, leave_at_once, phones
 
 Settings = Callable[..., CccConfig]

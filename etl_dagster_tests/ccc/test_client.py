@@ -33,7 +33,7 @@ from etl_dagster.ccc.answer import reconcile
 from etl_dagster.ccc.client import repeats
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.resilience import is_transient
-from etl_dagster.sandbox.ccc import litigators
+from etl_dagster.sandbox.ccc_answers import litigators
 from etl_dagster_tests.ccc.conftest import Sandbox, phones
 
 Settings = Callable[..., CccConfig]

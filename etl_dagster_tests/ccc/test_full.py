@@ -22,7 +22,7 @@ from etl_dagster.leads.full_scrub import CLEARABLE, CODES, LINES, OVERRIDING, Fu
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.policy_text import APIS
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.sandbox.ccc import Fault
+from etl_dagster.sandbox.ccc_faults import Fault
 from etl_dagster.sandbox.ccc_full import EXAMPLE
 from etl_dagster_tests.ccc.conftest import Sandbox, phones
 

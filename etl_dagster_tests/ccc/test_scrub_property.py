@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from etl_dagster.ccc import CccConfig, CccScrubber
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.sandbox.ccc import SANDBOX_KEY, Fault
+from etl_dagster.sandbox.ccc_faults import Fault
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster_tests.ccc.conftest import QUICK, Sandbox, phones
 from etl_dagster_tests.stand_ins import is_litigator
 

@@ -20,7 +20,7 @@ from etl_dagster.ccc import (
     requests_for,
 )
 from etl_dagster.leads.verdicts import Verdict
-from etl_dagster.sandbox.ccc import litigators
+from etl_dagster.sandbox.ccc_answers import litigators
 from etl_dagster_tests.ccc.conftest import Sandbox, phones
 from etl_dagster_tests.together import at_once
 

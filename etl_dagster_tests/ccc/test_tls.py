@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from etl_dagster.ccc import CccClient, CccConfig, CccConnectionError, CccScrubber
-from etl_dagster.sandbox.ccc import CccSandbox, CccSandboxOptions
+from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
 from etl_dagster_tests.ccc.conftest import Sandbox, leave_at_once, phones
 from etl_dagster_tests.ccc.test_scrubber import table, truth
 from etl_dagster_tests.stand_ins import in_thread

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from etl_dagster.cli import main
 from etl_dagster.sandbox import sidecar
-from etl_dagster.sandbox.ccc import SANDBOX_KEY
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster.sandbox.data import sample_contacts, sample_properties
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.settings import REQUIRED_IN_PRODUCTION
@@ -411,6 +411,17 @@ def test_sql_prints_tables_csv_and_json(line: Line) -> None:
     assert rows == [list(expected), ["1", "a,[b]", "", "2026-01-02"]]
     for part in ("Mixed Case", "a,[b]", "2026-01-02"):
         assert part in found["table"].stdout
+
+
+def test_sql_prints_columns_of_one_name_each_with_its_own_values(line: Line) -> None:
+    query = "SELECT 1 AS n, 2 AS n, 3 AS m"
+    found = invoke(line.environment, "sql", query, "--format", "csv")
+    assert found.stdout.splitlines() == ["N,N,M", "1,2,3"]
+    found = invoke(line.environment, "sql", query)
+    assert re.search(r"1\W+2\W+3", found.stdout)
+    found = invoke(line.environment, "sql", query, "--format", "json")
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "two columns have one name" in found.output
 
 
 @pytest.mark.parametrize(

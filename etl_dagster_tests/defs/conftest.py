@@ -11,7 +11,7 @@ import pytest
 
 from etl_dagster.dnc import DncStore
 from etl_dagster.sandbox import lists, sidecar
-from etl_dagster.sandbox.ccc import CccSandbox, CccSandboxOptions
+from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.settings import PROJECT
 from etl_dagster_tests.defs.line import CHUNKS, TODAY, Line

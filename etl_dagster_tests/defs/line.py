@@ -21,8 +21,9 @@ from etl_dagster.definitions import build_defs
 from etl_dagster.defs.partitions import range_tags
 from etl_dagster.dnc import DncStore
 from etl_dagster.leads.chunks import Chunk
-from etl_dagster.sandbox.ccc import CccSandbox, Fault, litigators
-from etl_dagster.sandbox.ccc_faults import TEST_NUMBERS
+from etl_dagster.sandbox.ccc_answers import litigators
+from etl_dagster.sandbox.ccc_faults import TEST_NUMBERS, Fault
+from etl_dagster.sandbox.ccc_service import CccSandbox
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.session import Session, Warehouse
 

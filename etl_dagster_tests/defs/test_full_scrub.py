@@ -13,7 +13,7 @@ from etl_dagster.evidence.verify import prove
 from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.policy import Policy
 from etl_dagster.report.preview import preview_day
-from etl_dagster.sandbox.ccc import Fault
+from etl_dagster.sandbox.ccc_faults import Fault
 from etl_dagster.warehouse.funnel import read_day
 from etl_dagster.warehouse.verification import verify
 from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, LITIGATORS, Line, person

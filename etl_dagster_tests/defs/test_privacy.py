@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from etl_dagster.sandbox.ccc import SANDBOX_KEY
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY
 from etl_dagster.sandbox.snowflake import NAME
 from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster_tests.defs.line import CAMPAIGN, DAY, Line, crowd

@@ -17,14 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl_dagster.sandbox import sidecar
-from etl_dagster.sandbox.ccc import (
-    SANDBOX_KEY,
-    CccSandbox,
-    CccSandboxOptions,
-    litigators,
-    start_ccc,
-)
-from etl_dagster.sandbox.ccc_answers import read_phones, render
+from etl_dagster.sandbox.ccc_answers import litigators, read_phones, render
+from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
+from etl_dagster.sandbox.ccc_start import SANDBOX_KEY, start_ccc
 from etl_dagster_tests.stand_ins import in_thread, is_litigator
 
 PATH = "/v1.5/Scrub/litigator"

@@ -10,8 +10,8 @@ import httpx
 import numpy as np
 import pytest
 
-from etl_dagster.sandbox.ccc import CccSandbox, CccSandboxOptions
 from etl_dagster.sandbox.ccc_faults import BOMB_MEGABYTES, Fault, FaultScript, Kind
+from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
 from etl_dagster_tests.sandbox.test_ccc import PATH, served
 
 PHONES = "2125550100,2675466417,7075276405"

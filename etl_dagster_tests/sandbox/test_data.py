@@ -30,7 +30,14 @@ from etl_dagster.sandbox.geography import AREA_CODES, STATES
 from etl_dagster.sandbox.properties import closing_dates
 from etl_dagster.warehouse.session import Session, Warehouse
 from etl_dagster_tests.embedded import config_of
-from etl_dagster_tests.stand_ins import is_covered, is_listed
+from etl_dagster_tests.stand_ins import (
+    covered,
+    is_covered,
+    is_listed,
+    listed_by_state,
+    listed_internally,
+    listed_nationally,
+)
 
 DAY = date(2026, 11, 22)
 WEEK = [DAY - timedelta(days=back) for back in range(7)]
@@ -331,10 +338,10 @@ def lead_phones() -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
 
 
 def test_leads_hit_the_lists_in_the_shares_promised(lead_phones: lists.Phones) -> None:
-    assert 0.28 < lists.listed_nationally(lead_phones).mean() < 0.32
-    assert 0.02 < lists.listed_by_state(lead_phones).mean() < 0.04
-    assert 0.003 < lists.listed_internally(lead_phones).mean() < 0.007
-    assert 0.003 < 1 - lists.covered(lead_phones).mean() < 0.015
+    assert 0.28 < listed_nationally(lead_phones).mean() < 0.32
+    assert 0.02 < listed_by_state(lead_phones).mean() < 0.04
+    assert 0.003 < listed_internally(lead_phones).mean() < 0.007
+    assert 0.003 < 1 - covered(lead_phones).mean() < 0.015
 
 
 def read_national(path: Path) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
@@ -362,9 +369,9 @@ def test_the_files_hold_what_the_oracle_says(tmp_path: Path, lead_phones: lists.
     internal = np.array(written[2].path.read_text("ascii").split(), dtype=np.int64)
     every = np.unique(np.concatenate([lead_phones, national[::50], internal]))
     for inside, mask in (
-        (national, lists.listed_nationally(every, numbers=numbers)),
-        (state, lists.listed_by_state(every)),
-        (internal, lists.listed_internally(every)),
+        (national, listed_nationally(every, numbers=numbers)),
+        (state, listed_by_state(every)),
+        (internal, listed_internally(every)),
     ):
         assert mask.any()
         assert (np.isin(every, inside) == mask).all()
@@ -395,9 +402,9 @@ def test_one_phone_is_judged_as_many_are(area_code: int, subscriber: int) -> Non
     many = np.array([phone, phone], dtype=np.int64)
     names = is_listed(phone)
     assert is_covered(phone) == (area_code not in lists.UNCOVERED)
-    assert (lists.NATIONAL in names) == lists.listed_nationally(many)[1]
-    assert (lists.STATE in names) == lists.listed_by_state(many)[1]
-    assert (lists.INTERNAL in names) == lists.listed_internally(many)[1]
+    assert (lists.NATIONAL in names) == listed_nationally(many)[1]
+    assert (lists.STATE in names) == listed_by_state(many)[1]
+    assert (lists.INTERNAL in names) == listed_internally(many)[1]
     assert lists.NATIONAL not in names or is_covered(phone)
     assert is_listed(phone - 10_000) == frozenset()
 

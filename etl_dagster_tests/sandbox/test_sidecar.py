@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -191,20 +190,6 @@ def test_a_second_server_steps_back(home: Path) -> None:
     assert second.returncode == sidecar.ALREADY_RUNNING == 75
     assert not (home / "stopped").exists()
     assert sidecar.find(NAME, home) == started
-
-
-def test_a_taken_port_is_no_obstacle(home: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        started = sidecar.ensure(NAME, home, command(home, port=port))
-        assert started.port != port
-        assert get(started)
-
-
-def test_a_wanted_port_is_used(home: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    assert sidecar.ensure(NAME, home, command(home, port=port)).port == port
 
 
 def test_it_stops_when_idle_but_not_before(home: Path) -> None:

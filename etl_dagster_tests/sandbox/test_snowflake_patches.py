@@ -316,7 +316,7 @@ CHECKS: dict[str, Check] = {
 
 def test_every_repair_has_a_check() -> None:
     parts = (snowflake_patches, snowflake_expressions, snowflake_protocol, snowflake_sessions)
-    assert set(CHECKS) == {name for part in parts for name in part.REPAIRS}
+    assert set(CHECKS) == {repair.__name__ for part in parts for repair in part.REPAIRS}
 
 
 def test_an_unknown_repair_is_refused(tmp_path: Path) -> None:
@@ -405,6 +405,9 @@ def answers(warehouse: Warehouse) -> list[object]:
     return [columns, capitals, loaded]
 
 
-@pytest.mark.parametrize("lacking", list(snowflake_short_cuts.SHORT_CUTS), indirect=True)
+SHORT_CUTS = [short_cut.__name__ for short_cut in snowflake_short_cuts.SHORT_CUTS]
+
+
+@pytest.mark.parametrize("lacking", SHORT_CUTS, indirect=True)
 def test_a_short_cut_makes_no_difference(warehouse: Warehouse, lacking: Warehouse) -> None:
     assert answers(warehouse) == answers(lacking)
