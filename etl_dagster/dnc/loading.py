@@ -99,7 +99,7 @@ def _put(  # noqa: PLR0913, PLR0917 - what was read, of which list
     changes = [
         entries.replaced(
             work.segments,
-            work.entry(info, area),
+            info.head[area],
             spool.bits(area),
             version=info.version + 1,
             as_of=date,
@@ -155,7 +155,7 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
         changes = [
             entries.changed(
                 work.segments,
-                work.entry(info, area),
+                info.head[area],
                 to_add.get(area, nothing),
                 to_delete.get(area, nothing),
                 version=info.version + 1,

@@ -62,7 +62,8 @@ class ListInfo:
     @property
     def columns(self) -> tuple[Any, ...]:
         """The row as stored."""
-        stored = {"required": int(self.required), "head": to_manifest(self.head)}
+        covered = self.head[self.head["tip"] > 0]
+        stored = {"required": int(self.required), "head": covered.tobytes()}
         return tuple({**vars(self), **stored}.values())
 
 
@@ -96,13 +97,9 @@ class Version:
 def empty_state() -> State:
     """Return the state of a list without versions: it covers nothing."""
     state = np.zeros(AREAS, dtype=ENTRY)
+    state["area"] = np.arange(AREAS)
     state["listed"] = state["absent"] = NOBODY
     return state
-
-
-def to_manifest(state: State) -> bytes:
-    """Keep the entries of the area codes that are covered."""
-    return state[state["tip"] > 0].tobytes()
 
 
 def tip(entry: np.void) -> Ref:
