@@ -9,7 +9,6 @@ been recorded by the moment of the look-up, and no later one.
 """
 
 import sqlite3
-from collections.abc import Mapping
 from typing import Final
 
 from etl_dagster.dnc import requests
@@ -54,7 +53,7 @@ def moments(
     connection: sqlite3.Connection,
     catalog: Catalog,
     as_of: int | None,
-    versions: str | Mapping[str, int] | None,
+    versions: str | None,
 ) -> dict[str, Moment]:
     """Work out every list as the look-up shall see it."""
     pinned = None if versions is None else parse_versions(versions)
