@@ -93,7 +93,7 @@ def right(checkpoints: Iterable[Checkpoint]) -> int:
     """Count phones, insisting that each verdict is the truth."""
     count = 0
     for checkpoint in checkpoints:
-        for batch in checkpoint.batches:
+        for batch in checkpoint:
             listed = litigators(batch.phones)
             assert np.array_equal(batch.verdicts == Verdict.LISTED, listed)
             assert np.array_equal(batch.verdicts == Verdict.CLEAR, ~listed)
@@ -204,7 +204,7 @@ def answered_at(checkpoints: Iterable[Checkpoint]) -> list[float]:
     return sorted(
         batch.checked_at.timestamp()
         for checkpoint in checkpoints
-        for batch in checkpoint.batches
+        for batch in checkpoint
         if batch.evidence_hash
     )
 

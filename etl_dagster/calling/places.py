@@ -8,7 +8,6 @@ such as a Florida address with a Californian ZIP, is nowhere. If one of the two 
 other stands for all it may mean.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -47,28 +46,17 @@ def _read(name: str) -> Iterator[tuple[str, Place]]:
                 yield f"{number:03d}", place
 
 
-def _area_codes() -> Mapping[str, Place]:
-    return MappingProxyType(dict(_read("area_codes.txt")))
-
-
 def _addresses() -> Mapping[str, Place]:
     """Every key that an address may have: state and prefix, state alone, prefix alone."""
-    found: defaultdict[str, list[Place]] = defaultdict(list)
+    found: dict[str, Place] = {}
     for prefix, place in _read("zip_prefixes.txt"):
         (state,) = place.states
         for key in (f"{state}-{prefix}", f"{state}-", f"-{prefix}"):
-            found[key].append(place)
-    return MappingProxyType({key: _either(places) for key, places in found.items()})
+            found[key] = found.get(key, place).or_in(place)
+    return MappingProxyType(found)
 
 
-def _either(places: list[Place]) -> Place:
-    first, *others = places
-    for other in others:
-        first = first.or_in(other)
-    return first
-
-
-AREA_CODES: Final = _area_codes()
+AREA_CODES: Final[Mapping[str, Place]] = MappingProxyType(dict(_read("area_codes.txt")))
 """Area code, three digits as text, to its place."""
 ADDRESSES: Final = _addresses()
 """State and ZIP prefix (`FL-324`), state alone (`FL-`), prefix alone (`-324`) to their place.

@@ -4,7 +4,6 @@ An answer counts only if it is intact and about exactly what was asked; whatever
 the phone is UNKNOWN with a reason, which is never callable.
 """
 
-from etl_dagster.ccc.answer import Answer
 from etl_dagster.ccc.client import CccClient
 from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.errors import (
@@ -23,14 +22,13 @@ from etl_dagster.ccc.errors import (
     CccUnavailableError,
 )
 from etl_dagster.ccc.full import SOURCES
-from etl_dagster.ccc.records import Checkpoint, ScrubbedBatch, ScrubProgress, ScrubSummary
+from etl_dagster.ccc.records import Checkpoint, ScrubbedBatch, ScrubProgress
 from etl_dagster.ccc.scrubber import CccScrubber, requests_for
 from etl_dagster.ccc.source import LITIGATOR_SCRUB, Source
 
 __all__ = [
     "LITIGATOR_SCRUB",
     "SOURCES",
-    "Answer",
     "CccAuthError",
     "CccCanaryError",
     "CccClient",
@@ -49,7 +47,6 @@ __all__ = [
     "CccUnavailableError",
     "Checkpoint",
     "ScrubProgress",
-    "ScrubSummary",
     "ScrubbedBatch",
     "Source",
     "requests_for",

@@ -28,7 +28,7 @@ class Desk:
         self._line = line
         self._config = line.config
         self._progress = progress
-        self._here: list[ScrubbedBatch] = []
+        self._here: Checkpoint = []
         self._done = 0
         self._flushed_at = self._reported_at = time.monotonic()
 
@@ -51,9 +51,9 @@ class Desk:
 
     def checkpoint(self) -> Checkpoint:
         """Hand out all that lies here."""
-        taken, self._here = tuple(self._here), []
+        taken, self._here = self._here, []
         self._flushed_at = time.monotonic()
-        return Checkpoint(batches=taken, done=self._done, total=self._total)
+        return taken
 
     def patience(self) -> float:
         """Return how many seconds may pass until something is due."""

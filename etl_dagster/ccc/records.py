@@ -36,19 +36,8 @@ class ScrubbedBatch:
     document: bytes = field(default=b"", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What has been decided since the last one; write it before asking for the next.
-
-    Attributes:
-        batches: Never empty.
-        done: Phones decided so far in this scrub, these included.
-        total: Phones of this scrub.
-    """
-
-    batches: tuple[ScrubbedBatch, ...]
-    done: int
-    total: int
+Checkpoint = list[ScrubbedBatch]
+"""What has been decided since the last one, never nothing; write it before asking for the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

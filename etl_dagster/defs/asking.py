@@ -83,10 +83,10 @@ def ask_about(  # noqa: PLR0913, PLR0917
     if len(asked):
         with step.timed("ask"):
             for checkpoint in scrub.scrub(asked):
-                made = ledger_batches(checkpoint.batches, ttl, keep=keep)
+                made = ledger_batches(checkpoint, ttl, keep=keep)
                 ledger.append(session, made, origin=origin)
                 if journal:
-                    journal.forget(checkpoint.batches)
+                    journal.forget(checkpoint)
     with step.timed("write"):
         scrubbing.gather_evidence(session, origin.chunk)
         leads, verdicts = scrubbing.write_ccc_enriched(

@@ -1,6 +1,5 @@
 """The Do-Not-Call store: who may not be called, by which list, as of when, and provably so."""
 
-from etl_dagster.dnc.checks import Verification
 from etl_dagster.dnc.errors import (
     DncBusyError,
     DncCorruptError,
@@ -14,15 +13,12 @@ from etl_dagster.dnc.errors import (
     DncSchemaError,
     DncUsageError,
 )
-from etl_dagster.dnc.explanation import Explanation, ListEvidence
 from etl_dagster.dnc.lookup import Lookup
-from etl_dagster.dnc.reports import ListStats, VersionRecord
-from etl_dagster.dnc.retention import Compaction
+from etl_dagster.dnc.reports import ListStats
 from etl_dagster.dnc.store import DncStore
 from etl_dagster.dnc.writer import LoadResult
 
 __all__ = [
-    "Compaction",
     "DncBusyError",
     "DncCorruptError",
     "DncError",
@@ -35,11 +31,7 @@ __all__ = [
     "DncSchemaError",
     "DncStore",
     "DncUsageError",
-    "Explanation",
-    "ListEvidence",
     "ListStats",
     "LoadResult",
     "Lookup",
-    "Verification",
-    "VersionRecord",
 ]

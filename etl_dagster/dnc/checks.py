@@ -103,8 +103,7 @@ def _requests(
     """An internal list's rows and bitmaps must name the same phones."""
     if info.kind != "internal" or not info.version:
         return 0
-    expected = catalog.versions(info)[-1].requests
-    rows = requests.of_list(connection, info.id, info.version, expected)
+    rows = requests.of_list(connection, catalog, info, info.version)
     phones = requests.in_force(rows, np.iinfo(np.int64).max)
     held = [
         area * pages.AREA_NUMBERS + local
@@ -113,7 +112,7 @@ def _requests(
     ]
     if phones.tolist() != held:
         raise DncCorruptError(f"list {info.name}: its requests and its numbers differ")
-    return expected
+    return catalog.versions(info)[-1].requests
 
 
 def _canaries(info: ListInfo, entry: np.void, segments: Segments) -> None:

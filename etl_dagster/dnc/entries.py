@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import deltas, pages
-from etl_dagster.dnc.records import ENTRY, NOBODY, tip
+from etl_dagster.dnc.records import NOBODY, tip
 from etl_dagster.dnc.segments import REBASE_SHARE, Segments
 
 _BYTES_A_CHANGE = 4
@@ -99,14 +99,6 @@ def changed(  # noqa: PLR0913 - all are needed
     if old["absent"] in adds:
         entry["absent"] = deletes[0] if len(deletes) else _first(~segments.bits(tip(entry), area))
     return Changed(entry, len(adds), len(deletes))
-
-
-def blank(area: int) -> np.void:
-    """Return the entry of an area code that a list does not cover."""
-    entry = np.zeros(1, dtype=ENTRY)
-    entry["area"], entry["listed"], entry["absent"] = area, NOBODY, NOBODY
-    row: np.void = entry[0]
-    return row
 
 
 def _first(bits: pages.Bits) -> int:

@@ -6,11 +6,10 @@ schema (schema.py).
 
 import contextlib
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from etl_dagster.dnc.errors import DncForeignError, DncMissingError, DncUsageError
+from etl_dagster.dnc.errors import DncError, DncForeignError, DncMissingError, DncUsageError
 
 APPLICATION_ID: Final = 0x444E4331
 """`DNC1`, in the header of every store: SQLite's own place for telling files apart."""
@@ -18,14 +17,19 @@ REPLICA_ID: Final = 0x444E4352
 """`DNCR`, in the header of every snapshot: nothing ever writes to such a file."""
 
 
-def check_nothing_left(path: Path) -> None:
-    """See that no store was at a path whose log is left.
+def check_nothing_left(path: Path, error: type[DncError] = DncUsageError) -> None:
+    """See that no store was at a path of which SQLite left something, such as its log.
 
     Raises:
-        DncUsageError: there was.
+        DncError: there was; of the type that is asked for.
     """
-    if left := _left_behind(path):
-        raise DncUsageError(_gone(path, left))
+    beside = [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "-journal")]
+    left = ", ".join(one.name for one in beside if one.exists())
+    if left and not path.exists():
+        raise error(
+            f"{path} is gone, but {left} of it is there, with its last writes: restore the store"
+            " from a backup, or, to begin without its lists and opt-outs, remove what is left of it"
+        )
 
 
 def is_replica(path: Path) -> bool:
@@ -49,21 +53,6 @@ def _application(path: Path) -> int:
     return int(found)
 
 
-def _left_behind(path: Path) -> list[Path]:
-    """What SQLite left of a store that is gone; nothing where there is a store."""
-    beside = [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "-journal")]
-    left = [one for one in beside if one.exists()]
-    return [] if path.exists() else left
-
-
-def _gone(path: Path, left: Sequence[Path]) -> str:
-    names = ", ".join(one.name for one in left)
-    return (
-        f"{path} is gone, but {names} of it is there, with its last writes: restore the store from"
-        " a backup, or, to begin without its lists and opt-outs, remove what is left of it"
-    )
-
-
 def check_file(path: Path) -> None:
     """Tell a store from everything else by its header, before anything reads on in it.
 
@@ -71,8 +60,7 @@ def check_file(path: Path) -> None:
         DncMissingError: there is nothing, or no regular file, or none that can be read.
         DncForeignError: it is empty or something else.
     """
-    if left := _left_behind(path):
-        raise DncMissingError(_gone(path, left))
+    check_nothing_left(path, DncMissingError)
     if not path.exists():
         raise DncMissingError(
             f"no Do-Not-Call store at {path}: create it with `etl-dagster dnc load`, or correct "

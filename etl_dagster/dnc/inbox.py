@@ -50,26 +50,39 @@ class InboxFile:
     path: Path
 
 
-def pending(folder: Path, *, now: float | None = None) -> list[InboxFile]:
+def pending(folder: Path) -> list[InboxFile]:
     """List files that wait in the folder, in the order in which they have to be loaded.
 
     Files whose names say no list and date are not among them; `nameless` finds those.
+    """
+    return sorted(file for path in waiting(folder) if (file := _read_name(path)))
+
+
+def nameless(folder: Path) -> list[Path]:
+    """Files in the folder whose names are not those of list files."""
+    return [path for path in waiting(folder) if _read_name(path) is None]
+
+
+def waiting(folder: Path, *, now: float | None = None) -> list[Path]:
+    """All finished files of the folder, by name.
 
     Args:
         folder: the inbox; it need not exist.
         now: seconds since the epoch, the clock's if None.
     """
-    return sorted(file for path in _finished(folder, now) if (file := _read_name(path)))
-
-
-def nameless(folder: Path, *, now: float | None = None) -> list[Path]:
-    """Files in the folder whose names are not those of list files."""
-    return [path for path in _finished(folder, now) if _read_name(path) is None]
-
-
-def waiting(folder: Path, *, now: float | None = None) -> list[Path]:
-    """All finished files of the folder, by name."""
-    return sorted(_finished(folder, now))
+    if not folder.is_dir():
+        return []
+    latest = (time.time() if now is None else now) - SETTLED_SECONDS
+    _put_back(folder)
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.name[0] != "."
+        and path.suffix.lower() not in _UNFINISHED
+        and path.is_file()
+        # its sender may have given it any date, even one to come
+        and min(path.stat().st_mtime, path.stat().st_ctime) <= latest
+    )
 
 
 def shown(path: Path) -> str:
@@ -142,22 +155,6 @@ def set_aside(path: Path, error: DncError) -> Path:
     with reason.open("x", encoding="utf-8") as file:  # never through a link that waits there
         file.write(f"{error}\n")
     return moved
-
-
-def _finished(folder: Path, now: float | None) -> Iterable[Path]:
-    if not folder.is_dir():
-        return []
-    latest = (time.time() if now is None else now) - SETTLED_SECONDS
-    _put_back(folder)
-    return [
-        path
-        for path in folder.iterdir()
-        if path.name[0] != "."
-        and path.suffix.lower() not in _UNFINISHED
-        and path.is_file()
-        # its sender may have given it any date, even one to come
-        and min(path.stat().st_mtime, path.stat().st_ctime) <= latest
-    ]
 
 
 def _put_back(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncUsageError
-from etl_dagster.dnc.records import KINDS, ListInfo, empty_state
+from etl_dagster.dnc.records import KINDS, ListInfo
 
 if TYPE_CHECKING:
     from etl_dagster.dnc.writer import Write
@@ -89,11 +89,6 @@ def add(catalog: Catalog, name: str, about: About, now: int) -> ListInfo:
         source="",
         states="",
         created_at=now,
-        version=0,
-        chain=b"",
-        floor=0,
-        horizon=0,
-        head=empty_state(),
     )
     return catalog.add_list(_with(info, about))
 

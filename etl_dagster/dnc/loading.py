@@ -65,8 +65,9 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     moment = micros(as_of)  # a date without a time zone is refused before anything is read
     read = Read(sources.identify(paths))
     read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
-    if known := _loaded_before(connection, name, read, clock, allow, moment):
-        return known
+    with schema.reading(connection):  # without waiting for other writers
+        if known := Write(connection, micros(clock()), allow).known(name, read, moment):
+            return known
     with Spool(folder) as spool, sources.unchanged(paths):
         for some in numbers(paths, read, progress):
             spool.add(some)
@@ -98,7 +99,7 @@ def _put(  # noqa: PLR0913, PLR0917 - what was read, of which list
     changes = [
         entries.replaced(
             work.segments,
-            work.entry(info, area),
+            info.head[area],
             spool.bits(area),
             version=info.version + 1,
             as_of=date,
@@ -154,7 +155,7 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
         changes = [
             entries.changed(
                 work.segments,
-                work.entry(info, area),
+                info.head[area],
                 to_add.get(area, nothing),
                 to_delete.get(area, nothing),
                 version=info.version + 1,
@@ -234,16 +235,3 @@ def _last_word(
     phones, adds = phones[order], adds[order]
     last = np.append(phones[1:] != phones[:-1], True)
     return phones[last], adds[last]
-
-
-def _loaded_before(  # noqa: PLR0913, PLR0917 - as in `add_list`
-    connection: sqlite3.Connection,
-    name: str,
-    read: Read,
-    clock: Callable[[], datetime],
-    allow: Collection[str],
-    as_of: int,
-) -> LoadResult | None:
-    """Recognise input that was loaded before, without waiting for other writers."""
-    with schema.reading(connection):
-        return Write(connection, micros(clock()), allow).known(name, read, as_of)

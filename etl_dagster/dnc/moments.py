@@ -4,7 +4,6 @@ Belongs here: conversions. Does not: what a moment means for a list.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -56,10 +55,8 @@ def parse_moment(text: str, *, end_of_day: bool = False) -> datetime:
         ) from None
 
 
-def parse_versions(versions: str | Mapping[str, int]) -> dict[str, int]:
+def parse_versions(versions: str) -> dict[str, int]:
     """Read what `Lookup.list_versions` wrote, such as `internal@3;national@12`."""
-    if not isinstance(versions, str):
-        return dict(versions)
     out: dict[str, int] = {}
     for part in versions.split(";"):
         match = _VERSION.fullmatch(part)

@@ -90,7 +90,7 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
         changes = []
         for area, local in phones:
             adds, deletes = (local, _NOTHING) if action == OPT_OUT else (_NOTHING, local)
-            entry = work.entry(info, area)
+            entry = info.head[area]
             if action == REMOVAL and not (
                 entry["tip"] and work.segments.contains(tip(entry), area, local).all()
             ):
@@ -110,7 +110,7 @@ def _perhaps_anew(work: Write, info: ListInfo, asked: Sequence[Asked]) -> list[A
     """
     gone: dict[int, int] = {}
     for area, local in by_area(np.unique(np.array([one.phone for one in asked], np.int64))):
-        there = work.segments.contains(tip(work.entry(info, area)), area, local)
+        there = work.segments.contains(tip(info.head[area]), area, local)
         for phone in (area * AREA_NUMBERS + local[~there].astype(np.int64)).tolist():
             lifted = [
                 row.effective

@@ -60,7 +60,7 @@ class DncReader:
         phones: NDArray[np.int64],
         as_of: datetime | None = None,
         *,
-        versions: str | Mapping[str, int] | None = None,
+        versions: str | None = None,
         moment: datetime | None = None,
     ) -> Lookup:
         """Ask every list about many phones at once.
@@ -158,10 +158,7 @@ class DncReader:
             )
 
     def stats(
-        self,
-        moment: datetime | None = None,
-        *,
-        versions: str | Mapping[str, int] | None = None,
+        self, moment: datetime | None = None, *, versions: str | None = None
     ) -> list[reports.ListStats]:
         """Describe every list: numbers, area codes, age, freshness left, size, versions.
 

@@ -48,10 +48,8 @@ class DncRecorder(DncReader):
         """
         with self._readers.take() as (connection, catalog):
             info = catalog.lists.get(name)
-            if info is None or not info.version:
-                return
-            expected = catalog.versions(info)[-1].requests
-            yield from requests.of_list(connection, info.id, info.version, expected)
+            if info is not None:
+                yield from requests.of_list(connection, catalog, info, info.version)
 
     def opt_out(
         self,

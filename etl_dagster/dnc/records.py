@@ -3,7 +3,7 @@
 Belongs here: their shape. Does not: reading or writing them (catalog.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -41,9 +41,17 @@ State = NDArray[np.void]
 """Array of `ENTRY`, one row per three-digit code."""
 
 
+def empty_state() -> State:
+    """Return the state of a list without versions: it covers nothing."""
+    state = np.zeros(AREAS, dtype=ENTRY)
+    state["area"] = np.arange(AREAS)
+    state["listed"] = state["absent"] = NOBODY
+    return state
+
+
 @dataclass(frozen=True)
 class ListInfo:
-    """One row of `list`, decoded and checked."""
+    """One row of `list`, decoded and checked; by default of a list without versions."""
 
     id: int
     name: str
@@ -53,16 +61,17 @@ class ListInfo:
     source: str
     states: str
     created_at: int
-    version: int
-    chain: bytes
-    floor: int
-    horizon: int
-    head: State
+    version: int = 0
+    chain: bytes = b""
+    floor: int = 0
+    horizon: int = 0
+    head: State = field(default_factory=empty_state)
 
     @property
     def columns(self) -> tuple[Any, ...]:
         """The row as stored."""
-        stored = {"required": int(self.required), "head": to_manifest(self.head)}
+        covered = self.head[self.head["tip"] > 0]
+        stored = {"required": int(self.required), "head": covered.tobytes()}
         return tuple({**vars(self), **stored}.values())
 
 
@@ -91,18 +100,6 @@ class Version:
     def columns(self) -> tuple[Any, ...]:
         """The row as stored, without the manifest itself."""
         return tuple(vars(self).values())
-
-
-def empty_state() -> State:
-    """Return the state of a list without versions: it covers nothing."""
-    state = np.zeros(AREAS, dtype=ENTRY)
-    state["listed"] = state["absent"] = NOBODY
-    return state
-
-
-def to_manifest(state: State) -> bytes:
-    """Keep the entries of the area codes that are covered."""
-    return state[state["tip"] > 0].tobytes()
 
 
 def tip(entry: np.void) -> Ref:

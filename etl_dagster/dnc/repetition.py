@@ -9,11 +9,7 @@ been recorded by the moment of the look-up, and no later one.
 """
 
 import sqlite3
-from collections.abc import Mapping
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from etl_dagster.dnc import requests
 from etl_dagster.dnc.catalog import Catalog
@@ -49,8 +45,7 @@ def moments_then(catalog: Catalog, versions: str, moment: int) -> dict[str, Mome
     for name, info in catalog.lists.items():
         if name in named:
             _check_age(catalog, info, named[name], moment)
-            number, state = catalog.state(info, None, named[name])
-            found[name] = Moment(info, number, state)
+            found[name] = Moment(info, *catalog.state(info, None, named[name]))
     return found
 
 
@@ -58,7 +53,7 @@ def moments(
     connection: sqlite3.Connection,
     catalog: Catalog,
     as_of: int | None,
-    versions: str | Mapping[str, int] | None,
+    versions: str | None,
 ) -> dict[str, Moment]:
     """Work out every list as the look-up shall see it."""
     pinned = None if versions is None else parse_versions(versions)
@@ -67,8 +62,8 @@ def moments(
         newest = None if pinned is None else pinned.pop(name, 0)
         if info.kind == "internal" and as_of is not None:
             number, state = catalog.state(info, None, newest)
-            phones = _opted_out(connection, catalog, info, number, as_of)
-            out[name] = Moment(info, number, state, phones)
+            rows = requests.of_list(connection, catalog, info, number)
+            out[name] = Moment(info, number, state, requests.in_force(rows, as_of))
         else:
             out[name] = Moment(info, *catalog.state(info, as_of, newest))
     if pinned:
@@ -114,11 +109,3 @@ def _check_age(catalog: Catalog, info: ListInfo, number: int, moment: int) -> No
             f" {from_micros(recorded):%Y-%m-%d %H:%M:%S} UTC, after the look-up: the store was"
             " rebuilt or restored since"
         )
-
-
-def _opted_out(
-    connection: sqlite3.Connection, catalog: Catalog, info: ListInfo, version: int, as_of: int
-) -> NDArray[np.int64]:
-    """List the phones that an internal list's dated requests name at a moment."""
-    expected = catalog.versions(info)[version - 1].requests if version else 0
-    return requests.in_force(requests.of_list(connection, info.id, version, expected), as_of)

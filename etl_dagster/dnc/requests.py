@@ -17,8 +17,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncCorruptError
 from etl_dagster.dnc.moments import micros
+from etl_dagster.dnc.records import ListInfo
 
 Moments = NDArray[np.datetime64]
 OPT_OUT: Final = "opt-out"
@@ -49,19 +51,20 @@ def insert(connection: sqlite3.Connection, rows: Iterable[Request]) -> None:
 
 
 def of_list(
-    connection: sqlite3.Connection, list_id: int, version: int, expected: int
+    connection: sqlite3.Connection, catalog: Catalog, info: ListInfo, version: int
 ) -> Iterator[Request]:
     """Yield a list's requests up to a version, in the order written.
 
     Raises:
-        DncCorruptError: a row is damaged, or their number is not the expected one.
+        DncCorruptError: a row is damaged, or their number is not that of the version.
     """
+    expected = catalog.versions(info)[version - 1].requests if version else 0
     count = 0
     for row in _checked(
         connection.execute(
             f"SELECT {_COLUMNS}, crc FROM request NOT INDEXED"  # noqa: S608  our columns
             " WHERE list = ? AND version <= ? ORDER BY id",
-            (list_id, version),
+            (info.id, version),
         )
     ):
         count += 1

@@ -43,27 +43,20 @@ def run(connection: sqlite3.Connection, now: datetime, retention_days: int) -> C
     horizon = micros(now - timedelta(days=retention_days))
     before = schema.size(connection)
     with schema.writing(connection):
-        dropped = compact(connection, Catalog(connection), horizon)
+        dropped = _drop(connection, horizon)
     if dropped:
         connection.execute("VACUUM")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return Compaction(dropped, max(before - schema.size(connection), 0))
 
 
-def compact(connection: sqlite3.Connection, catalog: Catalog, horizon: int) -> int:
-    """Drop every state that no look-up at or after the horizon can need.
+def _drop(connection: sqlite3.Connection, horizon: int) -> int:
+    """Drop every state that no look-up from the horizon on can need; tell how many segments.
 
-    A state is dropped if another of the same area code was both dated and recorded by then.
-    Versions keep their rows: what was loaded when, from which file, stays known.
-
-    Args:
-        connection: inside a transaction.
-        catalog: of the same transaction.
-        horizon: microseconds.
-
-    Returns:
-        How many segments were deleted.
+    A state is dropped if another of the same area code was both dated and recorded by then
+    (microseconds). Versions keep their rows: what was loaded when, from which file, stays known.
     """
+    catalog = Catalog(connection)
     for info in list(catalog.lists.values()):
         _drop_states(catalog, info, horizon)
     segments, kept = Segments(connection), set[int]()

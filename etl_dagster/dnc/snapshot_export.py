@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from filelock import FileLock
 
@@ -26,8 +25,6 @@ from etl_dagster.dnc.moments import utc_now
 from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshots import FOLDER, MOST_BYTES, POINTER, Contents, Snapshot
 from etl_dagster.dnc.store import DncStore
-
-_BLOCK: Final = 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 from etl_dagster.dnc import schema
 from etl_dagster.dnc.catalog import Catalog
-from etl_dagster.dnc.entries import Changed, blank
+from etl_dagster.dnc.entries import Changed
 from etl_dagster.dnc.errors import DncRefusedError, DncUsageError
 from etl_dagster.dnc.moments import from_micros, micros
 from etl_dagster.dnc.records import ENTRY, ListInfo, Version
@@ -177,11 +177,6 @@ class Write:
                     f" version {later.number} came since: has the list gone back to it?"
                 )
         return ""
-
-    def entry(self, info: ListInfo, area: int) -> "np.void":
-        """Return the entry in place, or a blank one."""
-        row: np.void = info.head[area]
-        return row if row["tip"] else blank(area)
 
     def commit_version(  # noqa: PLR0913 - the columns of a version
         self, info: ListInfo, kind: str, as_of: int, read: Read, changes: Sequence[Changed],

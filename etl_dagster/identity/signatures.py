@@ -10,10 +10,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import Final
 
 PRIVATE_NAME: Final = "ledger_key.pem"
 PUBLIC_NAME: Final = "ledger_key.pub.pem"
@@ -25,7 +22,7 @@ class KeyFileError(ValueError):
 
 @dataclass(frozen=True)
 class Signature:
-    """A signature in base64, and the key that made it, as `key_id` names it."""
+    """A signature in base64, and its key: 16 hex digits of the public key's SHA-256."""
 
     key_id: str
     value: str
@@ -76,9 +73,23 @@ def sign(text: bytes, private_key: Path) -> Signature:
     Raises:
         KeyFileError: the file has no such key.
     """
-    key = _read_private(private_key)
+    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PrivateKey,
+    )
+
+    try:
+        key = form.load_pem_private_key(_read(private_key), password=None)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        # not chained: a parser's error could quote what it read
+        raise KeyFileError(
+            f"{private_key} is not an Ed25519 private key in PEM without a pass phrase"
+        )
     value = base64.b64encode(key.sign(text)).decode("ascii")
-    return Signature(_key_id(key.public_key().public_bytes_raw()), value)
+    public = key.public_key().public_bytes_raw()
+    return Signature(hashlib.sha256(public).hexdigest()[:16], value)
 
 
 def is_signed(text: bytes, signature: Signature, public_key: Path) -> bool:
@@ -106,28 +117,8 @@ def is_signed(text: bytes, signature: Signature, public_key: Path) -> bool:
     return True
 
 
-def _read_private(path: Path) -> "Ed25519PrivateKey":
-    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-        Ed25519PrivateKey as Ed25519,
-    )
-
-    try:
-        key = form.load_pem_private_key(_read(path), password=None)
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519):
-        # not chained: a parser's error could quote what it read
-        raise KeyFileError(f"{path} is not an Ed25519 private key in PEM without a pass phrase")
-    return key
-
-
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from error
-
-
-def _key_id(public: bytes) -> str:
-    return hashlib.sha256(public).hexdigest()[:16]

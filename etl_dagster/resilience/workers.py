@@ -131,18 +131,17 @@ class WorkerPool(Generic[T, R]):
     def __exit__(self, *_: object) -> None:
         self._stop.cancel()
 
-    def take(self, timeout: float | None = None) -> R:
+    def take(self, timeout: float) -> R:
         """Return a result, as they come; what ``function`` or the items raised is raised here.
 
         Raises:
             NothingYetError: There is none within ``timeout`` seconds.
             ExhaustedError: There are no more.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        until = time.monotonic() + timeout
         while self._working:
             try:
-                wait = None if until is None else max(until - time.monotonic(), 0)
-                message = self._done.get(timeout=wait)
+                message = self._done.get(timeout=max(until - time.monotonic(), 0))
             except queue.Empty:
                 raise NothingYetError from None
             if message is None:

@@ -134,7 +134,7 @@ committed = [json.loads(line) for line in ledger.read_text().splitlines()]
 missing = np.setdiff1d(np.array(wanted), np.array([p for line in committed for p in line]))
 with CccScrubber(CccConfig(**settings)) as scrubber, ledger.open("a") as file:
     for checkpoint in scrubber.scrub(missing):
-        phones = [p for b in checkpoint.batches for p in b.phones[b.verdicts != 0].tolist()]
+        phones = [p for b in checkpoint for p in b.phones[b.verdicts != 0].tolist()]
         file.write(json.dumps(phones) + chr(10))
         file.flush()
         os.fsync(file.fileno())
@@ -228,6 +228,6 @@ def test_a_state_file_that_is_no_database_is_a_clear_error(
 
 def test_verdict_arrays_are_compact(settings: Settings) -> None:
     with CccScrubber(settings()) as scrubber:
-        batch = next(iter(scrubber.scrub(phones(10)))).batches[0]
+        batch = next(iter(scrubber.scrub(phones(10))))[0]
     assert batch.phones.dtype == np.int64
     assert batch.verdicts.dtype == np.int8

@@ -115,7 +115,7 @@ def test_11_nothing_is_yielded_before_it_is_decided_nor_asked_after_it_is_refuse
 ) -> None:
     with CccScrubber(settings(batch_size=5)) as scrubber:
         for checkpoint in scrubber.scrub(phones(100)):
-            held = {p for b in checkpoint.batches for p in b.phones.tolist()}
+            held = {p for b in checkpoint for p in b.phones.tolist()}
             assert held <= sandbox.service.asked
 
 

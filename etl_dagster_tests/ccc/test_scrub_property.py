@@ -94,7 +94,7 @@ def test_never_clear_without_an_intact_answer(  # noqa: PLR0917 - one axis each
         with CccScrubber(config) as scrubber:
             try:
                 for checkpoint in scrubber.scrub(asked):
-                    batches += checkpoint.batches
+                    batches += checkpoint
             except Exception as error:  # noqa: BLE001 - judged below
                 ended = error
             summary = scrubber.summary

@@ -31,8 +31,8 @@ def table(checkpoints: Iterable[Checkpoint]) -> dict[int, tuple[Verdict, str]]:
     """Flatten, and insist that no phone is decided twice."""
     decided: dict[int, tuple[Verdict, str]] = {}
     for checkpoint in checkpoints:
-        assert checkpoint.batches
-        for batch in checkpoint.batches:
+        assert checkpoint
+        for batch in checkpoint:
             assert len(batch.phones) == len(batch.verdicts) == len(batch.reasons)
             assert batch.checked_at.utcoffset() is not None
             for phone, code, reason in zip(
@@ -65,12 +65,12 @@ def test_every_phone_gets_the_vendors_verdict(settings: Settings, sandbox: Sandb
         checkpoints = list(scrubber.scrub(np.concatenate([asked, asked[:50]])))
         summary = scrubber.summary
     assert table(checkpoints) == truth(asked)
-    assert [c.done for c in checkpoints][-1] == checkpoints[0].total == 2_345
-    assert all(len(c.batches) <= 3 + 4 for c in checkpoints)
-    assert {batch.endpoint for c in checkpoints for batch in c.batches} == {
+    assert sum(batch.phones.size for c in checkpoints for batch in c) == 2_345
+    assert all(len(c) <= 3 + 4 for c in checkpoints)
+    assert {batch.endpoint for c in checkpoints for batch in c} == {
         f"{sandbox.url}/v1.5/Scrub/litigator"
     }
-    assert len({batch.batch_id for c in checkpoints for batch in c.batches}) == 24
+    assert len({batch.batch_id for c in checkpoints for batch in c}) == 24
     assert summary.requests == sandbox.requests == 25  # the canary too
     assert summary.verdicts["LISTED"] == litigators(asked).sum()
     assert sum(summary.verdicts.values()) == 2_345
@@ -114,7 +114,7 @@ def test_what_stays_broken_is_unknown_with_its_reason(settings: Settings, sandbo
 def test_a_malformed_answer_is_evidence_with_its_hash(settings: Settings, sandbox: Sandbox) -> None:
     sandbox.fault("null", batches=range(2, 9))
     with CccScrubber(settings(max_retries=0)) as scrubber:
-        batch = next(iter(scrubber.scrub(phones(5)))).batches[0]
+        batch = next(iter(scrubber.scrub(phones(5))))[0]
     assert batch.reasons == ["malformed_response"] * 5
     assert batch.evidence_hash == hashlib.sha256(batch.document).hexdigest()
     assert json.loads(batch.document)[-1]["IsLitigator"] is None
@@ -395,5 +395,5 @@ def test_work_ahead_of_the_consumer_is_bounded(settings: Settings, sandbox: Sand
         stream = scrubber.scrub(phones(500))
         first = next(stream)
         time.sleep(0.3)
-        assert sandbox.requests <= 1 + len(first.batches) + (4 + 3)
+        assert sandbox.requests <= 1 + len(first) + (4 + 3)
         list(stream)

@@ -88,8 +88,8 @@ def test_a_file_that_is_still_being_copied_is_left_alone(
 def test_a_file_counts_as_whole_once_it_has_rested(put: Put, tmp_path: Path) -> None:
     path = put("national@2026-11-20.zip", ago=0)
     written = path.stat().st_mtime
-    assert inbox.pending(tmp_path, now=written + inbox.SETTLED_SECONDS - 0.1) == []
-    assert len(inbox.pending(tmp_path, now=written + inbox.SETTLED_SECONDS)) == 1
+    assert inbox.waiting(tmp_path, now=written + inbox.SETTLED_SECONDS - 0.1) == []
+    assert inbox.waiting(tmp_path, now=written + inbox.SETTLED_SECONDS) == [path]
 
 
 def test_a_file_of_a_date_to_come_has_arrived_all_the_same(put: Put, tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_look_up_is_repeated_from_its_versions(store: DncStore, tmp_path: Path
     store.opt_out([CLEAR], received=ago(days=9))
     assert ask(store, [LISTED, CLEAR]).verdicts.tolist() == [1, 2]
     numbers = np.array([LISTED, CLEAR], dtype=np.int64)
-    again = store.lookup(numbers, NOW, versions={"internal": 0, "national": 1})
+    again = store.lookup(numbers, NOW, versions="national@1;internal@0")
     assert again.verdicts.tolist() == [2, 1]
     again = store.lookup(numbers, NOW, versions=before.list_versions)
     assert again.verdicts.tolist() == before.verdicts.tolist() == [2, 1]

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from etl_dagster.dnc import DncCorruptError, deltas, pages
-from etl_dagster.dnc.entries import blank, changed, replaced
+from etl_dagster.dnc.entries import changed, replaced
 from etl_dagster.dnc.page_rows import RANGE_READ
-from etl_dagster.dnc.records import NOBODY, tip
+from etl_dagster.dnc.records import NOBODY, empty_state, tip
 from etl_dagster.dnc.segments import BATCH_PHONES, RADIX, Segments
 
 AREA = 407
+BLANK = empty_state()[AREA]
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_a_segment_is_that_of_its_area_code_and_checksum(connection: sqlite3.Con
 
 def test_entries_count_and_keep_canaries(connection: sqlite3.Connection) -> None:
     segments = Segments(connection)
-    made = replaced(segments, blank(AREA), pages.pack(local([3, 5])), version=1, as_of=10)
+    made = replaced(segments, BLANK, pages.pack(local([3, 5])), version=1, as_of=10)
     assert (made.added, made.removed, int(made.entry["count"])) == (2, 0, 2)
     assert (int(made.entry["full"]), int(made.entry["as_of"])) == (1, 10)
     again = replaced(segments, made.entry, pages.pack(local([3, 5])), version=2, as_of=11)
@@ -138,7 +139,7 @@ def test_entries_count_and_keep_canaries(connection: sqlite3.Connection) -> None
     assert (int(nobody.entry["count"]), int(nobody.entry["listed"])) == (0, NOBODY)
     first = changed(segments, nobody.entry, local([6]), local([]), version=5, as_of=14)
     assert int(first.entry["listed"]) == 6
-    began = changed(segments, blank(AREA), local([6, 7]), local([]), version=1, as_of=0)
+    began = changed(segments, BLANK, local([6, 7]), local([]), version=1, as_of=0)
     assert (int(began.entry["full"]), began.added, int(began.entry["tip"]) > 0) == (0, 2, True)
 
 
@@ -146,7 +147,7 @@ def test_a_full_list_that_gains_as_many_as_it_loses_is_another_list(
     connection: sqlite3.Connection,
 ) -> None:
     segments = Segments(connection)
-    made = replaced(segments, blank(AREA), pages.pack(local([3, 5, 7])), version=1, as_of=10)
+    made = replaced(segments, BLANK, pages.pack(local([3, 5, 7])), version=1, as_of=10)
     other = replaced(segments, made.entry, pages.pack(local([4, 5, 7])), version=2, as_of=11)
     assert (other.added, other.removed, int(other.entry["count"])) == (1, 1, 3)
     assert segments.contains(tip(other.entry), AREA, local([3, 4])).tolist() == [False, True]
@@ -157,7 +158,7 @@ def test_what_differs_from_the_full_list_before_is_stored_alone_if_it_is_little(
 ) -> None:
     """Four bytes a number that came or went, and at most a quarter of what all of them take."""
     segments, held = Segments(connection), range(0, 800_000, 10_000)
-    made = replaced(segments, blank(AREA), pages.pack(local(held)), version=1, as_of=10)
+    made = replaced(segments, BLANK, pages.pack(local(held)), version=1, as_of=10)
     seen = set()
     for count in range(1, 16):
         numbers = local([*(number + 5 for number in held[:count]), *held[count - 1 :]])

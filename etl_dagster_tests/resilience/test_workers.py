@@ -26,7 +26,7 @@ def all_of(pool: WorkerPool[int, int]) -> list[int]:
     results: list[int] = []
     with suppress(ExhaustedError):
         while True:
-            results.append(pool.take())
+            results.append(pool.take(5))
     return results
 
 
@@ -76,7 +76,7 @@ def test_items_are_pulled_only_as_room_allows() -> None:
     with WorkerPool(lambda x: x, endless(), workers=3, ahead=5, stop=Stop()) as pool:
         time.sleep(0.1)
         assert pulled <= 5
-        assert len({pool.take() for _ in range(10)}) == 10
+        assert len({pool.take(5) for _ in range(10)}) == 10
         time.sleep(0.1)
         assert pulled <= 15
     pool.join(2)
@@ -106,7 +106,7 @@ def test_an_error_reaches_the_consumer_as_it_is(where: str, kind: type[Exception
 def test_join_gives_what_was_done_and_not_taken() -> None:
     with WorkerPool(lambda x: x, range(6), workers=2, ahead=6, stop=Stop()) as pool:
         time.sleep(0.1)
-        taken = [pool.take()]
+        taken = [pool.take(5)]
         assert sorted(taken + pool.join(1)) == list(range(6))
 
 
