@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etl_dagster.leads.campaigns import Column
+from etl_dagster.leads.campaign_columns import Column
 from etl_dagster.warehouse import loading, parameters, results, statements
 from etl_dagster.warehouse.connection import Connection
 from etl_dagster.warehouse.errors import WarehouseMisuseError

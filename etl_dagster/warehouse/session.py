@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from etl_dagster.leads.campaigns import Column
+from etl_dagster.leads.campaign_columns import Column
 from etl_dagster.settings import is_loopback
 from etl_dagster.warehouse import loading
 from etl_dagster.warehouse.config import WarehouseConfig, listens

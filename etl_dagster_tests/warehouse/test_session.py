@@ -151,14 +151,14 @@ def test_describe_names_types_without_running(session: Session) -> None:
         "money NUMBER(12, 2), x FLOAT, v VARIANT, b BOOLEAN)"
     )
     assert session.describe("SELECT * FROM T -- none") == [
-        Column("N", "NUMBER", 10, 0, nullable=True),
-        Column("First Name", "TEXT", None, None, nullable=True),
-        Column("D", "DATE", None, None, nullable=True),
-        Column("AT", "TIMESTAMP_NTZ", None, None, nullable=True),
-        Column("MONEY", "NUMBER", 12, 2, nullable=True),
-        Column("X", "REAL", None, None, nullable=True),
-        Column("V", "VARIANT", None, None, nullable=True),
-        Column("B", "BOOLEAN", None, None, nullable=True),
+        Column("N", "NUMBER", 10, 0),
+        Column("First Name", "TEXT", None, None),
+        Column("D", "DATE", None, None),
+        Column("AT", "TIMESTAMP_NTZ", None, None),
+        Column("MONEY", "NUMBER", 12, 2),
+        Column("X", "REAL", None, None),
+        Column("V", "VARIANT", None, None),
+        Column("B", "BOOLEAN", None, None),
     ]
     before = time.monotonic()
     assert [c.type for c in session.describe(LONG)] == ["NUMBER"]
