@@ -34,7 +34,6 @@ class WarehouseConfig:
         private_key: text of a PEM private key, or
         private_key_path: path of one;
         private_key_password: what it is encrypted with.
-        authenticator: For single sign-on and tokens, as the connector takes it.
         role: Role; default: the user's.
         warehouse: Virtual warehouse; default: the user's.
         database: Database that holds the project's tables.
@@ -52,7 +51,6 @@ class WarehouseConfig:
     private_key: str | None = field(default=None, repr=False)
     private_key_path: str | None = field(default=None, repr=False)
     private_key_password: str | None = field(default=None, repr=False)
-    authenticator: str | None = None
     role: str | None = None
     warehouse: str | None = None
     database: str
@@ -95,7 +93,6 @@ class WarehouseConfig:
             "user": self.user,
             "password": self.password,
             "private_key": self._key(),
-            "authenticator": self.authenticator,
             "role": self.role,
             "warehouse": self.warehouse,
             "database": self.database,

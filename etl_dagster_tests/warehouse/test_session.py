@@ -555,7 +555,7 @@ def test_connections_are_kept_and_few(warehouse_config: WarehouseConfig) -> None
 
 
 def test_tags_are_json_and_add_up(warehouse_config: WarehouseConfig) -> None:
-    warehouse = Warehouse(warehouse_config, query_tag={"run": "r1"})
+    warehouse = Warehouse(warehouse_config).with_tag(run="r1")
     view = warehouse.with_tag(asset="leads")
     assert view._query_tag() == '{"asset": "leads", "run": "r1"}'
     assert warehouse._query_tag() == '{"run": "r1"}'
