@@ -102,7 +102,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     texts = {**in_force, **{one.policy_hash: one.text for one in kept if one.whole}}
     rules = {digest: Rules.of(text) for digest, text in texts.items()}
     exports = export.exports(session, most=MOST_EXPORTS)[::-1]
-    days = days_of(history, rules, retention.removals(session), exports, only)
+    days = days_of(history, rules, retention.removed_days(session), exports, only)
     made = [one for day in days for one in day.made]
     needed = {row for one in made for row in one.words.values()}
     wanted = {day.lead_date for day in days}

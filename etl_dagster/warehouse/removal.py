@@ -86,12 +86,6 @@ def apply(
     return applied
 
 
-def put_on_record(session: Session, records: Sequence[Retention]) -> None:
-    """Put on record what is removed elsewhere, before it is."""
-    with retention_record.appending(session) as append:
-        append(records)
-
-
 def _verified(session: Session, days: Sequence[date], moment: datetime) -> Verification:
     first, last = (min(days), max(days)) if days else (date.min, date.min)
     return verify(session, first=first, last=last, moment=moment)
