@@ -13,9 +13,9 @@ import pytest
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger
-from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest, rows_digest
+from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest
 from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
-from etl_dagster_tests.warehouse.conftest import CHUNK, batch_of, origin
+from etl_dagster_tests.warehouse.conftest import CHUNK, batch_of, origin, rows_digest
 from etl_dagster_tests.warehouse.test_canonical import with_value
 
 SIZES = (2, 7, 3, 1)
