@@ -10,6 +10,7 @@ included, too.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib import metadata
 from typing import Any, Final
 
 from etl_dagster.evidence import chains, verify
@@ -21,7 +22,7 @@ from etl_dagster.warehouse import export, retention
 from etl_dagster.warehouse.answers import read_answers
 from etl_dagster.warehouse.examination import Flaw
 from etl_dagster.warehouse.phone_history import VerdictRow, read_history
-from etl_dagster.warehouse.policies import KeptPolicy, code_version, read_policies
+from etl_dagster.warehouse.policies import KeptPolicy, read_policies
 from etl_dagster.warehouse.session import Session
 
 TABLES: Final = (
@@ -123,7 +124,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     content = {
         "format": verify.FORMAT,
         "made_at": iso(origin.made_at),
-        "made_with": code_version(),
+        "made_with": metadata.version("etl-dagster"),
         "ledger": origin.ledger,
         "deployment": origin.deployment,
         "phone": phone,

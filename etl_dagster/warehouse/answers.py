@@ -38,7 +38,6 @@ class KeptAnswer:
         fault: why the body is not what was written, '' if it is.
     """
 
-    batch_id: str
     evidence_hash: str
     endpoint: str
     answered_at: datetime
@@ -101,7 +100,6 @@ def read_answers(session: Session, batch_id: str) -> list[KeptAnswer]:
         document, fault = fault_of(evidence_hash, encoding, body)
         found.append(
             KeptAnswer(
-                batch_id=batch_id,
                 evidence_hash=evidence_hash,
                 endpoint=endpoint,
                 answered_at=answered_at,

@@ -188,12 +188,14 @@ def _suspects(rows: pa.Table, source: str) -> dict[str, pa.Table]:
 def _with_suspects(flaw: Flaw, suspects: Mapping[str, pa.Table]) -> Flaw:
     if not suspects:
         return flaw
-    phones = [phone for rows in suspects.values() for phone in _phones(rows)]
+    phones: dict[int, None] = {}
+    for rows in suspects.values():
+        phones |= dict.fromkeys(rows["PHONE"].slice(0, SHOWN_PHONES).to_pylist())
     return replace(
         flaw,
         says=f"{flaw.says}; rows stand out in {', '.join(suspects)}",
         rows=max(rows.num_rows for rows in suspects.values()),
-        phones=tuple(dict.fromkeys(phones))[:SHOWN_PHONES],
+        phones=tuple(phones)[:SHOWN_PHONES],
     )
 
 
@@ -210,8 +212,3 @@ def _strays(rows: pa.Table) -> list[Strays]:
         )
         for row in grouped.sort_by([(key, "ascending") for key in keys]).to_pylist()
     ]
-
-
-def _phones(rows: pa.Table) -> list[int]:
-    phones: list[int] = rows["PHONE"].slice(0, SHOWN_PHONES).to_pylist()
-    return phones
