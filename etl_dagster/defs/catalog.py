@@ -83,11 +83,6 @@ def api_specs(policy: Policy) -> list[dg.AssetSpec]:
     ]
 
 
-def campaign_sources(settings: Settings, campaign: Campaign) -> list[dg.AssetKey]:
-    """What a campaign's leads are made of."""
-    return [table_key(name) for name in {*campaign.tables, settings.contacts_table.upper()}]
-
-
 def table_key(name: str) -> dg.AssetKey:
     """The asset that stands for a table, whatever its schema is called."""
     return dg.AssetKey([SOURCES, re.sub(r"\W+", "_", name.rpartition(".")[2].lower()).strip("_")])
