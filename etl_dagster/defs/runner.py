@@ -61,10 +61,9 @@ class DayResult:
     Attributes:
         lead_date: the day.
         success: every partition and blocking check passed.
-        run_id: Dagster's id of the run.
+        run_id: Dagster's id of the run; '' if the day was finished before, and nothing ran.
         seconds: step name to its duration, for the steps that ran.
         failures: step name to the message of what failed it.
-        skipped: the day was finished before, and nothing ran.
     """
 
     lead_date: date
@@ -72,7 +71,6 @@ class DayResult:
     run_id: str
     seconds: Mapping[str, float]
     failures: Mapping[str, str] = field(default_factory=dict)
-    skipped: bool = False
 
 
 class Runner:
@@ -180,7 +178,7 @@ class Runner:
     @staticmethod
     def skip_day(lead_date: date) -> DayResult:
         """What became of a day that was finished before."""
-        return DayResult(lead_date, success=True, run_id="", seconds={}, skipped=True)
+        return DayResult(lead_date, success=True, run_id="", seconds={})
 
     def run_day(self, lead_date: date, *, campaigns: Sequence[str], force: bool) -> DayResult:
         """Run the four stages of a day over all chunks, then its report."""
