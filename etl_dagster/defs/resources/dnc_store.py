@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
-import numpy as np
 from dagster import ResourceDependency, get_dagster_logger
 from pydantic import Field
 
@@ -18,6 +17,7 @@ from etl_dagster.dnc.places import Place
 from etl_dagster.dnc.snapshot_export import Exported, export_snapshot, in_force
 from etl_dagster.dnc.snapshot_fetch import fetch_snapshot
 from etl_dagster.leads.policy import Policy
+from etl_dagster.scrub.published import versions_of
 
 SNAPSHOTS_KEPT: Final = 3
 """So many exports of the Do-Not-Call store stay; a host may still be fetching the last but one."""
@@ -36,16 +36,6 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
 
     snapshot_url: str = Field(UNSET, description="Where a replica is fetched from, if it is one")
     export_url: str = Field(UNSET, description="Where the store is exported to for other hosts")
-
-    @property
-    def inbox_dir(self) -> Path:
-        """The folder where list files arrive."""
-        return Path(self.inbox)
-
-    @property
-    def opt_out_inbox_dir(self) -> Path:
-        """The folder where opt-out files arrive."""
-        return Path(self.opt_out_inbox)
 
     def open(self, policy: Policy) -> DncStore:
         """The store, self-tested, for look-ups under a policy.
@@ -90,7 +80,7 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
             except DncError as error:
                 get_dagster_logger().warning(f"no newer Do-Not-Call store is known of: {error}")
         with DncStore.open(self.path) as store:
-            return store.lookup(np.empty(0, np.int64)).list_versions
+            return versions_of(store)
 
     def open_for_opt_outs(self) -> DncStore:
         """The store for recording a table's opt-outs, which a replica keeps beside its lists.
