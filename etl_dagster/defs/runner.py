@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
@@ -38,9 +38,6 @@ from etl_dagster.oversight import agenda
 from etl_dagster.progress import Sink
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retention
-
-if TYPE_CHECKING:
-    from etl_dagster.leads.policy import Policy
 
 # The console shows our own progress; Dagster's events are in its event log.
 QUIET: Final[Mapping[str, Any]] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -142,7 +139,7 @@ class Runner:
         Args:
             campaigns: those that must have been extracted; all if empty.
         """
-        policy: Policy = build_resources(self._settings)["policy"].load()
+        policy = build_resources(self._settings)["policy"].load()
         return history.finished_days(
             self._instance,
             chunks=self._settings.chunks,
