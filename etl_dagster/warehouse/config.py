@@ -15,10 +15,7 @@ from typing import Any
 from etl_dagster.settings import is_loopback
 from etl_dagster.warehouse.errors import SignInError
 
-POOL_SIZE = 8
-LOGIN_TIMEOUT_SECONDS = 30
 HTTPS_PORT = 443
-STATEMENT_TIMEOUT_SECONDS = 3600
 _CONNECT_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 4
 
@@ -56,10 +53,10 @@ class WarehouseConfig:
     database: str
     schema: str
     connection_args: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    pool_size: int = POOL_SIZE
-    login_timeout: int = LOGIN_TIMEOUT_SECONDS
+    pool_size: int = 8
+    login_timeout: int = 30
     network_timeout: int | None = None
-    statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS
+    statement_timeout_seconds: int = 3600
 
     def connector_arguments(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of ``snowflake.connector.connect``.
