@@ -464,19 +464,18 @@ def test_errors_name_the_statement_and_no_value(session: Session) -> None:
     with pytest.raises(StatementError) as caught:
         session.rows(statement)
     text = "".join(traceback.format_exception(caught.value))
-    assert "select_phones" in text
+    assert str(caught.value).startswith("select_phones: ")
     assert "0142" not in text
     assert "Ann" not in text
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
-    assert caught.value.statement == "select_phones"
 
 
 def test_errors_of_compilation_keep_the_names_they_are_about(session: Session) -> None:
     with pytest.raises(StatementError, match="NO_SUCH_TABLE") as caught:
         session.rows("SELECT * FROM NO_SUCH_TABLE")
     assert caught.value.number == 2003
-    assert caught.value.sqlstate == "42S02"
+    assert "SQLSTATE 42S02" in str(caught.value)
     with pytest.raises(StatementError, match="SELECT NO_SUCH_COLUMN"):
         session.rows("SELECT NO_SUCH_COLUMN FROM (SELECT 1 AS a)")
 
