@@ -56,12 +56,7 @@ def prove(session: Session, verdicts: Iterable[VerdictRow]) -> ChainProof:
 def _prove_chain(session: Session, key: ChainKey, needed: set[str], proof: ChainProof) -> None:
     batches, rows = read_chain(session, key)
     flaws, strays = examine(batches, rows)
-    proof.flaws += flaws
-    proof.flaws += [
-        Flaw(kind="no_batch", says="rows without a batch", key=key, batch_id=one.batch_id)
-        for one in strays
-        if one.batch_id in needed
-    ]
+    proof.flaws += [*flaws, *(one for one in strays if one.batch_id in needed)]
     first = next((at for at, batch in enumerate(batches) if batch.batch_id in needed), None)
     if first is None:
         return

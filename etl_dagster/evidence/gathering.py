@@ -19,7 +19,7 @@ from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.forms import iso, plain
 from etl_dagster.evidence.lists import Lists, OpenStore
 from etl_dagster.warehouse import export, retention
-from etl_dagster.warehouse.answers import read_answers
+from etl_dagster.warehouse.answers import damaged, read_answers
 from etl_dagster.warehouse.examination import Flaw
 from etl_dagster.warehouse.phone_history import VerdictRow, read_history
 from etl_dagster.warehouse.policies import KeptPolicy, read_policies
@@ -184,8 +184,7 @@ def _answer(  # noqa: PLR0913  of what, and where to
             "" if kept.evidence_hash == row.evidence_hash else "it is not that of the verdict"
         )
         if fault:
-            says = f"the raw answer that is kept of it: {fault}"
-            flaws.append(Flaw(kind="answer", says=says, key=row.chain, batch_id=row.batch_id))
+            flaws.append(damaged(row.chain, row.batch_id, fault))
             why = f"what is kept is not it: {fault}"
             continue
         number = sum(name.startswith(f"{chains.OTHER_PHONES}/answer-") for name in files) + 1

@@ -14,10 +14,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from etl_dagster.warehouse.errors import WarehouseError
-from etl_dagster.warehouse.examination import ChainKey
+from etl_dagster.warehouse.examination import ChainKey, Flaw
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
@@ -43,14 +43,6 @@ class KeptAnswer:
     answered_at: datetime
     body: bytes
     fault: str
-
-
-class Damage(NamedTuple):
-    """A row of CCC_ANSWERS that is not what was written, or not of the batch it names."""
-
-    key: ChainKey
-    batch_id: str
-    says: str
 
 
 def pack(document: bytes) -> dict[str, object]:
@@ -110,7 +102,7 @@ def read_answers(session: Session, batch_id: str) -> list[KeptAnswer]:
     return found
 
 
-def examine_answers(session: Session, lead_date: date) -> Iterator[Damage | None]:
+def examine_answers(session: Session, lead_date: date) -> Iterator[Flaw | None]:
     """Hold each body kept of a day to its hash, and that hash to the ledger's.
 
     Yields:
@@ -118,11 +110,16 @@ def examine_answers(session: Session, lead_date: date) -> Iterator[Damage | None
     """
     for batch in session.arrow(sql("select_answers"), {"lead_date": lead_date}):
         for row in batch.to_pylist():
-            says = fault_of(row["EVIDENCE_HASH"], row["ENCODING"], row["BODY"])[1] or _misplaced(
-                row
-            )
+            fault = fault_of(row["EVIDENCE_HASH"], row["ENCODING"], row["BODY"])[1]
             key = ChainKey(row["LEAD_DATE"], int(row["CHUNK"]), row["SOURCE"] or "ccc")
-            yield Damage(key, row["BATCH_ID"], says) if says else None
+            fault = fault or _misplaced(row)
+            yield damaged(key, row["BATCH_ID"], fault) if fault else None
+
+
+def damaged(key: ChainKey, batch_id: str, fault: str) -> Flaw:
+    """What is wrong where the body that is kept of a batch has a fault."""
+    says = f"the raw answer that is kept of it: {fault}"
+    return Flaw(kind="answer", says=says, key=key, batch_id=batch_id)
 
 
 def _misplaced(row: Mapping[str, Any]) -> str:

@@ -61,22 +61,12 @@ class Flaw:
     phones: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Strays:
-    """Rows of one chain and batch id that are no rows of a batch of that chain."""
-
-    key: ChainKey
-    batch_id: str
-    rows: int
-    phones: tuple[int, ...]
-
-
 def key_of(batch: BatchRecord) -> ChainKey:
     """The chain that a batch is in."""
     return ChainKey(batch.lead_date, batch.chunk, batch.source)
 
 
-def examine(batches: Sequence[BatchRecord], rows: pa.Table) -> tuple[list[Flaw], list[Strays]]:
+def examine(batches: Sequence[BatchRecord], rows: pa.Table) -> tuple[list[Flaw], list[Flaw]]:
     """Examine whole chains.
 
     Args:
@@ -84,7 +74,8 @@ def examine(batches: Sequence[BatchRecord], rows: pa.Table) -> tuple[list[Flaw],
         rows: every row of PHONE_VERDICTS of the same chains, in any order.
 
     Returns:
-        What is wrong, and the rows that belong to none of the batches of their chain.
+        What is wrong; and the rows that belong to none of the batches of their chain, as if there
+        were no such batch at all, a flaw for each chain and batch id.
     """
     chains = sorted(batches, key=lambda one: (key_of(one), one.position, one.batch_id))
     flaws = [flaw for _, chain in groupby(chains, key=key_of) for flaw in _links(list(chain))]
@@ -199,12 +190,14 @@ def _with_suspects(flaw: Flaw, suspects: Mapping[str, pa.Table]) -> Flaw:
     )
 
 
-def _strays(rows: pa.Table) -> list[Strays]:
+def _strays(rows: pa.Table) -> list[Flaw]:
     """Rows without a batch in their chain, by chain and batch id."""
     keys = ["LEAD_DATE", "CHUNK", "SOURCE", "BATCH_ID"]
     grouped = rows.group_by(keys).aggregate([("PHONE", "count"), ("PHONE", "list")])
     return [
-        Strays(
+        Flaw(
+            kind="no_batch",
+            says="rows without a batch",
             key=ChainKey(row["LEAD_DATE"], row["CHUNK"], row["SOURCE"]),
             batch_id=row["BATCH_ID"],
             rows=row["PHONE_count"],
