@@ -134,10 +134,8 @@ def listens(host: str, port: int) -> bool:
     """Whether a server is there; one too busy to answer is."""
     try:
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
-    except ConnectionRefusedError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ConnectionRefusedError)
     return True
 
 
