@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.examination import ChainKey, Flaw
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
@@ -24,10 +23,6 @@ from etl_dagster.warehouse.statements import sql
 ENCODING: Final = "zlib+base64"
 LONGEST: Final = 24_000_000
 """No answer is longer; a row that would unpack to more than that is damaged."""
-
-
-class AnswerError(WarehouseError):
-    """A kept body cannot be unpacked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,30 +49,17 @@ def pack(document: bytes) -> dict[str, object]:
     }
 
 
-def unpack(encoding: str, body: str) -> bytes:
-    """The body that `pack` packed.
-
-    Raises:
-        AnswerError: it was not packed so, or is damaged.
-    """
+def unpack(evidence_hash: str, encoding: str, body: str) -> tuple[bytes, str]:
+    """The body that `pack` packed, and why it is not the answer of that hash, '' if it is."""
     if encoding != ENCODING:
-        raise AnswerError(f"its encoding is not {ENCODING}")
+        return b"", f"its encoding is not {ENCODING}"
     inflate = zlib.decompressobj()
     try:
         document = inflate.decompress(base64.b64decode(body, validate=True), LONGEST)
     except (binascii.Error, ValueError, zlib.error):
-        raise AnswerError("it cannot be unpacked") from None
+        return b"", "it cannot be unpacked"
     if not inflate.eof or inflate.unused_data:
-        raise AnswerError("it is cut off, or has something after its end")
-    return document
-
-
-def fault_of(evidence_hash: str, encoding: str, body: str) -> tuple[bytes, str]:
-    """A kept body and why it is not the answer whose hash that is, '' if it is."""
-    try:
-        document = unpack(encoding, body)
-    except AnswerError as error:
-        return b"", str(error)
+        return b"", "it is cut off, or has something after its end"
     if hashlib.sha256(document).hexdigest() != evidence_hash:
         return document, "it does not have the hash that its row names"
     return document, ""
@@ -89,7 +71,7 @@ def read_answers(session: Session, batch_id: str) -> list[KeptAnswer]:
     for evidence_hash, endpoint, answered_at, encoding, body in session.rows(
         sql("select_answers_of_batch"), {"batch_id": batch_id}
     ):
-        document, fault = fault_of(evidence_hash, encoding, body)
+        document, fault = unpack(evidence_hash, encoding, body)
         found.append(
             KeptAnswer(
                 evidence_hash=evidence_hash,
@@ -110,9 +92,8 @@ def examine_answers(session: Session, lead_date: date) -> Iterator[Flaw | None]:
     """
     for batch in session.arrow(sql("select_answers"), {"lead_date": lead_date}):
         for row in batch.to_pylist():
-            fault = fault_of(row["EVIDENCE_HASH"], row["ENCODING"], row["BODY"])[1]
+            fault = unpack(row["EVIDENCE_HASH"], row["ENCODING"], row["BODY"])[1] or _misplaced(row)
             key = ChainKey(row["LEAD_DATE"], int(row["CHUNK"]), row["SOURCE"] or "ccc")
-            fault = fault or _misplaced(row)
             yield damaged(key, row["BATCH_ID"], fault) if fault else None
 
 
