@@ -76,7 +76,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
         "etl_dagster.identity.signatures": "KeyFileError",
         "etl_dagster.warehouse.heads": "HeadsError",
         "etl_dagster.evidence.forms": "EvidenceError",
-        "etl_dagster.leads.campaigns": "CampaignError",
+        "etl_dagster.leads.campaign_errors": "CampaignError",
         "etl_dagster.leads.policy": "PolicyError",
         "etl_dagster.warehouse.errors": "WarehouseError",
         "etl_dagster.sandbox.sidecar": "SidecarError",

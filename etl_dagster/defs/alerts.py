@@ -12,7 +12,7 @@ from typing import Final
 
 import dagster as dg
 
-from etl_dagster.alerts import Alert, Channel, Earlier, deliver, is_repeat, ntfy, webhook
+from etl_dagster.alerts import Alert, Earlier, deliver, is_repeat, ntfy, webhook
 from etl_dagster.defs.failures import Cause, causes, publishable
 from etl_dagster.defs.jobs import (
     EXPORT_JOB,
@@ -79,7 +79,8 @@ class Facts:
 
 def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor `alert_failed_runs`, for the channels of this deployment."""
-    channels = channels_of(settings)
+    kinds = ((webhook, settings.alert_webhook_url), (ntfy, settings.alert_ntfy_url))
+    channels = [make(url.get_secret_value()) for make, url in kinds if url]
 
     # A run of `etl-dagster run` belongs to no code location, so those of all are looked at, and
     # `reason_to_skip` leaves out what is not ours.
@@ -114,12 +115,6 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
         context.instance.add_run_tags(run.run_id, told)
 
     return alert_failed_runs
-
-
-def channels_of(settings: Settings) -> list[Channel]:
-    """The channels that are configured."""
-    kinds = ((webhook, settings.alert_webhook_url), (ntfy, settings.alert_ntfy_url))
-    return [make(url.get_secret_value()) for make, url in kinds if url]
 
 
 def earlier_runs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Earlier]:

@@ -36,56 +36,45 @@ def source_specs(
     if settings.opt_outs_table:
         name = settings.opt_outs_table.upper()
         tables.setdefault(table_key(name), f"Table `{name}` of people's opt-outs.")
+    lists = (
+        f"Do-Not-Call lists as files in `{settings.dnc_inbox_dir}`, called `<list>@<date>` with any"
+        " ending."
+    )
+    opt_outs = f"People's opt-outs as files in `{settings.opt_out_inbox_dir}`."
     return [
         *(
-            dg.AssetSpec(
-                key,
-                description=description,
-                group_name=SOURCES,
-                kinds={"snowflake", "table"},
-                tags=tags(SOURCES, personal_data=True),
-            )
+            _source(key, description, "snowflake", "table", personal_data=True)
             for key, description in tables.items()
         ),
         *api_specs(policy),
-        dg.AssetSpec(
-            LIST_FILES,
-            description=(
-                f"Do-Not-Call lists as files in `{settings.dnc_inbox_dir}`, called"
-                " `<list>@<date>` with any ending."
-            ),
-            group_name=SOURCES,
-            kinds={"file"},
-            tags=tags(SOURCES),
-        ),
-        dg.AssetSpec(
-            OPT_OUT_FILES,
-            description=f"People's opt-outs as files in `{settings.opt_out_inbox_dir}`.",
-            group_name=SOURCES,
-            kinds={"file"},
-            tags=tags(SOURCES),
-        ),
+        _source(LIST_FILES, lists, "file"),
+        _source(OPT_OUT_FILES, opt_outs, "file"),
     ]
+
+
+def _source(
+    key: dg.AssetKey, description: str, *kinds: str, personal_data: bool = False
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key,
+        description=description,
+        group_name=SOURCES,
+        kinds=set(kinds),
+        tags=tags(SOURCES, personal_data=personal_data),
+    )
 
 
 def api_specs(policy: Policy) -> list[dg.AssetSpec]:
     """The services that a run under a policy asks about phones."""
     titles = [CCC_SOURCES[api](policy).title for api in policy.apis]
     return [
-        dg.AssetSpec(
+        _source(
             dg.AssetKey([SOURCES, f"ccc_{title.replace(' ', '_')}"]),
-            description=f"The {title} of Contact Center Compliance: phones go there, nothing else.",
-            group_name=SOURCES,
-            kinds={"api"},
-            tags=tags(SOURCES),
+            f"The {title} of Contact Center Compliance: phones go there, nothing else.",
+            "api",
         )
         for title in titles
     ]
-
-
-def campaign_sources(settings: Settings, campaign: Campaign) -> list[dg.AssetKey]:
-    """What a campaign's leads are made of."""
-    return [table_key(name) for name in {*campaign.tables, settings.contacts_table.upper()}]
 
 
 def table_key(name: str) -> dg.AssetKey:

@@ -56,13 +56,13 @@ def dnc_registry(
         return store.add_list(file.list, [file.path], as_of=file.as_of, source=source)
 
     with locks.hold("dnc inbox"), dnc_store.open_for_writing() as store:
-        files = [file for file in inbox.pending(dnc_store.inbox_dir) if file.list == name]
+        files = [file for file in inbox.pending(Path(dnc_store.inbox)) if file.list == name]
         load_files(step, [(file.path, partial(load, store, file)) for file in files])
         found = next((stats for stats in store.stats() if stats.list == name), None)
     if found is None:
         raise dg.Failure(
             f"there is no list {name} in the store, and no file {name}@<date> in"
-            f" {dnc_store.inbox_dir} to load it from",
+            f" {dnc_store.inbox} to load it from",
             allow_retries=False,
         )
     return dg.MaterializeResult(metadata={"files": len(files), **list_metadata(found)})

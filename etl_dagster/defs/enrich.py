@@ -170,13 +170,12 @@ def _together(
 
 
 def _canary(api: str, metadata: Mapping[str, float]) -> Finding:
+    says = "its test numbers were answered as they must be"
     if not metadata["phones_asked"]:
-        return Finding(
-            level=Level.RIGHT, says=f"{api}: every answer was on record, nothing was asked"
-        )
-    if metadata["phones_asked"] == metadata[history.UNANSWERED]:
-        return Finding(level=Level.RIGHT, says=f"{api}: CCC answered nothing, which clears nobody")
-    return Finding(level=Level.RIGHT, says=f"{api}: its test numbers were answered as they must be")
+        says = "every answer was on record, nothing was asked"
+    elif metadata["phones_asked"] == metadata[history.UNANSWERED]:
+        says = "CCC answered nothing, which clears nobody"
+    return Finding(level=Level.RIGHT, says=f"{api}: {says}")
 
 
 def _preview(metadata: Mapping[str, float]) -> dg.MarkdownMetadataValue:

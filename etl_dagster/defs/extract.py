@@ -43,10 +43,11 @@ class ExtractConfig(dg.Config):
 
 def campaign_specs(settings: Settings, campaigns: Sequence[Campaign]) -> list[dg.AssetSpec]:
     """The campaign files as external assets: their text and version, for the graph."""
+    contacts = settings.contacts_table.upper()
     return [
         dg.AssetSpec(
             ["campaigns", campaign.name],
-            deps=catalog.campaign_sources(settings, campaign),
+            deps=[catalog.table_key(name) for name in {*campaign.tables, contacts}],
             description=(
                 f"Campaign SQL `{campaign.path.name}`\n\n```sql\n{mask_phones(campaign.sql)}\n```"
             ),

@@ -104,18 +104,14 @@ def kept_open(instance: dg.DagsterInstance) -> Iterator[list[Path]]:
     Yields:
         The files that are kept open.
     """
+    files: list[Path] = []
+    storage = instance.event_log_storage
+    if isinstance(storage, SqliteEventLogStorage):
+        index = Path(storage.path_for_shard("index"))
+        files = [file for file in (index, index.parent.with_suffix(".db")) if file.exists()]
     with ExitStack() as stack:
-        files = [file for file in _shared_files(instance) if file.exists()]
         for file in files:
             connection = stack.enter_context(closing(sqlite3.connect(file, isolation_level=None)))
             # a connection has a file open only from its first question
             connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
         yield files
-
-
-def _shared_files(instance: dg.DagsterInstance) -> list[Path]:
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqliteEventLogStorage):
-        return []
-    index = Path(storage.path_for_shard("index"))
-    return [index, index.parent.with_suffix(".db")]

@@ -71,7 +71,7 @@ def build_opt_out_check(settings: Settings) -> dg.AssetChecksDefinition:
                 finding = measure(
                     session,
                     store,
-                    inbox_folder=dnc_store.opt_out_inbox_dir,
+                    inbox_folder=Path(dnc_store.opt_out_inbox),
                     table=settings.opt_outs_table,
                     now=now,
                 )

@@ -8,6 +8,7 @@ Belongs here: taking them onto the internal list, before anything is scrubbed to
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
@@ -196,7 +197,7 @@ def take_files(step: ProgressLogger, dnc_store: DncStoreResource, locks: WriterL
         dagster.Failure: a file could not be read, now or before, and nobody has dealt with it: who
             asked in it to be left alone is not known, so nothing may be scrubbed without it.
     """
-    folder = dnc_store.opt_out_inbox_dir
+    folder = Path(dnc_store.opt_out_inbox)
     files = []
     with locks.hold(INBOX_LOCK):
         if inbox.waiting(folder):

@@ -22,9 +22,10 @@ from etl_dagster.defs.resources import (
 from etl_dagster.defs.step_events import Progress
 from etl_dagster.dnc import DncError, DncStore
 from etl_dagster.leads.chunks import Chunk
-from etl_dagster.report import Calls, ListInForce, Report, lists_in_force, render_report
-from etl_dagster.report.api import cost
+from etl_dagster.report.api import Calls, cost
 from etl_dagster.report.changes import WEEK, rates
+from etl_dagster.report.lists import ListInForce, lists_in_force
+from etl_dagster.report.page import Report, render_report
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.day_ledger import read_day_ledger
 from etl_dagster.warehouse.funnel import read_day

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
@@ -39,9 +39,6 @@ from etl_dagster.progress import Sink
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse import retention
 
-if TYPE_CHECKING:
-    from etl_dagster.leads.policy import Policy
-
 # The console shows our own progress; Dagster's events are in its event log.
 QUIET: Final[Mapping[str, Any]] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 # Nor does it capture what is printed: four processes a step, which print their own end at Ctrl-C,
@@ -61,10 +58,9 @@ class DayResult:
     Attributes:
         lead_date: the day.
         success: every partition and blocking check passed.
-        run_id: Dagster's id of the run.
+        run_id: Dagster's id of the run; '' if the day was finished before, and nothing ran.
         seconds: step name to its duration, for the steps that ran.
         failures: step name to the message of what failed it.
-        skipped: the day was finished before, and nothing ran.
     """
 
     lead_date: date
@@ -72,7 +68,6 @@ class DayResult:
     run_id: str
     seconds: Mapping[str, float]
     failures: Mapping[str, str] = field(default_factory=dict)
-    skipped: bool = False
 
 
 class Runner:
@@ -144,7 +139,7 @@ class Runner:
         Args:
             campaigns: those that must have been extracted; all if empty.
         """
-        policy: Policy = build_resources(self._settings)["policy"].load()
+        policy = build_resources(self._settings)["policy"].load()
         return history.finished_days(
             self._instance,
             chunks=self._settings.chunks,
@@ -180,7 +175,7 @@ class Runner:
     @staticmethod
     def skip_day(lead_date: date) -> DayResult:
         """What became of a day that was finished before."""
-        return DayResult(lead_date, success=True, run_id="", seconds={}, skipped=True)
+        return DayResult(lead_date, success=True, run_id="", seconds={})
 
     def run_day(self, lead_date: date, *, campaigns: Sequence[str], force: bool) -> DayResult:
         """Run the four stages of a day over all chunks, then its report."""

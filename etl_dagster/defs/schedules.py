@@ -38,6 +38,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
 def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
     campaigns = settings.scheduled_campaigns
+    chosen = {"campaigns": list(campaigns)}
     zone, back = settings.schedule_timezone, settings.catch_up_days
 
     @dg.schedule(
@@ -81,7 +82,7 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         for day in due:
             yield dg.RunRequest(
                 run_key=f"{day} at {moment.isoformat()}",
-                run_config=leads_config(campaigns),
+                run_config={"ops": {"leads": {"config": chosen}}} if campaigns else {},
                 tags={
                     **range_tags(Chunk(day, 0), Chunk(day, settings.chunks - 1)),
                     DAY: day.isoformat(),
@@ -89,11 +90,6 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
             )
 
     return scrub_yesterday
-
-
-def leads_config(campaigns: tuple[str, ...]) -> dict[str, object]:
-    """Run configuration that extracts these campaigns; all if there are none."""
-    return {"ops": {"leads": {"config": {"campaigns": list(campaigns)}}}} if campaigns else {}
 
 
 def _freshness_schedule() -> dg.ScheduleDefinition:

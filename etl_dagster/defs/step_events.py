@@ -13,6 +13,7 @@ from etl_dagster.defs.partitions import partition_key
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.progress import ProgressEvent, ProgressLogger, Sink
+from etl_dagster.report.markdown import table
 from etl_dagster.settings import Settings
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.session import Column
@@ -97,9 +98,5 @@ def counts_preview(
 ) -> dg.MarkdownMetadataValue:
     """Counts as a small table: a row each for what is named, a column each for what is counted."""
     heads = list(next(iter(counts.values()), {}))
-    lines = [
-        [name, *(head.replace("_", " ") for head in heads)],
-        ["---", *["---:"] * len(heads)],
-        *([key, *(f"{row[head]:,}" for head in heads)] for key, row in counts.items()),
-    ]
-    return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in lines))
+    rows = [[key, *(f"{row[head]:,}" for head in heads)] for key, row in counts.items()]
+    return dg.MetadataValue.md(table([name, *(head.replace("_", " ") for head in heads)], rows))

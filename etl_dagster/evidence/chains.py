@@ -7,21 +7,15 @@ A batch's digest covers all of its rows, so that all of them must be in the fold
 among them. Of later batches the SHA-256 of the rows is enough.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl_dagster.evidence.forms import plain
-from etl_dagster.warehouse.canonical import (
-    NEWEST,
-    BatchRecord,
-    rows_digest,
-    rows_text,
-    version_of,
-)
+from etl_dagster.warehouse.canonical import NEWEST, rows_text, version_of
 from etl_dagster.warehouse.examination import ChainKey, Flaw, examine
 from etl_dagster.warehouse.phone_history import VerdictRow
 from etl_dagster.warehouse.reaches import read_chain
@@ -62,30 +56,17 @@ def prove(session: Session, verdicts: Iterable[VerdictRow]) -> ChainProof:
 def _prove_chain(session: Session, key: ChainKey, needed: set[str], proof: ChainProof) -> None:
     batches, rows = read_chain(session, key)
     flaws, strays = examine(batches, rows)
-    proof.flaws += flaws
-    proof.flaws += [
-        Flaw(kind="no_batch", says="rows without a batch", key=key, batch_id=one.batch_id)
-        for one in strays
-        if one.batch_id in needed
-    ]
+    proof.flaws += [*flaws, *(one for one in strays if one.batch_id in needed)]
     first = next((at for at, batch in enumerate(batches) if batch.batch_id in needed), None)
     if first is None:
         return
     links = []
     for batch in batches[first:]:
         own = rows.filter(pc.equal(rows["BATCH_ID"], batch.batch_id))
-        links.append(_link(batch, own))
+        text = rows_text(own, version=version_of(batch.digest) or NEWEST)
+        links.append({**plain(asdict(batch)), "rows_sha256": hashlib.sha256(text).hexdigest()})
         if batch.batch_id in needed:
             name = f"{OTHER_PHONES}/rows-{len(proof.rows_files) + 1}.txt"
             proof.rows_files[batch.batch_id] = name
-            proof.files[name] = rows_text(own, version=_version(batch))
+            proof.files[name] = text
     proof.chains.append(links)
-
-
-def _link(batch: BatchRecord, rows: pa.Table) -> dict[str, Any]:
-    record: dict[str, Any] = plain(asdict(batch))
-    return {**record, "rows_sha256": rows_digest(rows, version=_version(batch))}
-
-
-def _version(batch: BatchRecord) -> int:
-    return version_of(batch.digest) or NEWEST

@@ -38,13 +38,6 @@ class Made(NamedTuple):
         return found.until if found and found.decision == Decision.CALLABLE.name else None
 
 
-class _Span(NamedTuple):
-    """While a phone may have been handed out; both ends count."""
-
-    start: datetime
-    end: datetime
-
-
 @dataclass(frozen=True, kw_only=True)
 class Day:
     """A day of leads that have the phone.
@@ -106,7 +99,7 @@ class Day:
             one
             for one in exports
             if one.lead_date in {None, self.lead_date}
-            and any(span.start <= one.exported_at <= span.end for span in spans)
+            and any(start <= one.exported_at <= end for start, end in spans)
             and (self.removed_at is None or one.exported_at <= self.removed_at)
         ]
 
@@ -181,19 +174,21 @@ class Day:
             if one.until and (one.moment.what != BEGAN or not self._leads)
         ]
 
-    def _spans(self) -> Iterator[_Span]:
-        """From the first decision that it is callable to the last moment that one allowed.
+    def _spans(self) -> Iterator[tuple[datetime, datetime]]:
+        """While the phone may have been handed out: both ends count.
+
+        From the first decision that it is callable to the last moment that one allowed.
 
         Before the first moment of the day's own it may have been there since the day began.
         """
         if self._firm:
             end = max(until for _, until in self._firm)
-            yield _Span(self._firm[0][0], end + READING)
+            yield self._firm[0][0], end + READING
         if self.made and self.made[0].moment.what == BEGAN and self.made[0].until:
             end = self.made[0].until
             if len(self.made) > 1:
                 end = min(end, self.made[1].moment.at)
-            yield _Span(self.made[0].moment.at, end + READING)
+            yield self.made[0].moment.at, end + READING
 
 
 def days_of(

@@ -10,6 +10,7 @@ included, too.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from importlib import metadata
 from typing import Any, Final
 
 from etl_dagster.evidence import chains, verify
@@ -18,10 +19,10 @@ from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.forms import iso, plain
 from etl_dagster.evidence.lists import Lists, OpenStore
 from etl_dagster.warehouse import export, retention
-from etl_dagster.warehouse.answers import read_answers
+from etl_dagster.warehouse.answers import damaged, read_answers
 from etl_dagster.warehouse.examination import Flaw
 from etl_dagster.warehouse.phone_history import VerdictRow, read_history
-from etl_dagster.warehouse.policies import KeptPolicy, code_version, read_policies
+from etl_dagster.warehouse.policies import KeptPolicy, read_policies
 from etl_dagster.warehouse.session import Session
 
 TABLES: Final = (
@@ -102,7 +103,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     texts = {**in_force, **{one.policy_hash: one.text for one in kept if one.whole}}
     rules = {digest: Rules.of(text) for digest, text in texts.items()}
     exports = export.exports(session, most=MOST_EXPORTS)[::-1]
-    days = days_of(history, rules, retention.removals(session), exports, only)
+    days = days_of(history, rules, retention.removed_days(session), exports, only)
     made = [one for day in days for one in day.made]
     needed = {row for one in made for row in one.words.values()}
     wanted = {day.lead_date for day in days}
@@ -123,7 +124,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     content = {
         "format": verify.FORMAT,
         "made_at": iso(origin.made_at),
-        "made_with": code_version(),
+        "made_with": metadata.version("etl-dagster"),
         "ledger": origin.ledger,
         "deployment": origin.deployment,
         "phone": phone,
@@ -183,8 +184,7 @@ def _answer(  # noqa: PLR0913  of what, and where to
             "" if kept.evidence_hash == row.evidence_hash else "it is not that of the verdict"
         )
         if fault:
-            says = f"the raw answer that is kept of it: {fault}"
-            flaws.append(Flaw(kind="answer", says=says, key=row.chain, batch_id=row.batch_id))
+            flaws.append(damaged(row.chain, row.batch_id, fault))
             why = f"what is kept is not it: {fault}"
             continue
         number = sum(name.startswith(f"{chains.OTHER_PHONES}/answer-") for name in files) + 1

@@ -26,7 +26,11 @@ def render(content: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"json": json.dumps, "indented": _indented, "grouped": "{:,}".format}
+    pages.filters |= {
+        "json": json.dumps,
+        "indented": lambda text: json.dumps(json.loads(text), indent=2),
+        "grouped": "{:,}".format,
+    }
     phone = f"{content['phone']:010d}"
     css = _HERE.joinpath("page.css").read_text("utf-8")
     page = pages.from_string(_HERE.joinpath("page.html").read_text("utf-8"))
@@ -38,8 +42,3 @@ def render(content: dict[str, Any]) -> str:
         links={one["batch_id"]: one for chain in content["chains"] for one in chain},
     )
     return text.lstrip()
-
-
-def _indented(text: str) -> str:
-    """JSON for people."""
-    return json.dumps(json.loads(text), indent=2)

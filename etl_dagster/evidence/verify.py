@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 FIRST_DIGEST = "0" * 64
 FORMAT = "etl_dagster evidence 1"
@@ -78,25 +78,18 @@ class Proof:
             return None
 
 
-def prove(
-    folder: Path,
-    *,
-    heads: Path | None = None,
-    public_key: Path | None = None,
-    sums: bool = True,
-) -> Proof:
+def prove(folder: Path, *, heads: Path | None = None, public_key: Path | None = None) -> Proof:
     """Prove everything.
 
     Args:
         folder: the evidence.
         heads: heads that were kept elsewhere, instead of those in the folder.
         public_key: who must have signed them.
-        sums: compare every file with SHA256SUMS, too, which shows damage on the way.
     """
     proof = Proof(folder)
     content: dict[str, Any] = {}
     steps: list[Callable[[], None]] = [
-        lambda: _sums(proof) if sums else None,
+        lambda: _sums(proof),
         lambda: _read_content(proof, content),
         lambda: _links(proof, content),
         lambda: _verdicts(proof, content),
@@ -120,6 +113,7 @@ def prove(
 
 
 def _sums(proof: Proof) -> None:
+    """Every file has its SHA-256 in SHA256SUMS, which shows damage on the way."""
     text = proof.read(SUMS, "that no file was damaged")
     for line in (text or b"").decode().splitlines():
         digest, name = line.split("  ", 1)
@@ -469,13 +463,9 @@ def entries_of(body: bytes, phone: int) -> list[Any]:
         found = json.loads(body)
     except (ValueError, RecursionError):
         return []
-    return list(_about(found, phone))
-
-
-def _about(found: Any, phone: int) -> Iterator[Any]:
-    for entry in found if isinstance(found, list) else []:
-        if isinstance(entry, dict) and str(entry.get("Phone")) == str(phone):
-            yield entry
+    entries = found if isinstance(found, list) else []
+    own = (entry for entry in entries if isinstance(entry, dict))
+    return [entry for entry in own if str(entry.get("Phone")) == str(phone)]
 
 
 def micros(moment: str) -> int:

@@ -24,27 +24,12 @@ class Column:
         type: NUMBER, REAL, TEXT, BOOLEAN, DATE, TIME, TIMESTAMP_NTZ, VARIANT, ...
         precision: Digits of a NUMBER, else None.
         scale: Digits behind its point, else None.
-        nullable: Whether NULL can occur.
     """
 
     name: str
     type: str
     precision: int | None
     scale: int | None
-    nullable: bool
-
-
-@dataclass(frozen=True)
-class SourceColumn:
-    """An output column of a campaign.
-
-    Attributes:
-        name: as the campaign returns it.
-        is_number: it is a whole NUMBER, hence has lost leading zeros; otherwise it is text.
-    """
-
-    name: str
-    is_number: bool = False
 
     @property
     def quoted(self) -> str:
@@ -58,13 +43,12 @@ class ColumnMap:
 
     Attributes:
         lead: every name of LEAD_COLUMNS, in order, to its source; None where the campaign has
-            none, which is possible for OPTIONAL ones only.
-        attributes: all other columns, in the campaign's order; their types are not restricted,
-            and `is_number` says nothing of them.
+            none, which is never so of REQUIRED ones.
+        attributes: all other columns, in the campaign's order; their types are not restricted.
     """
 
-    lead: Mapping[str, SourceColumn | None]
-    attributes: tuple[SourceColumn, ...]
+    lead: Mapping[str, Column | None]
+    attributes: tuple[Column, ...]
 
 
 _ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -99,7 +83,6 @@ _ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 LEAD_COLUMNS: Final = tuple(_ALIASES)
 REQUIRED: Final = ("first_name", "last_name", "address", "zip")
 """The identity of a lead is made of these."""
-OPTIONAL: Final = tuple(role for role in LEAD_COLUMNS if role not in REQUIRED)
 _NUMERIC: Final = frozenset({"zip", "phone_1", "phone_2", "phone_3"})
 """May also be a whole NUMBER."""
 
@@ -111,10 +94,6 @@ _NAMES_PHONES: Final = re.compile(
 """Names, in lower case with spaces, of columns that may hold phones."""
 _NO_PHONES: Final = frozenset({"BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ"})
 _PHONE_DIGITS: Final = 10
-
-_TEXT_TYPES: Final = frozenset({"TEXT", "VARCHAR", "STRING", "CHAR"})
-_NUMBER_TYPES: Final = frozenset({"NUMBER", "FIXED"})
-_FLOAT_TYPES: Final = frozenset({"REAL", "FLOAT", "DOUBLE"})
 
 
 def _plain(name: str) -> str:
@@ -147,21 +126,21 @@ def resolve_columns(path: Path, described: Sequence[Column]) -> ColumnMap:
         role = _ROLES.get(_plain(column.name))
         if role is None:
             _refuse_phones(path, column)
-            attributes.append(SourceColumn(column.name))
+            attributes.append(column)
         elif role in found:
             raise CampaignColumnError(
                 path,
                 f'columns "{found[role].name}" and "{column.name}" could both be the lead\'s '
                 f"{role}; name the one that is not it differently, or number them "
                 '("Phone 1", "Phone 2") if they are several phones or e-mails',
-                column=column.name,
             )
         else:
             found[role] = column
     _refuse_missing(path, found, described)
-    sources = {role: _source(path, role, column) for role, column in found.items()}
+    for role, column in found.items():
+        _refuse_type(path, role, column)
     return ColumnMap(
-        lead=MappingProxyType({role: sources.get(role) for role in LEAD_COLUMNS}),
+        lead=MappingProxyType({role: found.get(role) for role in LEAD_COLUMNS}),
         attributes=tuple(attributes),
     )
 
@@ -172,20 +151,18 @@ def _refuse_twins(path: Path, described: Sequence[Column]) -> None:
         raise CampaignColumnError(
             path,
             f'column "{twins[0]}" is returned more than once; give each an alias of its own',
-            column=twins[0],
         )
 
 
 def _refuse_phones(path: Path, column: Column) -> None:
     name = re.sub(r"[\W\d_]+", " ", column.name.casefold())
-    short = column.type.upper() in _NO_PHONES or (column.precision or 38) < _PHONE_DIGITS
+    short = column.type in _NO_PHONES or (column.precision or 38) < _PHONE_DIGITS
     if _NAMES_PHONES.search(name) and not short:
         raise CampaignColumnError(
             path,
             f'column "{column.name}" may hold phones, which would be handed on without having been'
             " scrubbed: name those of a lead Phone 1 to Phone 3, leave others out, and call a"
             " column that holds none something else",
-            column=column.name,
         )
 
 
@@ -204,7 +181,6 @@ def _refuse_missing(
         f"the query returns no column for {wanted}; case, spaces and underscores do not matter. "
         f"It returns {returned}. Add an alias, such as "
         f'... AS "{_ALIASES[missing[0]][0]}"',
-        column=missing[0],
     )
 
 
@@ -212,17 +188,15 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _source(path: Path, role: str, column: Column) -> SourceColumn:
-    """Accept the column for the role, if its type can hold it."""
-    kind = column.type.upper()
-    if kind in _TEXT_TYPES:
-        return SourceColumn(column.name)
-    if role in _NUMERIC and kind in _NUMBER_TYPES and not column.scale:
-        return SourceColumn(column.name, is_number=True)
+def _refuse_type(path: Path, role: str, column: Column) -> None:
+    """Refuse a column whose type cannot hold the role."""
+    kind = column.type
+    if kind == "TEXT" or (role in _NUMERIC and kind == "NUMBER" and not column.scale):
+        return
     expected = "text or a whole NUMBER" if role in _NUMERIC else "text"
     shown = f"{kind} with {column.scale} decimals" if column.scale else kind
     advice = "cast it to VARCHAR in the query"
-    if role in _NUMERIC and kind in _FLOAT_TYPES:
+    if role in _NUMERIC and kind == "REAL":
         advice = (
             "a floating-point number turns into text with an exponent or a fraction; "
             "cast it to NUMBER(10,0) in the query, or better keep it text from the start"
@@ -231,5 +205,4 @@ def _source(path: Path, role: str, column: Column) -> SourceColumn:
         path,
         f'column "{column.name}" is the lead\'s {role}, which must be {expected}, but it is '
         f"{shown}; {advice}",
-        column=column.name,
     )

@@ -17,16 +17,10 @@ class CampaignError(ValueError):
 
     Attributes:
         path: the file, or the folder.
-        line: where in the file, from 1, where that is known.
-        column: the output column, where it is about one.
     """
 
-    def __init__(
-        self, path: Path, problem: str, *, line: int | None = None, column: str | None = None
-    ) -> None:
+    def __init__(self, path: Path, problem: str, *, line: int | None = None) -> None:
         self.path = path
-        self.line = line
-        self.column = column
         super().__init__(f"{path}{f':{line}' if line else ''}: {problem}")
 
 

@@ -1,8 +1,7 @@
 """Campaigns: one SQL file each, that says which people are leads on a day.
 
-Belongs here: finding and reading the files; this module is also the face of its helpers, which
-read the SQL text (`campaign_sql`) and check what it returns (`campaign_columns`). Does not:
-running anything.
+Belongs here: finding and reading the files. Does not: reading the SQL text (`campaign_sql`),
+checking what it returns (`campaign_columns`), running anything.
 """
 
 import re
@@ -11,41 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from etl_dagster.leads.campaign_columns import (
-    LEAD_COLUMNS,
-    Column,
-    ColumnMap,
-    SourceColumn,
-    resolve_columns,
-)
-from etl_dagster.leads.campaign_errors import (
-    CampaignColumnError,
-    CampaignEmptyError,
-    CampaignError,
-    CampaignFileError,
-    CampaignSqlError,
-)
-from etl_dagster.leads.campaign_sql import VARIABLES, SqlTextError, read_query
-
-__all__ = [
-    "LEAD_COLUMNS",
-    "VARIABLES",
-    "Campaign",
-    "CampaignColumnError",
-    "CampaignEmptyError",
-    "CampaignError",
-    "CampaignFileError",
-    "CampaignSqlError",
-    "Column",
-    "ColumnMap",
-    "SourceColumn",
-    "check_query",
-    "choose",
-    "find_campaigns",
-    "load_campaign",
-    "load_campaigns",
-    "resolve_columns",
-]
+from etl_dagster.leads.campaign_errors import CampaignError, CampaignFileError, CampaignSqlError
+from etl_dagster.leads.campaign_sql import SqlTextError, read_query
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIX: Final = ".sql"

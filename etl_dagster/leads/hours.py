@@ -62,8 +62,3 @@ def parse_window(text: str) -> Window | None:
 def format_window(window: Window) -> str:
     """The text that `parse_window` reads as this window."""
     return f"{window[0]:%H:%M}-{window[1]:%H:%M}"
-
-
-def within(inner: Window, outer: Window) -> bool:
-    """Whether a window lies within another, or is the same."""
-    return outer[0] <= inner[0] and inner[1] <= outer[1]

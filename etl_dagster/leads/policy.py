@@ -125,11 +125,6 @@ class Policy:
         )
 
     @property
-    def ccc_ttl(self) -> timedelta:
-        """How long an answer of the litigator scrub stays valid."""
-        return self.ttl("ccc")
-
-    @property
     def apis(self) -> tuple[str, ...]:
         """The services that a run asks, in the order in which it does."""
         return tuple(name for name in APIS if name in {*ALWAYS, *self.required_sources})

@@ -10,15 +10,7 @@ from dataclasses import fields
 from typing import Final, TypedDict
 
 from etl_dagster.leads.full_scrub import CLEARABLE, LINES, FullRules
-from etl_dagster.leads.hours import (
-    FEDERAL,
-    STATES,
-    Hours,
-    Window,
-    format_window,
-    parse_window,
-    within,
-)
+from etl_dagster.leads.hours import FEDERAL, STATES, Hours, Window, format_window, parse_window
 from etl_dagster.leads.policy_reader import Reader, shown
 from etl_dagster.leads.toml_lines import find_fault
 
@@ -177,7 +169,7 @@ class _Reader(Reader):
             return outer
         window = parse_window(value) if isinstance(value, str) else None
         example = f"a window within {outer_name} such as {path[-1]}"
-        if window is not None and within(window, outer):
+        if window and outer[0] <= window[0] and window[1] <= outer[1]:
             return window
         self.wrong(
             path,

@@ -117,10 +117,15 @@ def compare(old: Policy, new: Policy) -> list[Change]:
     """What a new policy changes; what it makes looser comes first."""
     changes = [
         *_names(old.required_sources, new.required_sources, "clear a phone"),
-        *_days(old.ccc_ttl_days, new.ccc_ttl_days, "an answer of CCC is valid for"),
+        *_span(old.ccc_ttl_days, new.ccc_ttl_days, "an answer of CCC is valid for"),
         *_full(old, new),
-        *_days(old.dnc_max_age_days, new.dnc_max_age_days, "a Do-Not-Call list may be as old as"),
-        *_hours_of_snapshots(old.dnc_snapshot_max_age_hours, new.dnc_snapshot_max_age_hours),
+        *_span(old.dnc_max_age_days, new.dnc_max_age_days, "a Do-Not-Call list may be as old as"),
+        *_span(
+            old.dnc_snapshot_max_age_hours,
+            new.dnc_snapshot_max_age_hours,
+            "a snapshot of the Do-Not-Call store is evidence for",
+            unit="hours",
+        ),
         *_names(old.dnc_lists, new.dnc_lists, "be loaded and fresh before a phone is clear"),
         *_hours(old.hours, new.hours),
     ]
@@ -134,9 +139,9 @@ def _names(old: Collection[str], new: Collection[str], what: str) -> Iterator[Ch
         yield Change(looser=False, says=f"{name} must {what}")
 
 
-def _days(old: float, new: float, what: str) -> Iterator[Change]:
+def _span(old: float, new: float, what: str, *, unit: str = "days") -> Iterator[Change]:
     if old != new:
-        yield Change(looser=new > old, says=f"{what} {new:g} days, before {old:g}")
+        yield Change(looser=new > old, says=f"{what} {new:g} {unit}, before {old:g}")
 
 
 def _full(old: Policy, new: Policy) -> Iterator[Change]:
@@ -144,7 +149,7 @@ def _full(old: Policy, new: Policy) -> Iterator[Change]:
     if "ccc_full" not in {*old.required_sources} & {*new.required_sources}:
         return
     before, after = old.ccc_full, new.ccc_full
-    yield from _days(before.ttl_days, after.ttl_days, "an answer of the full scrub is valid for")
+    yield from _span(before.ttl_days, after.ttl_days, "an answer of the full scrub is valid for")
     for code in sorted({*before.clear_codes} ^ {*after.clear_codes}):
         looser = code in after.clear_codes
         says = f"full scrub: {CODES[code]} ({code}) {'clears a phone' if looser else 'blocks'} now"
@@ -153,12 +158,6 @@ def _full(old: Policy, new: Policy) -> Iterator[Change]:
         looser = kind in before.block_line_types
         says = f"full scrub: {kind} lines are {'called' if looser else 'not called'} now"
         yield Change(looser=looser, says=says)
-
-
-def _hours_of_snapshots(old: float, new: float) -> Iterator[Change]:
-    if old != new:
-        says = f"a snapshot of the Do-Not-Call store is evidence for {new:g} hours, before {old:g}"
-        yield Change(looser=new > old, says=says)
 
 
 def _hours(old: Hours, new: Hours) -> Iterator[Change]:

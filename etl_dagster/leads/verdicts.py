@@ -104,9 +104,7 @@ def decide(
     Raises:
         ValueError: no source is required, or the sources do not speak of equally many phones.
     """
-    sizes = {e.verdicts.shape for e in evidence.values()} | {
-        e.valid_until.shape for e in evidence.values()
-    }
+    sizes = {array.shape for e in evidence.values() for array in (e.verdicts, e.valid_until)}
     if not required:
         raise ValueError("a decision needs at least one required source")
     if len(sizes) != 1:

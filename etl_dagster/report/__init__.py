@@ -9,9 +9,3 @@ advice.py    why phones are unknown, and what to do about it
 markdown.py  tables and text that no name can break
 preview.py   what a run of a day would do and cost
 """
-
-from etl_dagster.report.api import Calls
-from etl_dagster.report.lists import ListInForce, lists_in_force
-from etl_dagster.report.page import Report, render_report
-
-__all__ = ["Calls", "ListInForce", "Report", "lists_in_force", "render_report"]

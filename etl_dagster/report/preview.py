@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 from etl_dagster.ccc import requests_for
-from etl_dagster.leads.campaigns import Campaign, CampaignEmptyError, choose
+from etl_dagster.leads.campaigns import Campaign, choose
 from etl_dagster.leads.policy import Policy
 from etl_dagster.warehouse import scrubbing
 from etl_dagster.warehouse.extraction import ExtractCount, Extraction
@@ -22,6 +22,7 @@ from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import fragment, literals, render, sql
 
 if TYPE_CHECKING:
+    from etl_dagster.leads.campaign_errors import CampaignEmptyError
     from etl_dagster.settings import Settings
 
 TABLES: Final = ("leads", "callable_leads", "phone_verdicts", "retentions")

@@ -19,6 +19,7 @@ from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Decision, Evidence, Verdict, decide
 from etl_dagster.progress import ProgressLogger
 from etl_dagster.scrub.lookup_rows import SOURCE, decision_table, ledger_batch
+from etl_dagster.scrub.published import versions_of
 from etl_dagster.warehouse import ledger, scrubbing
 from etl_dagster.warehouse.ledger import Provenance
 from etl_dagster.warehouse.session import Session
@@ -56,7 +57,7 @@ def scrub_chunk(
         moment = datetime.now(UTC)
         evidence = scrubbing.read_evidence(
             session,
-            list_versions=store.lookup(np.empty(0, np.int64)).list_versions,
+            list_versions=versions_of(store),
             policy=policy,
             moment=moment,
         )

@@ -13,9 +13,8 @@ from pathlib import Path
 from etl_dagster.dnc import inbox
 from etl_dagster.identity.who import operator
 from etl_dagster.settings import Settings
-from etl_dagster.warehouse import removal
 from etl_dagster.warehouse.retention import LEDGER, LONGEST_USE, Plan, first_decided
-from etl_dagster.warehouse.retention_record import Retention
+from etl_dagster.warehouse.retention_record import Retention, appending
 from etl_dagster.warehouse.session import Session
 
 
@@ -88,6 +87,7 @@ def remove_files(session: Session, old: OldFiles, planned: Plan) -> None:
         removed_at=planned.moment.replace(tzinfo=None),
         removed_by=operator(),
     )
-    removal.put_on_record(session, [record])
+    with appending(session) as append:
+        append([record])
     for file in old.files:
         file.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ Belongs here: the records of that. Does not: deciding (`rescrub.py`), showing (`
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from etl_dagster.leads.chunks import Chunk
@@ -90,11 +90,7 @@ class Rescrub:
 
 def joined(lost: Sequence[Lost]) -> list[Lost]:
     """One entry for what was read in parts."""
-    rows: dict[tuple[Chunk, str, datetime, str], int] = {}
+    rows: Counter[Lost] = Counter()
     for one in lost:
-        key = (one.chunk, one.list_versions, one.checked_at, one.why)
-        rows[key] = rows.get(key, 0) + one.rows
-    return [
-        Lost(chunk=chunk, list_versions=versions, checked_at=at, why=why, rows=count)
-        for (chunk, versions, at, why), count in rows.items()
-    ]
+        rows[replace(one, rows=0)] += one.rows
+    return [replace(one, rows=count) for one, count in rows.items()]

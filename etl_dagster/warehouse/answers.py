@@ -14,20 +14,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from etl_dagster.warehouse.errors import WarehouseError
-from etl_dagster.warehouse.examination import ChainKey
+from etl_dagster.warehouse.examination import ChainKey, Flaw
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import sql
 
 ENCODING: Final = "zlib+base64"
 LONGEST: Final = 24_000_000
 """No answer is longer; a row that would unpack to more than that is damaged."""
-
-
-class AnswerError(WarehouseError):
-    """A kept body cannot be unpacked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,20 +33,11 @@ class KeptAnswer:
         fault: why the body is not what was written, '' if it is.
     """
 
-    batch_id: str
     evidence_hash: str
     endpoint: str
     answered_at: datetime
     body: bytes
     fault: str
-
-
-class Damage(NamedTuple):
-    """A row of CCC_ANSWERS that is not what was written, or not of the batch it names."""
-
-    key: ChainKey
-    batch_id: str
-    says: str
 
 
 def pack(document: bytes) -> dict[str, object]:
@@ -63,30 +49,17 @@ def pack(document: bytes) -> dict[str, object]:
     }
 
 
-def unpack(encoding: str, body: str) -> bytes:
-    """The body that `pack` packed.
-
-    Raises:
-        AnswerError: it was not packed so, or is damaged.
-    """
+def unpack(evidence_hash: str, encoding: str, body: str) -> tuple[bytes, str]:
+    """The body that `pack` packed, and why it is not the answer of that hash, '' if it is."""
     if encoding != ENCODING:
-        raise AnswerError(f"its encoding is not {ENCODING}")
+        return b"", f"its encoding is not {ENCODING}"
     inflate = zlib.decompressobj()
     try:
         document = inflate.decompress(base64.b64decode(body, validate=True), LONGEST)
     except (binascii.Error, ValueError, zlib.error):
-        raise AnswerError("it cannot be unpacked") from None
+        return b"", "it cannot be unpacked"
     if not inflate.eof or inflate.unused_data:
-        raise AnswerError("it is cut off, or has something after its end")
-    return document
-
-
-def fault_of(evidence_hash: str, encoding: str, body: str) -> tuple[bytes, str]:
-    """A kept body and why it is not the answer whose hash that is, '' if it is."""
-    try:
-        document = unpack(encoding, body)
-    except AnswerError as error:
-        return b"", str(error)
+        return b"", "it is cut off, or has something after its end"
     if hashlib.sha256(document).hexdigest() != evidence_hash:
         return document, "it does not have the hash that its row names"
     return document, ""
@@ -98,10 +71,9 @@ def read_answers(session: Session, batch_id: str) -> list[KeptAnswer]:
     for evidence_hash, endpoint, answered_at, encoding, body in session.rows(
         sql("select_answers_of_batch"), {"batch_id": batch_id}
     ):
-        document, fault = fault_of(evidence_hash, encoding, body)
+        document, fault = unpack(evidence_hash, encoding, body)
         found.append(
             KeptAnswer(
-                batch_id=batch_id,
                 evidence_hash=evidence_hash,
                 endpoint=endpoint,
                 answered_at=answered_at,
@@ -112,7 +84,7 @@ def read_answers(session: Session, batch_id: str) -> list[KeptAnswer]:
     return found
 
 
-def examine_answers(session: Session, lead_date: date) -> Iterator[Damage | None]:
+def examine_answers(session: Session, lead_date: date) -> Iterator[Flaw | None]:
     """Hold each body kept of a day to its hash, and that hash to the ledger's.
 
     Yields:
@@ -120,11 +92,15 @@ def examine_answers(session: Session, lead_date: date) -> Iterator[Damage | None
     """
     for batch in session.arrow(sql("select_answers"), {"lead_date": lead_date}):
         for row in batch.to_pylist():
-            says = fault_of(row["EVIDENCE_HASH"], row["ENCODING"], row["BODY"])[1] or _misplaced(
-                row
-            )
+            fault = unpack(row["EVIDENCE_HASH"], row["ENCODING"], row["BODY"])[1] or _misplaced(row)
             key = ChainKey(row["LEAD_DATE"], int(row["CHUNK"]), row["SOURCE"] or "ccc")
-            yield Damage(key, row["BATCH_ID"], says) if says else None
+            yield damaged(key, row["BATCH_ID"], fault) if fault else None
+
+
+def damaged(key: ChainKey, batch_id: str, fault: str) -> Flaw:
+    """What is wrong where the body that is kept of a batch has a fault."""
+    says = f"the raw answer that is kept of it: {fault}"
+    return Flaw(kind="answer", says=says, key=key, batch_id=batch_id)
 
 
 def _misplaced(row: Mapping[str, Any]) -> str:

@@ -104,18 +104,18 @@ def keep_up(session: Session, hours: Hours, *, today: date) -> bool:
     """
     first, last = today - timedelta(days=DAYS_BEFORE), today + timedelta(days=DAYS_AHEAD)
     rows = _stored(hours.default, tuple(sorted(hours.states.items())), first, last)
-    basis = rows.basis
     wanted = {
-        ("CALL_PLACES", basis, len(rows.places)),
-        ("CALL_WINDOWS", basis, len(rows.windows)),
+        ("CALL_PLACES", rows.basis, len(rows.places)),
+        ("CALL_WINDOWS", rows.basis, len(rows.windows)),
     }
     if {(table, of, int(n)) for table, of, n in session.rows(sql("count_call_windows"))} == wanted:
         return False
     with session.transaction():
         session.execute(sql("delete_call_places"))
         session.execute(sql("delete_call_windows"))
-        session.load("CALL_PLACES", _places_table(rows, basis))
-        session.load("CALL_WINDOWS", _windows_table(rows, basis))
+        places, windows = _tables(rows)
+        session.load("CALL_PLACES", places)
+        session.load("CALL_WINDOWS", windows)
     return True
 
 
@@ -153,32 +153,28 @@ def _rules(hours: Hours, places: Mapping[str, Place]) -> dict[str, Rule]:
     return {key: rule for key, rule in rules.items() if rule is not None}
 
 
-def _places_table(rows: CallWindows, basis: str) -> "pa.Table":
+def _tables(rows: CallWindows) -> "tuple[pa.Table, pa.Table]":
     import pyarrow as pa  # noqa: PLC0415 - only who writes needs it
 
-    return pa.table(
+    places = pa.table(
         {
             "KIND": [kind for kind, _, _ in rows.places],
             "PLACE": [place for _, place, _ in rows.places],
             "RULE": [rule for _, _, rule in rows.places],
-            "BASIS": [basis] * len(rows.places),
+            "BASIS": [rows.basis] * len(rows.places),
         }
     )
-
-
-def _windows_table(rows: CallWindows, basis: str) -> "pa.Table":
-    import pyarrow as pa  # noqa: PLC0415 - only who writes needs it
-
     moment = pa.timestamp("us")
     opens = [window.opens.replace(tzinfo=None) for *_, window in rows.windows]
     closes = [window.closes.replace(tzinfo=None) for *_, window in rows.windows]
-    return pa.table(
+    windows = pa.table(
         {
             "CALL_DATE": pa.array([day for day, *_ in rows.windows], pa.date32()),
             "ADDRESS_RULE": [address for _, address, _, _ in rows.windows],
             "AREA_RULE": [area for _, _, area, _ in rows.windows],
             "FROM_UTC": pa.array(opens, moment),
             "TO_UTC": pa.array(closes, moment),
-            "BASIS": [basis] * len(rows.windows),
+            "BASIS": [rows.basis] * len(rows.windows),
         }
     )
+    return places, windows

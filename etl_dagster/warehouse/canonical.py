@@ -113,11 +113,6 @@ def batch_digest(batch: BatchRecord, rows: str, *, version: int = NEWEST) -> str
     return f"{_PREFIX}{sha.rstrip('=')}"
 
 
-def rows_digest(rows: pa.Table, *, version: int = NEWEST) -> str:
-    """The SHA-256 over the lines of one batch's rows, in hexadecimal; see `rows_digests`."""
-    return rows_digests(rows, np.zeros(rows.num_rows, np.int64), 1, version=version)[0]
-
-
 def rows_digests(
     rows: pa.Table, batches: NDArray[np.int64], count: int, *, version: int = NEWEST
 ) -> list[str]:
@@ -137,7 +132,7 @@ def rows_digests(
 
 
 def rows_text(rows: pa.Table, *, version: int = NEWEST) -> bytes:
-    """The lines of one batch's rows, as UTF-8: what `rows_digest` is the SHA-256 of."""
+    """The lines of one batch's rows, as UTF-8: what `rows_digests` has the SHA-256 of."""
     return bytes(_texts(rows, np.zeros(rows.num_rows, np.int64), 1, version)[0])
 
 

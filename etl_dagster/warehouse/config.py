@@ -15,10 +15,7 @@ from typing import Any
 from etl_dagster.settings import is_loopback
 from etl_dagster.warehouse.errors import SignInError
 
-POOL_SIZE = 8
-LOGIN_TIMEOUT_SECONDS = 30
 HTTPS_PORT = 443
-STATEMENT_TIMEOUT_SECONDS = 3600
 _CONNECT_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 4
 
@@ -34,7 +31,6 @@ class WarehouseConfig:
         private_key: text of a PEM private key, or
         private_key_path: path of one;
         private_key_password: what it is encrypted with.
-        authenticator: For single sign-on and tokens, as the connector takes it.
         role: Role; default: the user's.
         warehouse: Virtual warehouse; default: the user's.
         database: Database that holds the project's tables.
@@ -52,16 +48,15 @@ class WarehouseConfig:
     private_key: str | None = field(default=None, repr=False)
     private_key_path: str | None = field(default=None, repr=False)
     private_key_password: str | None = field(default=None, repr=False)
-    authenticator: str | None = None
     role: str | None = None
     warehouse: str | None = None
     database: str
     schema: str
     connection_args: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    pool_size: int = POOL_SIZE
-    login_timeout: int = LOGIN_TIMEOUT_SECONDS
+    pool_size: int = 8
+    login_timeout: int = 30
     network_timeout: int | None = None
-    statement_timeout_seconds: int = STATEMENT_TIMEOUT_SECONDS
+    statement_timeout_seconds: int = 3600
 
     def connector_arguments(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of ``snowflake.connector.connect``.
@@ -95,7 +90,6 @@ class WarehouseConfig:
             "user": self.user,
             "password": self.password,
             "private_key": self._key(),
-            "authenticator": self.authenticator,
             "role": self.role,
             "warehouse": self.warehouse,
             "database": self.database,
@@ -140,10 +134,8 @@ def listens(host: str, port: int) -> bool:
     """Whether a server is there; one too busy to answer is."""
     try:
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
-    except ConnectionRefusedError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ConnectionRefusedError)
     return True
 
 

@@ -66,20 +66,12 @@ class StatementError(WarehouseError):
     """Snowflake refused a statement, or stopped it.
 
     Attributes:
-        statement: Name of the statement.
         number: Snowflake's error number.
-        sqlstate: Its SQLSTATE.
-        query_id: Its query id, to find it in Snowflake's query history.
     """
 
-    def __init__(
-        self, message: str, *, statement: str, number: int, sqlstate: str, query_id: str
-    ) -> None:
+    def __init__(self, message: str, *, statement: str, number: int, sqlstate: str) -> None:
         super().__init__(f"{statement}: {message} (number {number}, SQLSTATE {sqlstate})")
-        self.statement = statement
         self.number = number
-        self.sqlstate = sqlstate
-        self.query_id = query_id
 
 
 def translated(error: BaseException, statement: str) -> WarehouseError:
@@ -98,7 +90,6 @@ def translated(error: BaseException, statement: str) -> WarehouseError:
             statement=statement,
             number=number,
             sqlstate=getattr(error, "sqlstate", None) or "n/a",
-            query_id=getattr(error, "sfqid", None) or "n/a",
         )
     if isinstance(error, errors.Error | OSError):
         return WarehouseUnreachableError(

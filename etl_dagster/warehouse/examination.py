@@ -61,22 +61,12 @@ class Flaw:
     phones: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Strays:
-    """Rows of one chain and batch id that are no rows of a batch of that chain."""
-
-    key: ChainKey
-    batch_id: str
-    rows: int
-    phones: tuple[int, ...]
-
-
 def key_of(batch: BatchRecord) -> ChainKey:
     """The chain that a batch is in."""
     return ChainKey(batch.lead_date, batch.chunk, batch.source)
 
 
-def examine(batches: Sequence[BatchRecord], rows: pa.Table) -> tuple[list[Flaw], list[Strays]]:
+def examine(batches: Sequence[BatchRecord], rows: pa.Table) -> tuple[list[Flaw], list[Flaw]]:
     """Examine whole chains.
 
     Args:
@@ -84,7 +74,8 @@ def examine(batches: Sequence[BatchRecord], rows: pa.Table) -> tuple[list[Flaw],
         rows: every row of PHONE_VERDICTS of the same chains, in any order.
 
     Returns:
-        What is wrong, and the rows that belong to none of the batches of their chain.
+        What is wrong; and the rows that belong to none of the batches of their chain, as if there
+        were no such batch at all, a flaw for each chain and batch id.
     """
     chains = sorted(batches, key=lambda one: (key_of(one), one.position, one.batch_id))
     flaws = [flaw for _, chain in groupby(chains, key=key_of) for flaw in _links(list(chain))]
@@ -188,21 +179,25 @@ def _suspects(rows: pa.Table, source: str) -> dict[str, pa.Table]:
 def _with_suspects(flaw: Flaw, suspects: Mapping[str, pa.Table]) -> Flaw:
     if not suspects:
         return flaw
-    phones = [phone for rows in suspects.values() for phone in _phones(rows)]
+    phones: dict[int, None] = {}
+    for rows in suspects.values():
+        phones |= dict.fromkeys(rows["PHONE"].slice(0, SHOWN_PHONES).to_pylist())
     return replace(
         flaw,
         says=f"{flaw.says}; rows stand out in {', '.join(suspects)}",
         rows=max(rows.num_rows for rows in suspects.values()),
-        phones=tuple(dict.fromkeys(phones))[:SHOWN_PHONES],
+        phones=tuple(phones)[:SHOWN_PHONES],
     )
 
 
-def _strays(rows: pa.Table) -> list[Strays]:
+def _strays(rows: pa.Table) -> list[Flaw]:
     """Rows without a batch in their chain, by chain and batch id."""
     keys = ["LEAD_DATE", "CHUNK", "SOURCE", "BATCH_ID"]
     grouped = rows.group_by(keys).aggregate([("PHONE", "count"), ("PHONE", "list")])
     return [
-        Strays(
+        Flaw(
+            kind="no_batch",
+            says="rows without a batch",
             key=ChainKey(row["LEAD_DATE"], row["CHUNK"], row["SOURCE"]),
             batch_id=row["BATCH_ID"],
             rows=row["PHONE_count"],
@@ -210,8 +205,3 @@ def _strays(rows: pa.Table) -> list[Strays]:
         )
         for row in grouped.sort_by([(key, "ascending") for key in keys]).to_pylist()
     ]
-
-
-def _phones(rows: pa.Table) -> list[int]:
-    phones: list[int] = rows["PHONE"].slice(0, SHOWN_PHONES).to_pylist()
-    return phones

@@ -8,10 +8,9 @@ loading files (:mod:`~etl_dagster.warehouse.loading`).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from etl_dagster.leads.campaigns import Column
+from etl_dagster.leads.campaign_columns import Column
 from etl_dagster.warehouse import loading, parameters, results, statements
 from etl_dagster.warehouse.connection import Connection
 from etl_dagster.warehouse.errors import WarehouseMisuseError
@@ -121,14 +120,12 @@ class Session(Connection):
         with self.transaction():
             return loading.load(self, table, data)
 
-    def set_variables(self, variables: Mapping[str, str | int | date]) -> None:
-        """Set session variables, which SQL reads as ``$NAME``.
-
-        Text is quoted; dates and datetimes become typed values (datetimes in UTC).
+    def set_variables(self, variables: Mapping[str, str]) -> None:
+        """Set session variables to texts, which SQL reads as ``$NAME``.
 
         Raises:
-            WarehouseMisuseError: A name is not a plain identifier, or a value is of another type
-                or longer than Snowflake's 256 bytes.
+            WarehouseMisuseError: A name is not a plain identifier, or a value is longer than
+                Snowflake's 256 bytes.
         """
         for name, value in variables.items():
             self._execute(f"SET {name} = {parameters.literal(name, value)}", None)

@@ -6,7 +6,7 @@ its unfinished self beside it, what killed processes left. Does not: which rows 
 CSV is RFC 4180 in UTF-8, with a header; moments end in Z. A spreadsheet takes a field that begins
 with `=`, `+`, `-` or `@` for a formula, and names and addresses are what strangers wrote. Such a
 field gets one apostrophe in front, which spreadsheets show as text: `'=1+1`. No other field is
-touched, and `unguarded` takes exactly that apostrophe off again, so nothing is lost. Phones, dates
+touched, so that exactly that apostrophe can be taken off again and nothing is lost. Phones, dates
 and ids never begin so. Parquet knows no formula and holds every value as it is.
 """
 
@@ -29,7 +29,7 @@ from etl_dagster.warehouse.errors import WarehouseError
 PHONES: Final = ("PHONE_1", "PHONE_2", "PHONE_3")
 OWNER_ONLY: Final = 0o600
 UNFINISHED: Final = ".part"
-_FORMULA: Final = r"^'*(\s*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001  full-width ones count too
+FORMULA: Final = r"^'*(\s*[=+\-@＝＋－＠]|[\t\r\n])"  # noqa: RUF001  full-width ones count too
 _MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 Write = Callable[[pa.RecordBatch], None]
@@ -76,14 +76,8 @@ LAYOUTS: Final = {"csv": csv_file, "parquet": parquet_file}
 
 def guarded(texts: pa.Array) -> pa.Array:
     """Put an apostrophe before every text that a spreadsheet would take for a formula."""
-    risky = pc.match_substring_regex(texts, _FORMULA)
+    risky = pc.match_substring_regex(texts, FORMULA)
     return pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
-
-
-def unguarded(texts: pa.Array) -> pa.Array:
-    """Undo `guarded`."""
-    marked = pc.and_(pc.starts_with(texts, "'"), pc.match_substring_regex(texts, _FORMULA))
-    return pc.if_else(marked, pc.utf8_slice_codeunits(texts, 1), texts)
 
 
 def _as_text(column: pa.Array) -> pa.Array:

@@ -4,13 +4,8 @@ Belongs here: what the placeholders of the extraction's statements are filled wi
 statements themselves (`sql/`), their order (`extraction.py`).
 """
 
-from typing import Final
-
-from etl_dagster.leads.campaigns import ColumnMap
+from etl_dagster.leads.campaign_columns import ColumnMap
 from etl_dagster.warehouse.statements import fragment
-
-TEXT_COLUMNS: Final = ("first_name", "last_name", "address", "city", "state")
-CONTACT_COLUMNS: Final = ("phone_1", "phone_2", "phone_3", "email_1", "email_2", "email_3")
 
 
 def identity(table: str) -> dict[str, str]:
@@ -36,21 +31,13 @@ def numbers() -> dict[str, str]:
 
 def selected(columns: ColumnMap) -> list[str]:
     """The campaign's columns under the lead's names; blank text is NULL."""
-
-    def text(name: str, to: str) -> str:
-        source = columns.lead[name]
-        if source is None:
-            return f"NULL::VARCHAR AS {to}"
-        value = f"NULLIF(TRIM(TO_VARCHAR(campaign.{source.quoted})), '')"
-        return f"{value} AS {to}"
-
-    return [
-        *(text(name, name) for name in (*TEXT_COLUMNS, "zip")),
-        *(
-            text(name, f"{name}_raw" if name.startswith("phone") else name)
-            for name in CONTACT_COLUMNS
-        ),
-    ]
+    found = []
+    for name, source in columns.lead.items():
+        value = "NULL::VARCHAR"
+        if source is not None:
+            value = f"NULLIF(TRIM(TO_VARCHAR(campaign.{source.quoted})), '')"
+        found.append(f"{value} AS {name}_raw" if name.startswith("phone") else f"{value} AS {name}")
+    return found
 
 
 def attributes(columns: ColumnMap) -> str:

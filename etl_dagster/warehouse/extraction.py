@@ -1,7 +1,7 @@
 """Campaign SQL to LEADS, without a lead ever leaving the warehouse.
 
 Belongs here: the order of the statements that extract a day, and their counts. Does not: what a
-campaign must return (`leads/campaigns.py`), the statements themselves (`sql/`).
+campaign must return (`leads/campaign_columns.py`), the statements themselves (`sql/`).
 """
 
 from collections.abc import Callable, Sequence
@@ -9,13 +9,9 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from etl_dagster.leads.campaigns import (
-    Campaign,
-    CampaignEmptyError,
-    CampaignSqlError,
-    ColumnMap,
-    resolve_columns,
-)
+from etl_dagster.leads.campaign_columns import ColumnMap, resolve_columns
+from etl_dagster.leads.campaign_errors import CampaignEmptyError, CampaignSqlError
+from etl_dagster.leads.campaigns import Campaign
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.warehouse import expressions
 from etl_dagster.warehouse.errors import StatementError

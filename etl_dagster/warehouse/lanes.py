@@ -67,7 +67,8 @@ def in_lanes(
             if future.exception() is None:
                 yield item, future.result()
         if failed:
-            raise _first_error(futures)
+            errors = [future.exception() for future in futures]
+            raise next(one for one in errors if one and not isinstance(one, NotBegunError))
 
     with ExitStack() as stack:
         width = min(lanes, len(queued)) or 1
@@ -86,12 +87,6 @@ def in_lanes(
 
 class NotBegunError(RuntimeError):
     """An item was not begun, because another had failed; that one's error is what counts."""
-
-
-def _first_error(futures: Iterable[Future[Result]]) -> BaseException:
-    """What the first item, in order, that was begun raised."""
-    errors = [future.exception() for future in futures]
-    return next(error for error in errors if error and not isinstance(error, NotBegunError))
 
 
 def _stop(sessions: Iterable[Session], futures: Iterable[Future[Result]]) -> None:

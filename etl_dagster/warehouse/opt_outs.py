@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from etl_dagster.leads.campaigns import Column
+from etl_dagster.leads.campaign_columns import Column
 from etl_dagster.warehouse.errors import StatementError, WarehouseError
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import Statement, fragment, render

@@ -5,7 +5,7 @@ Belongs here: how a Python value becomes one that means the same in Snowflake. D
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from etl_dagster.warehouse.errors import WarehouseMisuseError
@@ -40,22 +40,14 @@ def _utc(name: str, value: object) -> object:
     return value.astimezone(UTC).replace(tzinfo=None)
 
 
-def literal(name: str, value: str | int | date) -> str:
-    """Return the value of session variable ``name`` as SQL.
+def literal(name: str, value: str) -> str:
+    """Return the text that is the value of session variable ``name`` as SQL.
 
     Raises:
         WarehouseMisuseError: The name or the value cannot be one of a session variable.
     """
     if not _VARIABLE.fullmatch(name):
         raise WarehouseMisuseError(f"not a session variable's name: {name!r}")
-    if isinstance(value, datetime):
-        return f"'{_utc(name, value)}'::TIMESTAMP_NTZ"
-    if isinstance(value, date):
-        return f"'{value.isoformat()}'::DATE"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, str):
-        if len(value.encode()) > _VARIABLE_BYTES:
-            raise WarehouseMisuseError(f"session variable {name}: longer than 256 bytes")
-        return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
-    raise WarehouseMisuseError(f"session variable {name}: {type(value).__name__} cannot be one")
+    if len(value.encode()) > _VARIABLE_BYTES:
+        raise WarehouseMisuseError(f"session variable {name}: longer than 256 bytes")
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

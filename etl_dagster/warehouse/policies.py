@@ -45,7 +45,7 @@ def keep_policy(session: Session, policy: Policy, *, run_id: str) -> bool:
     values = {
         "policy_hash": policy.hash,
         "text": policy.meaning,
-        "code_version": code_version(),
+        "code_version": metadata.version("etl-dagster"),
         "first_used_at": datetime.now(UTC),
         "first_run_id": run_id,
     }
@@ -55,8 +55,3 @@ def keep_policy(session: Session, policy: Policy, *, run_id: str) -> bool:
 def read_policies(session: Session) -> list[KeptPolicy]:
     """Every policy on record, and every release that used it, oldest first."""
     return session.records(KeptPolicy, sql("select_policies"))
-
-
-def code_version() -> str:
-    """The release that is installed."""
-    return metadata.version("etl-dagster")

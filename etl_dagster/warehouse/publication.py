@@ -68,7 +68,7 @@ def prove(session: Session, chunk: Chunk, policy: Policy, *, required: Collectio
     values = {
         **chunk.values,
         "policy_hash": policy.hash,
-        "ccc_ttl_seconds": round(policy.ccc_ttl.total_seconds()),
+        "ccc_ttl_seconds": round(policy.ttl("ccc").total_seconds()),
     }
     session.execute(render("create_proven_phones", **_clear(required)), values)
 

@@ -61,7 +61,6 @@ def apply(
     """
     ledger_days = [one.day for one in planned.removable if one.kind == LEDGER]
     before = _verified(session, ledger_days, planned.moment)
-    _refuse_bad_records(before)
     flawed = {flaw.key.lead_date for flaw in before.flaws}
     applied = Applied(kept_days=tuple(sorted(flawed.intersection(ledger_days))))
     retention_id = uuid.uuid4().hex
@@ -77,7 +76,6 @@ def apply(
         for one in parts:
             done(one)
     after = _verified(session, ledger_days, planned.moment)
-    _refuse_bad_records(after)
     if worse := [flaw for flaw in after.flaws if flaw not in before.flaws]:
         raise RetentionError(
             f"the ledger does not verify after the removal, {len(worse):,} findings more than"
@@ -86,23 +84,16 @@ def apply(
     return applied
 
 
-def put_on_record(session: Session, records: Sequence[Retention]) -> None:
-    """Put on record what is removed elsewhere, before it is."""
-    with retention_record.appending(session) as append:
-        append(records)
-
-
 def _verified(session: Session, days: Sequence[date], moment: datetime) -> Verification:
+    """Verify the ledger of these days, and the records of earlier removals, which must be right."""
     first, last = (min(days), max(days)) if days else (date.min, date.min)
-    return verify(session, first=first, last=last, moment=moment)
-
-
-def _refuse_bad_records(found: Verification) -> None:
+    found = verify(session, first=first, last=last, moment=moment)
     if wrong := [flaw for flaw in found.flaws if flaw.kind == retention_record.KIND]:
         raise RetentionError(
             f"RETENTIONS is not as it was written ({wrong[0].says}; {len(wrong):,} findings), so"
             " nothing may be removed; see etl-dagster ledger verify"
         )
+    return found
 
 
 def _record(

@@ -10,7 +10,7 @@ from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from etl_dagster.leads.campaigns import Column
+from etl_dagster.leads.campaign_columns import Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +26,6 @@ def column(metadata: "ResultMetadata") -> Column:
         type="NUMBER" if number else name,
         precision=metadata.precision if number else None,
         scale=metadata.scale if number else None,
-        nullable=metadata.is_nullable,
     )
 
 

@@ -174,12 +174,7 @@ def first_decided(session: Session, *, before: datetime, going: Collection[date]
     return min((oldest for day, oldest in rows if day not in going), default=before)
 
 
-def removed_days(session: Session) -> set[date]:
-    """The days whose leads were removed because their time was up."""
-    return set(removals(session))
-
-
-def removals(session: Session) -> dict[date, datetime]:
+def removed_days(session: Session) -> dict[date, datetime]:
     """The days whose leads were removed because their time was up, and when, aware."""
     return dict(session.rows(sql("select_removed_days")))
 
@@ -190,7 +185,7 @@ def refuse_removed(session: Session, days: Collection[date]) -> None:
     Raises:
         RemovedDayError: some were; names the days.
     """
-    if gone := sorted(removed_days(session).intersection(days)):
+    if gone := sorted(removed_days(session).keys() & days):
         raise RemovedDayError(
             f"the leads of {', '.join(map(str, gone))} were removed because their time was up"
             " (ETL_LEADS_RETENTION_DAYS, table RETENTIONS): such a day is not extracted, nor its"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from etl_dagster.leads.campaigns import Column
+from etl_dagster.leads.campaign_columns import Column
 from etl_dagster.settings import is_loopback
 from etl_dagster.warehouse import loading
 from etl_dagster.warehouse.config import WarehouseConfig, listens
@@ -113,24 +113,22 @@ class Warehouse:
 
     Args:
         config: Whom to connect to.
-        query_tag: Put into Snowflake's QUERY_TAG, as JSON, with every statement.
         address: Asked for host, port and protocol at every new connection; for a server that may
             come back elsewhere, such as the embedded one.
     """
 
     def __init__(
-        self,
-        config: WarehouseConfig,
-        *,
-        query_tag: Mapping[str, str] | None = None,
-        address: Callable[[], Mapping[str, Any]] = dict,
+        self, config: WarehouseConfig, *, address: Callable[[], Mapping[str, Any]] = dict
     ) -> None:
         self.config = config
-        self._tags = dict(query_tag or {})
+        self._tags: dict[str, str] = {}
         self._pool = _Pool(config, address)
 
     def with_tag(self, **tags: str) -> "Warehouse":
-        """Return a view of this warehouse, on the same connections, that adds ``tags``."""
+        """Return a view of this warehouse, on the same connections, that adds ``tags``.
+
+        They are put into Snowflake's QUERY_TAG, as JSON, with every statement.
+        """
         view = object.__new__(Warehouse)
         view.config, view._pool = self.config, self._pool
         view._tags = {**self._tags, **tags}

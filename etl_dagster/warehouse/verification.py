@@ -11,14 +11,14 @@ statement sees what was committed before it began.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Final
 
 from etl_dagster.warehouse import retention_record
 from etl_dagster.warehouse.answers import examine_answers
 from etl_dagster.warehouse.canonical import version_of
-from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
+from etl_dagster.warehouse.examination import ChainKey, Flaw, examine, key_of
 from etl_dagster.warehouse.heads import Head, RetentionsHead
 from etl_dagster.warehouse.reaches import ROWS_AT_ONCE, reaches, read_batches, statement
 from etl_dagster.warehouse.retention_record import Retention
@@ -132,7 +132,7 @@ def verify(  # noqa: PLR0913  which days, which anchors, when, how much at once
 
 
 def _judge_strays(
-    session: Session, reach: dict[str, object], strays: Sequence[Strays], found: Verification
+    session: Session, reach: dict[str, object], strays: Sequence[Flaw], found: Verification
 ) -> None:
     """Tell rows without a batch from rows whose batch was appended after the batches were read."""
     homes: dict[str, list[ChainKey]] = {}
@@ -143,21 +143,11 @@ def _judge_strays(
         home = homes.get(stray.batch_id, [])
         if stray.key in home:
             found.appended += 1
-            continue
-        if home:
-            kind, says = "foreign_rows", f"rows of a batch of {_name(home[0])}"
+        elif home:
+            says = f"rows of a batch of {_name(home[0])}"
+            found.flaws.append(replace(stray, kind="foreign_rows", says=says))
         else:
-            kind, says = "no_batch", "rows without a batch"
-        found.flaws.append(
-            Flaw(
-                kind=kind,
-                says=says,
-                key=stray.key,
-                batch_id=stray.batch_id,
-                rows=stray.rows,
-                phones=stray.phones,
-            )
-        )
+            found.flaws.append(stray)
 
 
 def _repeated(session: Session, days: dict[str, date]) -> Iterator[Flaw]:
@@ -178,11 +168,10 @@ def _damaged_answers(
 ) -> Iterator[Flaw]:
     """What is wrong with the raw answers that are kept; counts them, and those that are not."""
     for (day,) in session.rows(sql("select_answer_days"), days):
-        for damage in examine_answers(session, day):
+        for flaw in examine_answers(session, day):
             found.answers += 1
-            if damage:
-                says = f"the raw answer that is kept of it: {damage.says}"
-                yield Flaw(kind="answer", says=says, key=damage.key, batch_id=damage.batch_id)
+            if flaw:
+                yield flaw
     found.without_answer = int(session.scalar(sql("count_without_answer"), days))
 
 

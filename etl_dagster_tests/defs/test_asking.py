@@ -35,9 +35,11 @@ def test_a_dead_runs_answers_are_recorded_once_and_not_asked_for_again(one_chunk
     journal = AnswerJournal(redis, "chunk", secret="key")
     with line.session() as session:
         # the run died after its commit, and before it could forget
-        ledger.append(session, ledger_batches([recorded], POLICY.ccc_ttl, keep=True), origin=ORIGIN)
-        assert take_over(session, journal, ORIGIN, POLICY.ccc_ttl, keep=True) == 3
-        assert take_over(session, journal, ORIGIN, POLICY.ccc_ttl, keep=True) == 0
+        ledger.append(
+            session, ledger_batches([recorded], POLICY.ttl("ccc"), keep=True), origin=ORIGIN
+        )
+        assert take_over(session, journal, ORIGIN, POLICY.ttl("ccc"), keep=True) == 3
+        assert take_over(session, journal, ORIGIN, POLICY.ttl("ccc"), keep=True) == 0
         assert scrubbing.gather_evidence(session, CHUNK) == 4
         now = datetime.now(UTC)
         due = scrubbing.phones_to_ask(session, POLICY, "ccc", moment=now, force=False)
@@ -45,7 +47,7 @@ def test_a_dead_runs_answers_are_recorded_once_and_not_asked_for_again(one_chunk
     found = line.rows("SELECT phone, checked_at, valid_until FROM PHONE_VERDICTS")
     assert sorted(row["PHONE"] for row in found) == sorted(int(phone) for phone in phones)
     # valid from when CCC was asked, not from when it was recorded
-    assert {row["VALID_UNTIL"] - row["CHECKED_AT"] for row in found} == {POLICY.ccc_ttl}
+    assert {row["VALID_UNTIL"] - row["CHECKED_AT"] for row in found} == {POLICY.ttl("ccc")}
     assert {row["CHECKED_AT"] for row in found} == {scrubbing.naive(MOMENT)}
     assert line.count("CCC_ANSWERS") == 2
     assert_chains_are_whole(line)
@@ -61,7 +63,7 @@ def test_an_answer_that_has_run_out_meanwhile_clears_nobody(one_chunk: Line) -> 
     journal.keep([old])
     short = POLICY.with_limits(ccc_ttl_days=1 / 48)
     with line.session() as session:
-        assert take_over(session, journal, ORIGIN, short.ccc_ttl, keep=False) == 1
+        assert take_over(session, journal, ORIGIN, short.ttl("ccc"), keep=False) == 1
         assert scrubbing.gather_evidence(session, CHUNK) == 1
         now = datetime.now(UTC)
         due = scrubbing.phones_to_ask(session, short, "ccc", moment=now, force=False)

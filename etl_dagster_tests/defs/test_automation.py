@@ -16,8 +16,7 @@ from etl_dagster.defs.partitions import range_tags
 from etl_dagster.defs.sensors import reports_are_due
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings, SettingsError
-from etl_dagster.warehouse.removal import put_on_record
-from etl_dagster.warehouse.retention_record import Retention
+from etl_dagster.warehouse.retention_record import Retention, appending
 from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, eventually, person
 from etl_dagster_tests.defs.test_history import tell
 
@@ -159,8 +158,8 @@ def test_days_that_were_missed_are_made_up_for(lasting: Callable[..., Line]) -> 
     assert [request.tags["etl_dagster/day"] for request in requests] == list(map(str, days))
     assert len({request.run_key for request in requests}) == 3
     # a missed day whose leads retention removed is not asked for, and not bought by asking
-    with line.session() as session:
-        put_on_record(session, [removed_of(days[0])])
+    with line.session() as session, appending(session) as append:
+        append([removed_of(days[0])])
     asked = [request.tags["etl_dagster/day"] for request in tick(line, morning_after(DAY))]
     assert asked == list(map(str, days[1:]))
     before = line.bought()

@@ -5,20 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.leads.campaign_sql import SqlTextError, read_query
-from etl_dagster.leads.campaigns import (
-    LEAD_COLUMNS,
-    Campaign,
+from etl_dagster.leads.campaign_columns import LEAD_COLUMNS, Column, resolve_columns
+from etl_dagster.leads.campaign_errors import (
     CampaignColumnError,
     CampaignError,
     CampaignFileError,
     CampaignSqlError,
-    Column,
+)
+from etl_dagster.leads.campaign_sql import SqlTextError, read_query
+from etl_dagster.leads.campaigns import (
+    Campaign,
     check_query,
     choose,
     find_campaigns,
     load_campaigns,
-    resolve_columns,
 )
 
 SAMPLES = Path(__file__).parents[2] / "campaigns"
@@ -28,7 +28,7 @@ CAMPAIGN = Campaign(name="spring", path=Path("spring.sql"), sql="SELECT 1", code
 def column_of(
     name: str, type_: str = "TEXT", precision: int | None = None, scale: int | None = None
 ) -> Column:
-    return Column(name, type_, precision, scale, nullable=True)
+    return Column(name, type_, precision, scale)
 
 
 IDENTITY = tuple(column_of(name) for name in ("First Name", "Last Name", "Address", "Zip"))
@@ -124,7 +124,7 @@ def test_errors_name_file_and_line(tmp_path: Path) -> None:
     path = write(tmp_path, "SELECT 1;\r\n\r\nDELETE FROM leads;\r\n")
     with pytest.raises(CampaignSqlError, match=r"spring\.sql:3: .*DELETE") as caught:
         load_campaigns(tmp_path)
-    assert (caught.value.path, caught.value.line) == (path, 3)
+    assert caught.value.path == path
     assert isinstance(caught.value, CampaignError)
     assert isinstance(caught.value.__cause__, SqlTextError)
 
@@ -304,8 +304,7 @@ def test_lead_columns_and_attributes_are_told_apart() -> None:
         '"The ""Note"""',
         '"Seen"',
     ]
-    numbers = [role for role, source in columns.lead.items() if source and source.is_number]
-    assert numbers == ["phone_1"]
+    assert columns.lead["phone_1"] == column_of("Phone 1", "NUMBER", 10, 0)
 
 
 @pytest.mark.parametrize(
@@ -352,7 +351,6 @@ def test_a_missing_column_is_named_with_what_would_do(missing: int) -> None:
     with pytest.raises(CampaignColumnError) as caught:
         resolve_columns(CAMPAIGN.path, [*described, column_of("Loan Officer")])
     message = str(caught.value)
-    assert caught.value.column == roles[missing]
     assert f"spring.sql: the query returns no column for {roles[missing]} (any of" in message
     assert f'AS "{IDENTITY[missing].name}"' in message
     assert '"Loan Officer"' in message
@@ -365,9 +363,8 @@ def test_a_query_without_columns_misses_them_all() -> None:
 
 def test_two_columns_for_one_part_are_refused() -> None:
     described = [*IDENTITY, column_of("Phone"), column_of("Mobile")]
-    with pytest.raises(CampaignColumnError, match=r'"Phone" and "Mobile".*phone_1') as caught:
+    with pytest.raises(CampaignColumnError, match=r'"Phone" and "Mobile".*phone_1'):
         resolve_columns(CAMPAIGN.path, described)
-    assert caught.value.column == "Mobile"
 
 
 def test_one_name_twice_is_refused_even_for_attributes() -> None:
@@ -386,7 +383,7 @@ def test_phones_that_would_not_be_scrubbed_are_no_attributes(name: str) -> None:
     for type_, precision in (("TEXT", None), ("NUMBER", 10), ("VARIANT", None), ("REAL", None)):
         with pytest.raises(CampaignColumnError, match="without having been scrubbed") as caught:
             resolve_columns(CAMPAIGN.path, [*IDENTITY, column_of(name, type_, precision, 0)])
-        assert caught.value.column == name
+        assert f'column "{name}" may hold phones' in str(caught.value)
 
 
 def test_what_only_sounds_like_a_phone_is_an_attribute() -> None:
@@ -410,9 +407,8 @@ def test_what_only_sounds_like_a_phone_is_an_attribute() -> None:
     ],
 )
 def test_a_type_that_cannot_hold_it_is_refused(column: Column, expected: str) -> None:
-    with pytest.raises(CampaignColumnError, match=expected) as caught:
+    with pytest.raises(CampaignColumnError, match=f'column "{column.name}" is .*{expected}'):
         resolve_columns(CAMPAIGN.path, [*IDENTITY, column])
-    assert caught.value.column == column.name
 
 
 @pytest.mark.parametrize("type_", ["NUMBER", "REAL", "DATE", "BOOLEAN", "VARIANT"])
@@ -425,11 +421,8 @@ def test_names_and_addresses_are_text(at: int, type_: str) -> None:
 
 
 def test_a_zip_may_be_a_whole_number() -> None:
-    source = resolve_columns(CAMPAIGN.path, [*IDENTITY[:3], column_of("Zip", "NUMBER", 5, 0)]).lead[
-        "zip"
-    ]
-    assert source is not None
-    assert source.is_number
+    number = column_of("Zip", "NUMBER", 5, 0)
+    assert resolve_columns(CAMPAIGN.path, [*IDENTITY[:3], number]).lead["zip"] == number
 
 
 def test_line_ends_do_not_make_another_campaign(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 
-from etl_dagster.report import Report, render_report
-from etl_dagster.report.page import headline
+from etl_dagster.report.page import Report, headline, render_report
 from etl_dagster.warehouse.funnel import Day, Funnel
 from etl_dagster_tests.report.days import DAY, EMPTY, LEDGER, NOTHING, WEEK_BEFORE, days
 

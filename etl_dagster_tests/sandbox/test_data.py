@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.leads.campaigns import load_campaigns, resolve_columns
+from etl_dagster.leads.campaign_columns import resolve_columns
+from etl_dagster.leads.campaigns import load_campaigns
 from etl_dagster.leads.phones import parse_phone, valid_phones
 from etl_dagster.sandbox import lists, sidecar, snowflake
 from etl_dagster.sandbox.data import (

@@ -57,13 +57,15 @@ def null_timestamps(warehouse: Warehouse) -> None:
     with warehouse.session() as session:
         query = "SELECT NULL::TIMESTAMP_NTZ UNION ALL SELECT $AT ORDER BY 1"
         moment = datetime(2026, 1, 2, 3, 4, 5, 500_000, tzinfo=UTC)
-        session.set_variables({"AT": moment})
+        session.execute("SET AT = '2026-01-02 03:04:05.500'::TIMESTAMP_NTZ")
         assert session.rows(query) == [(moment,), (None,)]
 
 
 def session_variables(warehouse: Warehouse) -> None:
     with warehouse.session() as session:
-        session.set_variables({"PARTITION": "a\\b'c", "PARTITION_DATE": date(2026, 1, 5), "N": -5})
+        session.set_variables({"PARTITION": "a\\b'c"})
+        session.execute("SET PARTITION_DATE = '2026-01-05'::DATE")
+        session.execute("SET N = -5")
         query = """SELECT $PARTITION, $partition_date, 3-$N, '$N costs $5', "a$N" -- $NOPE
             FROM (SELECT 1 AS "a$N") /* $NOPE */"""
         assert session.row(query) == ("a\\b'c", date(2026, 1, 5), 8, "$N costs $5", 1)

@@ -11,9 +11,9 @@ import pyarrow as pa
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger
-from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest, rows_digest
+from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest
 from etl_dagster.warehouse.session import Session
-from etl_dagster_tests.warehouse.conftest import batch_of, origin
+from etl_dagster_tests.warehouse.conftest import batch_of, origin, rows_digest
 
 PHONES = [4075550100 + n for n in range(6)]
 LEAD_TABLES = ("LEADS", "CCC_ENRICHED", "DNC_FILTERED", "CALLABLE_LEADS")

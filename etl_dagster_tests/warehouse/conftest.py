@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger
+from etl_dagster.warehouse.canonical import NEWEST, rows_digests
 from etl_dagster.warehouse.ledger import LedgerBatch, Provenance
 from etl_dagster.warehouse.session import Session
 
@@ -182,3 +184,8 @@ def origin(source: str, chunk: Chunk = CHUNK, policy: Policy = POLICY) -> Proven
     return Provenance(
         chunk=chunk, source=source, policy_hash=policy.hash, run_id="r", deployment="local"
     )
+
+
+def rows_digest(rows: pa.Table, *, version: int = NEWEST) -> str:
+    """The SHA-256 over the lines of one batch's rows."""
+    return rows_digests(rows, np.zeros(rows.num_rows, np.int64), 1, version=version)[0]

@@ -17,12 +17,11 @@ from etl_dagster.warehouse.canonical import (
     COLUMNS,
     BatchRecord,
     batch_digest,
-    rows_digest,
     rows_digests,
     rows_text,
     version_of,
 )
-from etl_dagster_tests.warehouse.conftest import NOW, batch_of, origin
+from etl_dagster_tests.warehouse.conftest import NOW, batch_of, origin, rows_digest
 
 PHONES = [4075550100 + n for n in range(6)]
 BATCH = BatchRecord(

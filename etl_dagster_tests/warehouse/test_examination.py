@@ -13,9 +13,9 @@ import pytest
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse import ledger
-from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest, rows_digest
-from etl_dagster.warehouse.examination import ChainKey, Flaw, Strays, examine, key_of
-from etl_dagster_tests.warehouse.conftest import CHUNK, batch_of, origin
+from etl_dagster.warehouse.canonical import FIRST_DIGEST, BatchRecord, batch_digest
+from etl_dagster.warehouse.examination import ChainKey, Flaw, examine, key_of
+from etl_dagster_tests.warehouse.conftest import CHUNK, batch_of, origin, rows_digest
 from etl_dagster_tests.warehouse.test_canonical import with_value
 
 SIZES = (2, 7, 3, 1)
@@ -235,7 +235,9 @@ def test_rows_of_no_batch_of_their_chain_are_strays(column: str, value: Any) -> 
     _, strays = examine(batches, changed)
     place = {"LEAD_DATE": KEY.lead_date, "CHUNK": 0, "SOURCE": "ccc"} | {column: value}
     assert strays == [
-        Strays(
+        Flaw(
+            kind="no_batch",
+            says="rows without a batch",
             key=ChainKey(place["LEAD_DATE"], place["CHUNK"], place["SOURCE"]),
             batch_id="none" if column == "BATCH_ID" else batches[1].batch_id,
             rows=7,

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from etl_dagster.leads.campaigns import (
-    Campaign,
+from etl_dagster.leads.campaign_errors import (
     CampaignColumnError,
     CampaignEmptyError,
     CampaignSqlError,
-    load_campaign,
 )
+from etl_dagster.leads.campaigns import Campaign, load_campaign
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.warehouse.errors import WarehouseError

@@ -11,10 +11,17 @@ from etl_dagster.warehouse.canonical import (
     FIRST_DIGEST,
     BatchRecord,
     batch_digest,
-    rows_digest,
 )
 from etl_dagster.warehouse.errors import WarehouseError
-from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, Tables, batch_of, origin
+from etl_dagster_tests.warehouse.conftest import (
+    CHUNK,
+    NEXT,
+    NOW,
+    Tables,
+    batch_of,
+    origin,
+    rows_digest,
+)
 
 PHONES = [4075550100 + n for n in range(9)]
 

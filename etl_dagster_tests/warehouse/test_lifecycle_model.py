@@ -232,7 +232,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert set(asked) == self.model.to_ask(day, force=force)
         for verdict in Verdict:
             phones = [phone for phone in asked if self.model.answers[phone] is verdict]
-            end = None if verdict is Verdict.UNKNOWN else now + policy.ccc_ttl
+            end = None if verdict is Verdict.UNKNOWN else now + policy.ttl("ccc")
             if phones:
                 self.tables.said(
                     "ccc", verdict, *phones, at=now, until=end, chunk=day, policy=policy

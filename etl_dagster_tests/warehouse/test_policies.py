@@ -2,9 +2,12 @@
 
 import hashlib
 from dataclasses import replace
+from importlib import metadata
 
-from etl_dagster.warehouse.policies import code_version, keep_policy, read_policies
+from etl_dagster.warehouse.policies import keep_policy, read_policies
 from etl_dagster_tests.warehouse.conftest import POLICY, Tables
+
+INSTALLED = metadata.version("etl-dagster")
 
 
 def test_a_policy_is_kept_once_with_a_text_that_has_its_hash(tables: Tables) -> None:
@@ -17,14 +20,14 @@ def test_a_policy_is_kept_once_with_a_text_that_has_its_hash(tables: Tables) -> 
     assert all(one.whole for one in kept.values())
     one = kept[POLICY.hash]
     assert hashlib.sha256(one.text.encode()).hexdigest() == POLICY.hash
-    assert (one.first_run_id, one.code_version) == ("r1", code_version())
+    assert (one.first_run_id, one.code_version) == ("r1", INSTALLED)
 
 
 def test_another_release_puts_it_on_record_once_more(tables: Tables) -> None:
     keep_policy(tables.session, POLICY, run_id="r1")
     tables.session.execute("UPDATE POLICIES SET code_version = '0.0.1'")
     assert keep_policy(tables.session, POLICY, run_id="r2")
-    assert [one.code_version for one in read_policies(tables.session)] == ["0.0.1", code_version()]
+    assert [one.code_version for one in read_policies(tables.session)] == ["0.0.1", INSTALLED]
 
 
 def test_a_text_that_was_changed_is_not_whole(tables: Tables) -> None:

@@ -114,7 +114,7 @@ def evidence(rows: Sequence[Row], source: str, policy: Policy) -> Evidence:
         row = newest(rows, phone, source)
         verdict, end = (row.verdict, row.valid_until) if row else (Verdict.UNKNOWN, None)
         if row and source == "ccc" and end:
-            end = min(end, row.checked_at + policy.ccc_ttl)
+            end = min(end, row.checked_at + policy.ttl("ccc"))
         if row and source != "ccc" and verdict is Verdict.CLEAR and row.policy != policy:
             verdict = Verdict.UNKNOWN
         verdicts.append(verdict)

@@ -29,9 +29,11 @@ OTHER = replace(POLICY, dnc_max_age_days=30)
 A, B, C, D = (4075550100 + n for n in range(4))
 
 
-def asked(tables: Tables, *, force: bool = False, ttl: timedelta = POLICY.ccc_ttl) -> list[int]:
+def asked(
+    tables: Tables, *, force: bool = False, ttl_days: float = POLICY.ccc_ttl_days
+) -> list[int]:
     scrubbing.gather_evidence(tables.session, CHUNK)
-    policy = replace(POLICY, ccc_ttl_days=ttl / timedelta(days=1))
+    policy = replace(POLICY, ccc_ttl_days=ttl_days)
     phones = scrubbing.phones_to_ask(tables.session, policy, "ccc", moment=NOW, force=force)
     assert phones.dtype == np.int64
     return [int(phone) for phone in phones]
@@ -83,8 +85,8 @@ def test_only_phones_without_a_valid_answer_are_asked(tables: Tables) -> None:
 def test_a_shorter_time_in_the_policy_reaches_answers_on_record(tables: Tables) -> None:
     tables.lead("one", A)
     tables.noted("ccc", Verdict.CLEAR, A, at=NOW - timedelta(days=2))
-    assert asked(tables, ttl=timedelta(days=3)) == []
-    assert asked(tables, ttl=timedelta(days=2)) == [A]
+    assert asked(tables, ttl_days=3) == []
+    assert asked(tables, ttl_days=2) == [A]
 
 
 @pytest.mark.parametrize("api", ["ccc", "ccc_full"])

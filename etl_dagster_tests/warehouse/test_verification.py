@@ -18,13 +18,12 @@ from etl_dagster.warehouse.canonical import (
     FIRST_DIGEST,
     BatchRecord,
     batch_digest,
-    rows_digest,
 )
 from etl_dagster.warehouse.examination import ChainKey, examine
 from etl_dagster.warehouse.heads import read_heads
 from etl_dagster.warehouse.session import Session, Warehouse
 from etl_dagster.warehouse.verification import Verification, verify
-from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, Tables, batch_of, origin
+from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, Tables, batch_of, origin, rows_digest
 
 PHONES = [4075550100 + n for n in range(12)]
 KEY = ChainKey(CHUNK.lead_date, CHUNK.number, "ccc")

@@ -37,16 +37,6 @@ class DncStoreResource(dg.ConfigurableResource[Any]):
     snapshot_url: str = Field(UNSET, description="Where a replica is fetched from, if it is one")
     export_url: str = Field(UNSET, description="Where the store is exported to for other hosts")
 
-    @property
-    def inbox_dir(self) -> Path:
-        """The folder where list files arrive."""
-        return Path(self.inbox)
-
-    @property
-    def opt_out_inbox_dir(self) -> Path:
-        """The folder where opt-out files arrive."""
-        return Path(self.opt_out_inbox)
-
     def open(self, policy: Policy) -> DncStore:
         """The store, self-tested, for look-ups under a policy.
 
