@@ -15,7 +15,16 @@ import dagster as dg
 from etl_dagster.defs import catalog
 from etl_dagster.defs.resources import DncStoreResource, WriterLocks
 from etl_dagster.defs.step_events import Progress
-from etl_dagster.dnc import DncError, DncStore, ListStats, LoadResult, inbox
+from etl_dagster.dnc import (
+    DncError,
+    DncFormatError,
+    DncRefusedError,
+    DncStore,
+    DncUsageError,
+    ListStats,
+    LoadResult,
+    inbox,
+)
 from etl_dagster.dnc.inbox import InboxFile
 from etl_dagster.progress import ProgressLogger
 
@@ -51,6 +60,7 @@ def dnc_registry(
 
     def load(store: DncStore, file: InboxFile) -> LoadResult:
         if file.changes:
+            need_earlier(store, file)
             return store.apply_changes(file.list, [file.path], as_of=file.as_of)
         source = inbox.shown(file.path)
         return store.add_list(file.list, [file.path], as_of=file.as_of, source=source)
@@ -66,6 +76,21 @@ def dnc_registry(
             allow_retries=False,
         )
     return dg.MaterializeResult(metadata={"files": len(files), **list_metadata(found)})
+
+
+def need_earlier(store: DncStore, file: InboxFile) -> None:
+    """See that no change list is passed over: its numbers would stay as they were, unnoticed.
+
+    Raises:
+        DncError: one before this file was set aside.
+    """
+    since = next((stats.newest_as_of for stats in store.stats() if stats.list == file.list), None)
+    if missed := inbox.missed(file.path.parent, file, since=since):
+        names = ", ".join(map(inbox.shown, missed))
+        raise DncError(
+            f"{names} before it could not be loaded: put it right and move it back, or load a full"
+            f" list of a later day; if it is not needed, remove it from `{inbox.REJECTED}`"
+        )
 
 
 def list_metadata(stats: ListStats) -> dict[str, Any]:
@@ -91,25 +116,28 @@ def _days(span: timedelta) -> float:
 def load_files(
     step: ProgressLogger, loads: Sequence[tuple[Path, Callable[[], LoadResult]]]
 ) -> None:
-    """Load file after file; what cannot be used is set aside, and the step then fails."""
-    rejected = []
+    """Load file after file; the step fails if one is not loaded.
+
+    What cannot be used is set aside. What could not be loaded for another reason, such as a full
+    disk or a store that is being written to, stays where it is, to be tried again.
+    """
+    failed = []
     for number, (path, load) in enumerate(loads):
         try:
             before = inbox.fingerprint([inbox.own(path)])
             load()
         except DncError as error:
-            inbox.set_aside(path, error)
-            rejected.append(f"{inbox.shown(path)}: {error}")
-            step.error(f"{inbox.shown(path)} set aside: {error}")
+            aside = isinstance(error, DncFormatError | DncRefusedError | DncUsageError)
+            if aside:
+                inbox.set_aside(path, error)
+            became = "is in the inbox's folder `rejected`" if aside else "waits to be tried again"
+            failed.append(f"{inbox.shown(path)} {became}: {error}")
+            step.error(failed[-1])
         else:
             if inbox.fingerprint([path]) == before:
                 inbox.set_done(path)
             else:
                 step.info(f"{inbox.shown(path)} was written to meanwhile: it is read again")
         step.progress(100 * (number + 1) / len(loads), inbox.shown(path))
-    if rejected:
-        raise dg.Failure(
-            "files that could not be loaded are in the inbox's folder `rejected`: "
-            + "; ".join(rejected),
-            allow_retries=False,
-        )
+    if failed:
+        raise dg.Failure("not loaded: " + "; ".join(failed), allow_retries=False)

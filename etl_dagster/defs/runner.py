@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from etl_dagster.connect import connect
 from etl_dagster.definitions import build_defs
@@ -217,7 +218,8 @@ class Runner:
             instance=self._instance,
             run_config={**QUIET, "ops": ops or {}},
             raise_on_error=False,
-            tags={**(tags or {}), PROCESS: f"{HOST} {os.getpid()}"},
+            # no daemon can launch it again, and of a run that it takes for retried nobody is told
+            tags={**(tags or {}), PROCESS: f"{HOST} {os.getpid()}", MAX_RETRIES_TAG: "0"},
             **options,
         )
         seconds = {

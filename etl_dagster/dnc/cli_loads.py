@@ -124,7 +124,7 @@ def opt_out(  # noqa: PLR0913  one option each
         raise click.UsageError("give phones, or --file")
     if remove and file:
         raise click.UsageError("--remove takes phones, not a file")
-    with writable(store) as dnc_store:
+    with writable(store, make=False) as dnc_store:
         if remove:
             return dnc_store.remove_opt_out(
                 phones, reason=record["note"], by=record["by"], name=name

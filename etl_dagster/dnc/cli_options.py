@@ -41,7 +41,9 @@ def moment(
 
 
 def _store_path() -> Path:
-    return Path(os.environ.get("ETL_HOME") or ".etl") / "dnc.sqlite"
+    from etl_dagster.settings.places import HOME  # noqa: PLC0415  most uses name the store
+
+    return Path(os.environ.get("ETL_HOME") or HOME) / "dnc.sqlite"
 
 
 def area_codes(ctx: click.Context, param: click.Parameter, value: str) -> list[int]:
@@ -130,8 +132,16 @@ def allow_options(*names: str) -> Callable[[Command], Command]:
     return add
 
 
-def writable(path: Path) -> DncStore:
-    """Open a store for writing; the first load makes it, unless another host keeps the lists."""
+def writable(path: Path, *, make: bool = True) -> DncStore:
+    """Open a store for writing; the first load makes it, unless another host keeps the lists.
+
+    Raises:
+        DncMissingError: there is none, and none is to be made: what is said of people would be in
+            a store that nobody asks.
+        DncUsageError: another host keeps the lists.
+    """
     if os.environ.get("DNC_SNAPSHOT_URL"):
         raise DncUsageError(replica.refusal(path))
-    return DncStore.open(path, read_only=False) if path.exists() else DncStore.create(path)
+    if make and not path.exists():
+        return DncStore.create(path)
+    return DncStore.open(path, read_only=False)

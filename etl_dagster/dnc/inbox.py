@@ -22,7 +22,7 @@ from typing import Final
 from etl_dagster.dnc.errors import DncError, DncFormatError, printable
 
 _NAME: Final = re.compile(
-    r"(?P<list>[a-z][a-z0-9_]*)@(?P<day>\d{4}-\d{2}-\d{2})(?P<rest>[-_.].*)?", re.ASCII
+    r"(?:\d+-)?(?P<list>[a-z][a-z0-9_]*)@(?P<day>\d{4}-\d{2}-\d{2})(?P<rest>[-_.].*)?", re.ASCII
 )
 _UNFINISHED: Final = (".part", ".tmp", ".crdownload", ".filepart")
 SETTLED_SECONDS: Final = 5.0
@@ -121,6 +121,24 @@ def rejected(folder: Path) -> list[Path]:
     if not aside.is_dir():
         return []
     return sorted(path for path in aside.iterdir() if not path.name.endswith(REASON))
+
+
+def missed(folder: Path, file: InboxFile, *, since: datetime | None) -> list[Path]:
+    """Change lists that belong before a change list and were set aside.
+
+    Args:
+        folder: the inbox.
+        file: the change list.
+        since: the date that the list has come to; what is older is in it, or was replaced. None:
+            it is empty.
+    """
+    found = (_read_name(path) for path in rejected(folder) if path.name != file.path.name)
+    return [
+        one.path
+        for one in found
+        if one and one.changes and one.list == file.list and one.as_of <= file.as_of
+        and (since is None or since <= one.as_of)
+    ]  # fmt: skip
 
 
 def done_before(folder: Path, moment: datetime) -> list[Path]:

@@ -211,7 +211,7 @@ class Fields(BaseModel):
 
     dnc_db_path: AbsolutePath | None = Field(None, description="DNC store; `dnc.sqlite` at home")
     dnc_inbox: AbsolutePath | None = Field(
-        None, description="List files to load; `ETL_HOME/inbox/dnc` if not set"
+        None, description="List files to load, opt-outs in `../opt_outs`; else `ETL_HOME/inbox/dnc`"
     )
     dnc_snapshot_url: SecretStr | None = Field(
         None,

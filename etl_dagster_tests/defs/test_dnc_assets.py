@@ -4,7 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -71,6 +71,18 @@ def test_a_list_that_cannot_be_used_is_set_aside_and_the_run_fails(line: Line) -
     assert line.settings.dnc_store.stat().st_size == before
 
 
+@pytest.mark.slow
+def test_a_list_that_comes_while_the_store_is_written_to_waits(line: Line) -> None:
+    path = put(line.settings.dnc_inbox_dir, f"partner@{TODAY}.txt", [CLEAN[1]])
+    with closing(sqlite3.connect(line.settings.dnc_store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not load(line, "partner")
+    assert path.exists()
+    assert len(requested(line, "dnc_inbox")) == 1
+    assert load(line, "partner")
+    assert not path.exists()
+
+
 def test_changes_follow_the_full_list_of_their_day(line: Line) -> None:
     inbox = line.settings.dnc_inbox_dir
     full = [str(AREA * 10_000_000 + 5_559_000 + number) for number in range(600)]
@@ -79,6 +91,48 @@ def test_changes_follow_the_full_list_of_their_day(line: Line) -> None:
     assert load(line, "national")
     with DncStore.open(line.settings.dnc_store) as store:
         assert store.check_phones_batch([str(CLEAN[3]), str(CLEAN[4])]) == {str(CLEAN[3])}
+
+
+def test_no_change_list_is_passed_over(line: Line) -> None:
+    inbox = line.settings.dnc_inbox_dir
+    days = [TODAY - timedelta(days=number) for number in (3, 2, 1)]
+    full, first, second = (
+        f"partner@{days[0]}.txt",
+        f"partner@{days[1]}.changes.csv",
+        f"partner@{days[2]}.changes.csv",
+    )
+    rows = [[f"{CLEAN[number]},{day}T00:00:01,A"] for number, day in enumerate(days)]
+    put(inbox, full, [CLEAN[0]])
+    put(inbox, first, ["<html>", *rows[1]])
+    put(inbox, second, list(rows[2]))
+    for _ in range(2):  # until somebody deals with it
+        assert not load(line, "partner")
+        assert (inbox / "rejected" / first).exists()
+        assert (inbox / second).exists()
+        assert len(requested(line, "dnc_inbox")) == 1
+        with DncStore.open(line.settings.dnc_store) as store:
+            assert {stats.list: stats.version for stats in store.stats()}["partner"] == 1
+
+    for left in (inbox / "rejected").iterdir():
+        left.unlink()
+    put(inbox, first, list(rows[1]))
+    assert load(line, "partner")
+    with DncStore.open(line.settings.dnc_store) as store:
+        assert store.check_phones_batch([str(CLEAN[n]) for n in range(4)]) == {
+            str(CLEAN[n]) for n in range(3)
+        }
+
+
+def test_a_full_list_makes_earlier_changes_needless(line: Line) -> None:
+    inbox = line.settings.dnc_inbox_dir
+    days = [TODAY - timedelta(days=number) for number in (3, 2, 1, 0)]
+    put(inbox, f"partner@{days[0]}.txt", [CLEAN[0]])
+    put(inbox, f"partner@{days[1]}.changes.csv", ["<html>"])
+    assert not load(line, "partner")
+    put(inbox, f"partner@{days[2]}.txt", [CLEAN[0], CLEAN[1]])
+    put(inbox, f"partner@{days[3]}.changes.csv", [f"{CLEAN[2]},{days[3]}T00:00:01,A"])
+    assert load(line, "partner")
+    assert requested(line, "dnc_inbox") == []
 
 
 def test_a_list_that_nobody_has_fails(line: Line) -> None:

@@ -16,9 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
+from dagster._core.instance.ref import InstanceRef
 from filelock import FileLock
 
+from etl_dagster.defs.alerts import reason_to_skip
+from etl_dagster.defs.runner import Runner
 from etl_dagster_tests.defs.conftest import small_world
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line, crowd, eventually, person
 from etl_dagster_tests.defs.test_reruns import assert_chains_are_whole
@@ -107,6 +111,30 @@ def test_killed_between_two_chunks_of_a_stage(
     held.release()
     line.ccc.options = replace(line.ccc.options, latency_ms=1)
     assert_completed(line, undisturbed, committed(line))
+
+
+def test_people_are_told_of_a_killed_run_of_the_command_since_no_daemon_can_retry_it(
+    line: Line,
+) -> None:
+    line.people(PEOPLE)
+    held = lock(line, 0, 0)
+    held.acquire()
+    with run(line):
+        eventually(lambda: bool(runs(line, dg.DagsterRunStatus.STARTED)))
+    held.release()
+    (killed,) = runs(line, dg.DagsterRunStatus.STARTED)
+    with Runner(line.settings):  # which finds it
+        pass
+    (found,) = runs(line, dg.DagsterRunStatus.FAILURE)
+    assert found.run_id == killed.run_id
+    assert reason_to_skip(found, None) == ""
+
+
+def runs(line: Line, status: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
+    home = str(line.settings.home / "dagster")
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(home)) as instance:
+        filters = dg.RunsFilter(job_name="scrub_day", statuses=[status])
+        return list(instance.get_runs(filters=filters))
 
 
 def test_killed_while_ccc_answers_keeps_every_checkpoint(

@@ -15,6 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from etl_dagster.cli import main
+from etl_dagster.dnc import DncStore
+from etl_dagster.dnc.cli import dnc
+from etl_dagster.settings import Settings
 from etl_dagster_tests.dnc.support import PHONES, write_list
 
 TODAY = datetime.now(UTC).date()
@@ -266,8 +269,10 @@ def test_wrong_arguments_end_with_2(loaded, tmp_path: Path) -> None:  # noqa: AN
 def test_without_a_store_only_loads_begin_one(run, tmp_path: Path) -> None:  # noqa: ANN001
     assert "no Do-Not-Call store" in run("check", CLEAR).stderr
     assert run("stats").exit_code == 1
-    assert run("opt-out", CLEAR).exit_code == 0
-    assert rows(run("check", CLEAR, ELSEWHERE))[1]["reason"] == "no_list"
+    refused = run("opt-out", CLEAR)  # it would be recorded where nobody asks
+    assert refused.exit_code == 1
+    assert "correct the path (DNC_DB_PATH)" in " ".join(refused.stderr.split())
+    assert list(tmp_path.glob("**/*.sqlite*")) == []
     old = tmp_path / "old.db"
     with sqlite3.connect(old) as connection:
         connection.execute("CREATE TABLE dnc_list (full_phone INTEGER)")
@@ -280,6 +285,8 @@ def test_without_a_store_only_loads_begin_one(run, tmp_path: Path) -> None:  # n
 
 def test_the_store_is_found_by_environment(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "DNC_DB_PATH"}
+    (tmp_path / "home").mkdir()
+    DncStore.create(tmp_path / "home" / "dnc.sqlite").close()
     done = subprocess.run(
         [sys.executable, "-m", "etl_dagster", "dnc", "opt-out", CLEAR],
         env={**environment, "ETL_HOME": str(tmp_path / "home")},
@@ -288,7 +295,16 @@ def test_the_store_is_found_by_environment(tmp_path: Path) -> None:
         check=True,
     )
     assert "internal: version 1" in done.stdout
-    assert (tmp_path / "home" / "dnc.sqlite").exists()
+
+
+def test_without_settings_it_is_the_store_of_the_runs_whatever_the_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ETL_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (store,) = (one for one in dnc.commands["opt-out"].params if one.name == "store")
+    assert callable(store.default)
+    assert store.default() == Settings.from_environment({}).dnc_store
 
 
 def test_the_import_is_light() -> None:
