@@ -22,6 +22,7 @@ from dagster._core.instance.ref import InstanceRef
 from filelock import FileLock
 
 from etl_dagster.defs.alerts import reason_to_skip
+from etl_dagster.defs.home import dagster_home
 from etl_dagster.defs.runner import Runner
 from etl_dagster_tests.defs.conftest import small_world
 from etl_dagster_tests.defs.line import CLEAN, DAY, Line, crowd, eventually, person
@@ -131,8 +132,8 @@ def test_people_are_told_of_a_killed_run_of_the_command_since_no_daemon_can_retr
 
 
 def runs(line: Line, status: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
-    home = str(line.settings.home / "dagster")
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(home)) as instance:
+    home = InstanceRef.from_dir(str(dagster_home(line.settings)))
+    with dg.DagsterInstance.from_ref(home) as instance:
         filters = dg.RunsFilter(job_name="scrub_day", statuses=[status])
         return list(instance.get_runs(filters=filters))
 
