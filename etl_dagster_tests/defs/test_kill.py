@@ -121,7 +121,7 @@ def test_people_are_told_of_a_killed_run_of_the_command_since_no_daemon_can_retr
     held = lock(line, 0, 0)
     held.acquire()
     with run(line):
-        eventually(lambda: bool(runs(line, dg.DagsterRunStatus.STARTED)))
+        eventually(lambda: bool(runs(line, dg.DagsterRunStatus.STARTED, stepping=True)))
     held.release()
     (killed,) = runs(line, dg.DagsterRunStatus.STARTED)
     with Runner(line.settings):  # which finds it
@@ -131,11 +131,13 @@ def test_people_are_told_of_a_killed_run_of_the_command_since_no_daemon_can_retr
     assert reason_to_skip(found, None) == ""
 
 
-def runs(line: Line, status: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
+def runs(line: Line, status: dg.DagsterRunStatus, *, stepping: bool = False) -> list[dg.DagsterRun]:
+    """The runs of days; with `stepping` those in a step, which have told their process before."""
     home = InstanceRef.from_dir(str(dagster_home(line.settings)))
     with dg.DagsterInstance.from_ref(home) as instance:
         filters = dg.RunsFilter(job_name="scrub_day", statuses=[status])
-        return list(instance.get_runs(filters=filters))
+        found = instance.get_runs(filters=filters)
+        return [run for run in found if not stepping or instance.get_run_step_stats(run.run_id)]
 
 
 def test_killed_while_ccc_answers_keeps_every_checkpoint(
