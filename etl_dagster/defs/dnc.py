@@ -68,7 +68,7 @@ def dnc_registry(
     with locks.hold("dnc inbox"), dnc_store.open_for_writing() as store:
         files = [file for file in inbox.pending(Path(dnc_store.inbox)) if file.list == name]
         load_files(step, [(file.path, partial(load, store, file)) for file in files])
-        found = next((stats for stats in store.stats() if stats.list == name), None)
+        found = _stats_of(store, name)
     if found is None:
         raise dg.Failure(
             f"there is no list {name} in the store, and no file {name}@<date> in"
@@ -84,13 +84,18 @@ def need_earlier(store: DncStore, file: InboxFile) -> None:
     Raises:
         DncError: one before this file was set aside.
     """
-    since = next((stats.newest_as_of for stats in store.stats() if stats.list == file.list), None)
+    stats = _stats_of(store, file.list)
+    since = stats.newest_as_of if stats else None
     if missed := inbox.missed(file.path.parent, file, since=since):
         names = ", ".join(map(inbox.shown, missed))
         raise DncError(
             f"{names} before it could not be loaded: put it right and move it back, or load a full"
             f" list of a later day; if it is not needed, remove it from `{inbox.REJECTED}`"
         )
+
+
+def _stats_of(store: DncStore, name: str) -> ListStats | None:
+    return next((stats for stats in store.stats() if stats.list == name), None)
 
 
 def list_metadata(stats: ListStats) -> dict[str, Any]:

@@ -22,7 +22,9 @@ from typing import Final
 from etl_dagster.dnc.errors import DncError, DncFormatError, printable
 
 _NAME: Final = re.compile(
-    r"(?:\d+-)?(?P<list>[a-z][a-z0-9_]*)@(?P<day>\d{4}-\d{2}-\d{2})(?P<rest>[-_.].*)?", re.ASCII
+    # the number is what `_move` gives a second file of that name
+    r"(?:\d+-)?(?P<list>[a-z][a-z0-9_]*)@(?P<day>\d{4}-\d{2}-\d{2})(?P<rest>[-_.].*)?",
+    re.ASCII,
 )
 _UNFINISHED: Final = (".part", ".tmp", ".crdownload", ".filepart")
 SETTLED_SECONDS: Final = 5.0
