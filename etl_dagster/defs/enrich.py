@@ -127,8 +127,9 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
                 return numbers
 
             for number, chunk in enumerate(chunks):
-                # not the chunk's own lock: opt-outs, which need it, are not to wait for CCC
-                with locks.hold_everywhere(f"{chunk} ccc", session):
+                # Not the chunk's own lock: opt-outs, which need it, are not to wait for CCC. A
+                # bucket has the same people every day, so days ask about it one after the other.
+                with locks.hold_everywhere(f"ask chunk {chunk.number:02d}", session):
                     first, *others = (
                         ask(chunk, api, 100 * number / len(chunks) + width * place)
                         for place, api in enumerate(rules.apis)

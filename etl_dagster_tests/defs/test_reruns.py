@@ -91,6 +91,22 @@ def test_two_runs_of_one_day_at_once_give_the_tables_of_one(
     assert_chains_are_whole(together)
 
 
+@pytest.mark.slow
+def test_days_that_share_phones_buy_each_once_though_they_run_at_once(one_chunk: Line) -> None:
+    line = one_chunk
+    line.people([*crowd(48, day=EARLIER), *crowd(48)])
+
+    def run(day: date) -> Result:
+        with dg.DagsterInstance.ephemeral() as instance:
+            return line.run(day, instance=instance)
+
+    results = at_once(run, [EARLIER, DAY])
+    assert [result.success for result in results] == [True, True], [r.error for r in results]
+    assert line.bought()
+    assert not line.bought_twice()
+    assert_chains_are_whole(line)
+
+
 def assert_chains_are_whole(line: Line) -> None:
     """Positions of every chain count from 1, and each digest is the next one's predecessor."""
     rows = line.rows("SELECT * FROM SCRUB_BATCHES ORDER BY lead_date, chunk, source, position")
@@ -287,7 +303,7 @@ def test_an_opt_out_does_not_wait_for_the_answers_of_ccc(one_chunk: Line) -> Non
             results.append(line.run(force=True, instance=instance))
 
     thread = threading.Thread(target=ask)
-    with FileLock(line.settings.home / "locks" / f"{DAY}-chunk-00-ccc.lock"):  # CCC is slow
+    with FileLock(line.settings.home / "locks" / "ask-chunk-00.lock"):  # CCC is slow
         thread.start()
         eventually(lambda: line.count("LEADS", "run_id <> (SELECT MIN(run_id) FROM DNC_FILTERED)"))
         time.sleep(1.5)
