@@ -100,6 +100,13 @@ def test_limits_only_shorten() -> None:
     assert policy.with_limits(dnc_max_age_days=10) == replace(policy, dnc_max_age_days=10)
 
 
+def test_answers_of_each_service_stay_valid_for_a_time_of_their_own() -> None:
+    text = GOOD.replace('"ccc"]', '"ccc", "ccc_full"]') + "[ccc_full]\nttl_days = 2\n"
+    policy = Policy.from_text(text)
+    assert policy.ttl("ccc") == timedelta(days=7)
+    assert policy.ttl("ccc_full") == timedelta(days=2)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "names"),
     [
