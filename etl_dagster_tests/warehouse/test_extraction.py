@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.extraction import ExtractCount, Extraction
 from etl_dagster_tests.warehouse.conftest import CHUNK, DAY, FRESH, NOW, Tables
 
+EARLIER = DAY - timedelta(days=1)
 A, B, C, D, E = (4075550100 + n for n in range(5))
 COLUMNS = ("first_name", "last_name", "address", "zip", "phone_1", "phone_2", "phone_3", "email_1")
 
@@ -90,8 +91,10 @@ def extract(tables: Tables, *campaigns: Campaign, **changes: Any) -> list[Extrac
     return counts
 
 
-def leads(tables: Tables) -> list[dict[str, Any]]:
-    return tables.rows("SELECT * FROM LEADS ORDER BY first_name, campaign")
+def leads(tables: Tables, day: date = DAY) -> list[dict[str, Any]]:
+    return tables.rows(
+        f"SELECT * FROM LEADS WHERE lead_date = '{day}' ORDER BY first_name, campaign"
+    )
 
 
 def test_counts_add_up_to_the_leads_written(contacts: Tables, campaign: Any) -> None:
@@ -153,6 +156,28 @@ def test_who_is_the_same_person(contacts: Tables, campaign: Any) -> None:
     written = [1] * len(same) + [2] * len(others)
     assert [count.leads for count in extract(contacts, *each)] == written
     assert contacts.count("LEADS") == sum(written)
+
+
+@pytest.mark.parametrize("lacks", [{"address": " - "}, {"zip": None}, {"address": None, "zip": ""}])
+def test_who_has_no_whole_address_is_known_by_phones_alone(
+    contacts: Tables, campaign: Any, lacks: dict[str, Any]
+) -> None:
+    ada = {**ADA, **lacks}
+    contact(contacts, str(D), 1, **lacks)  # of somebody of that name
+    walk_in = campaign(
+        {**ada, "phone_1": str(A)},
+        {**ada, "phone_1": f"(407) 555-{A % 10_000:04d}"},  # the same person
+        {**ada, "phone_1": str(B)},
+        {**ada, "phone_2": str(A)},
+        {**ada, "phone_3": str(A)},
+        ada,
+    )
+    (count,) = extract(contacts, walk_in)
+    assert (count.duplicates, count.leads) == (1, 5)
+    phones = [[row[f"PHONE_{place}"] for place in (1, 2, 3)] for row in leads(contacts)]
+    assert sorted(phones, key=str) == sorted(
+        [[A, None, None], [B, None, None], [None, A, None], [None, None, A], [None] * 3], key=str
+    )
 
 
 def test_a_numeric_zip_and_phone_are_read_like_text(contacts: Tables, tmp_path: Path) -> None:
@@ -241,12 +266,24 @@ def still_valid(tables: Tables, campaign: Campaign, **changes: Any) -> int:
     return count.still_valid
 
 
+def test_a_lead_that_its_day_has_no_longer_is_extracted_on_its_new_day(
+    contacts: Tables, campaign: Any
+) -> None:
+    walk_in = campaign(ADA)
+    extract(contacts, walk_in)
+    published(contacts, leads(contacts)[0]["LEAD_ID"], until=FRESH)
+    contacts.cleared(A)
+    assert still_valid(contacts, walk_in) == 1
+    extract(contacts, campaign({**ADA, "first_name": "Bob"}), day=EARLIER)  # not published yet
+    assert still_valid(contacts, campaign(ADA)) == 0
+
+
 def published(
     tables: Tables,
     lead_id: str,
     *,
     until: datetime,
-    day: str = "2026-11-19",
+    day: date = EARLIER,
     phone: int = A,
     slot: int = 1,
 ) -> None:
@@ -255,6 +292,11 @@ def published(
         f"INSERT INTO CALLABLE_LEADS SELECT '{lead_id}', 'walk_in', '{day}', 0, {phones},"
         f" '{until.replace(tzinfo=None)}', '2026-11-19', 'p', 'r'"
     )
+    if day != DAY:
+        tables.session.execute(
+            "INSERT INTO LEADS (lead_date, chunk, lead_id, campaign, extracted_at, run_id)"
+            f" SELECT '{day}', 0, '{lead_id}', 'walk_in', '2026-11-19', 'r'"
+        )
 
 
 def test_leads_that_another_day_published_are_left_out_while_valid(
@@ -264,9 +306,10 @@ def test_leads_that_another_day_published_are_left_out_while_valid(
     extract(contacts, walk_in)
     ada = leads(contacts)[0]["LEAD_ID"]
     later = datetime(2026, 11, 25, tzinfo=UTC)
-    published(contacts, ada, until=later, day=str(DAY))  # this day's own
+    published(contacts, ada, until=later, day=DAY)  # this day's own
     assert still_valid(contacts, walk_in) == 0
-    contacts.session.execute("UPDATE CALLABLE_LEADS SET lead_date = '2026-11-19'")
+    contacts.session.execute("DELETE FROM CALLABLE_LEADS")
+    published(contacts, ada, until=later)
     (count,) = extract(contacts, walk_in)
     assert (count.still_valid, count.leads) == (1, 1)
     assert [row["FIRST_NAME"] for row in leads(contacts)] == ["Bob"]

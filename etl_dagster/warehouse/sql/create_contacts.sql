@@ -1,5 +1,6 @@
 -- The three best phones and e-mails of the leads whose campaign gave none: valid phones first,
--- then by rank. Only these leads' contacts are read. People are numbered meanwhile: grouping by a
+-- then by rank. Only these leads' contacts are read, and nobody's without street or ZIP, since many
+-- people have one name. People are numbered meanwhile: grouping by a
 -- number is quicker than by a lead's id. By that id, which is unique: the numbers are read twice, and
 -- must be the same however often an engine makes them.
 CREATE OR REPLACE TEMPORARY TABLE LEAD_CONTACTS AS
@@ -17,6 +18,7 @@ WITH wanted AS (
         FROM EXTRACTED
         WHERE lead_id IS NOT NULL
             AND COALESCE(phone_1_raw, phone_2_raw, phone_3_raw) IS NULL
+            AND street_key <> '' AND zip_key <> ''
         GROUP BY lead_id
     )
 ),

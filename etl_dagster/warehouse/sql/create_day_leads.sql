@@ -56,6 +56,9 @@ published AS (
     SELECT p.lead_id, p.campaign, p.phone_1, p.phone_2, p.phone_3
     FROM CALLABLE_LEADS AS p
     JOIN filled AS f ON f.lead_id = p.lead_id AND f.campaign = p.campaign
+    -- as CALLABLE_NOW asks: a day that was extracted again without the lead shows it no longer
+    JOIN LEADS AS l ON l.lead_date = p.lead_date AND l.chunk = p.chunk
+        AND l.lead_id = p.lead_id AND l.campaign = p.campaign
     WHERE p.lead_date <> %(lead_date)s AND p.callable_until > %(valid_beyond)s
         AND p.policy_hash = %(policy_hash)s AND NOT %(force)s
 ),

@@ -1,12 +1,24 @@
 -- One campaign's rows, normalised. A row without both names has no identity: its lead_id is NULL,
--- so that it is counted and left out.
+-- so that it is counted and left out. Without street or ZIP a name is many people's: whoever has the
+-- same phones is the same.
 INSERT INTO EXTRACTED
 SELECT
     '{campaign}',
     IFF(
         first_key = '' OR last_key = '',
         NULL,
-        SHA2(first_key || '|' || last_key || '|' || street_key || '|' || zip_key, 256)
+        SHA2(
+            first_key || '|' || last_key || '|' || street_key || '|' || zip_key
+            || IFF(
+                street_key = '' OR zip_key = '',
+                '|' || REGEXP_REPLACE(
+                    CONCAT_WS('|', NVL(phone_1_raw, ''), NVL(phone_2_raw, ''), NVL(phone_3_raw, '')),
+                    '[^0-9|]'
+                ),
+                ''
+            ),
+            256
+        )
     ),
     first_name, last_name, address, city, state, NULLIF(zip_key, ''),
     first_key, last_key, street_key, zip_key,
