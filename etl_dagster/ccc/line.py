@@ -81,15 +81,15 @@ class Line:
     def summary(self) -> ScrubSummary:
         """Return the counts so far; after :meth:`close`, the last ones."""
         return self._last_summary or self.meter.summary(
-            breaker_state=self.breaker.state, workers=self.throttle.limit
+            breaker_state=self.breaker.seen, workers=self.throttle.limit
         )
 
     def close(self) -> None:
         """Close connections and files; a probe that is still held is freed."""
         self._last_summary = self.summary()
         self.client.close()
-        self.breaker.close()
         self.limiter.close()
+        self.breaker.close()  # may have to ask a store that is away
 
     def _breaker_changed(self, old: str, new: str) -> None:
         if new == "open":

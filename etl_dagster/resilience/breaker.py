@@ -76,6 +76,9 @@ class Breaker:
         judge: The one function that says which errors count.
         on_change: Told old and new state when this object makes or notices a change.
         clock: Seconds since the epoch; shared by all that share the store.
+
+    Attributes:
+        seen: The state, as it was noticed last.
     """
 
     def __init__(  # noqa: PLR0913 - each is a policy of its own, all keyword-only
@@ -101,7 +104,7 @@ class Breaker:
         self._on_change = on_change
         self._clock = clock
         self._noticing = threading.Lock()
-        self._seen = pybreaker.STATE_CLOSED
+        self.seen = pybreaker.STATE_CLOSED
         self._probes: set[str] = set()
 
     @property
@@ -122,7 +125,9 @@ class Breaker:
         except BaseException as error:
             self._leave(permit, self._judge(error))
             raise
-        self._leave(permit, self._judge(None))
+        # what came of it is not lost for a store that fails, which the next call meets anyway
+        with contextlib.suppress(Exception):
+            self._leave(permit, self._judge(None))
 
     def check(self) -> None:
         """Raise at once what :meth:`attempt` would raise, without making a call.
@@ -214,7 +219,7 @@ class Breaker:
 
     def _notice(self, record: BreakerRecord) -> BreakerRecord:
         with self._noticing:
-            old, self._seen = self._seen, record.state
+            old, self.seen = self.seen, record.state
         if old != record.state:
             self._on_change(old, record.state)
         return record

@@ -15,9 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakeredis import FakeRedis, FakeServer
+from redis.exceptions import RedisError
 
 from etl_dagster.ccc import CccConfig, CccScrubber
-from etl_dagster.resilience import Breaker, BreakerOpenError, SqliteStore
+from etl_dagster.leads.verdicts import Verdict
+from etl_dagster.resilience import Breaker, BreakerOpenError, RedisStore, SqliteStore
 from etl_dagster.sandbox.ccc_faults import Fault
 from etl_dagster_tests.ccc.conftest import Sandbox, leave_at_once, phones
 
@@ -38,6 +41,29 @@ def test_closing_the_iterator_cuts_off_what_is_under_way(
 ) -> None:
     sandbox.fault(kind, batches=range(8, 1_000), seconds=20.0)
     leave_at_once(settings(batch_size=10, read_timeout=30.0, answer_timeout=60.0))
+
+
+def test_what_was_asked_before_redis_went_away_is_decided(
+    settings: Settings, sandbox: Sandbox, redis_server: FakeServer, redis: FakeRedis
+) -> None:
+    sandbox.fault("slow", seconds=0.3)
+    config = settings(batch_size=50, min_workers=4, read_timeout=2.0, answer_timeout=4.0)
+    decided = list[int]()
+
+    def away() -> None:
+        while sandbox.requests < 1 + config.min_workers:
+            time.sleep(0.01)
+        redis_server.connected = False
+
+    goes = threading.Thread(target=away, daemon=True)
+    with CccScrubber(config, breaker_store=RedisStore(redis, name="ccc")) as scrubber:
+        goes.start()
+        with pytest.raises(RedisError):
+            for checkpoint in scrubber.scrub(phones(1_000)):
+                for batch in checkpoint:
+                    decided += batch.phones[batch.verdicts != Verdict.UNKNOWN].tolist()
+    assert len(decided) == config.min_workers * config.batch_size
+    assert scrubber.summary.requests == sandbox.requests == 1 + config.min_workers
 
 
 def test_a_connect_that_hangs_keeps_nobody(settings: Settings, sandbox: Sandbox) -> None:
