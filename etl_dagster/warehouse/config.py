@@ -73,6 +73,10 @@ class WarehouseConfig:
         session: dict[str, Any] = {
             "STATEMENT_TIMEOUT_IN_SECONDS": self.statement_timeout_seconds,
             "TIMEZONE": "UTC",
+            # An account may have others: results cut off in silence, days and months exchanged.
+            "ROWS_PER_RESULTSET": 0,
+            "DATE_INPUT_FORMAT": "AUTO",
+            "TIMESTAMP_INPUT_FORMAT": "AUTO",
             **extra.pop("session_parameters", {}),
         }
         if is_loopback(host):

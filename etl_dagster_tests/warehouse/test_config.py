@@ -7,7 +7,13 @@ from etl_dagster.warehouse.config import WarehouseConfig
 FAR = WarehouseConfig(
     account="acme-one", user="loader", password="invented", database="LEADS", schema="SCRUB"
 )
-OF_BOTH = {"STATEMENT_TIMEOUT_IN_SECONDS": FAR.statement_timeout_seconds, "TIMEZONE": "UTC"}
+OF_BOTH = {
+    "STATEMENT_TIMEOUT_IN_SECONDS": FAR.statement_timeout_seconds,
+    "TIMEZONE": "UTC",
+    "ROWS_PER_RESULTSET": 0,
+    "DATE_INPUT_FORMAT": "AUTO",
+    "TIMESTAMP_INPUT_FORMAT": "AUTO",
+}
 
 
 def test_an_account_is_reached_as_the_connector_would_and_in_utc() -> None:
