@@ -69,7 +69,7 @@ def load(
 @list_option
 @as_of_option
 @covers_option
-@allow_options("gap", "malformed", "older", "same", "shrink", "uncovered")
+@allow_options("gap", "malformed", "same", "shrink", "uncovered")
 @_reported
 def changes(store: Path, files: tuple[Path, ...], name: str, **options: Any) -> LoadResult:
     """Apply change lists (phone,timestamp,A|D) from FILES."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.dnc import entries, formats, refusals, schema, sources
 from etl_dagster.dnc.change_lists import read_changes
-from etl_dagster.dnc.errors import DncFormatError, DncUsageError
+from etl_dagster.dnc.errors import DncFormatError, DncRefusedError, DncUsageError
 from etl_dagster.dnc.formats import Batch, Format
 from etl_dagster.dnc.lists import About, find_or_add
 from etl_dagster.dnc.moments import from_micros, micros
@@ -143,11 +143,18 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
         areas = sorted(to_add.keys() | to_delete.keys() | set(covers))
         everywhere = info.kind == "other" and info.head["full"].any()
         uncovered = [area for area in areas if not everywhere and not info.head["full"][area]]
+        if late := refusals.older(info, areas, date):
+            raise DncRefusedError(
+                f"refused, nothing was changed: {late}; late changes could undo newer ones: load"
+                " the full list",
+                [],
+            )
+        dates = [0, *(version.as_of for version in work.catalog.versions(info))]
+        fulls = np.array(dates, dtype=np.int64)[info.head["full"]]
         work.refuse(
             {
                 "malformed": refusals.malformed(read),
-                "older": refusals.older(info, areas, date),
-                "gap": refusals.gap(info, areas, int(times.min())),
+                "gap": refusals.gap(info, areas, fulls, times, date),
                 "uncovered": refusals.uncovered(info, uncovered),
             }
         )
