@@ -8,6 +8,7 @@ Input is read before the write lock is taken; one transaction then puts the vers
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -107,6 +108,7 @@ def _put(  # noqa: PLR0913, PLR0917 - what was read, of which list
         for area in areas
     ]
     work.refuse({"shrink": refusals.shrunk(info, changes)})
+    read.files = [replace(file, source=about.get("source") or "") for file in read.files]
     return work.commit_version(info, "full", date, read, changes)
 
 

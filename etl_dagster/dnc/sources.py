@@ -41,6 +41,7 @@ class SourceFile:
     name: str
     sha256: str
     size: int
+    source: str = ""
 
 
 @dataclass(frozen=True)
