@@ -44,7 +44,7 @@ def _lists_check() -> dg.AssetChecksDefinition:
         asset=LISTS_CHECK.asset_key,
         name=LISTS_CHECK.name,
         description=(
-            "No list that clears phones is missing or older than the policy allows, now or in a week."
+            "No list that clears phones is missing or older than the policy allows, or is soon."
             f" An error fails the hourly run, so that people are told. If it fails: {NEWER}"
         ),
     )

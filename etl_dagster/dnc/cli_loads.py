@@ -147,7 +147,7 @@ def opt_in(store: Path, phones: tuple[str, ...], name: str, reason: str, by: str
 
 
 @dnc.command()
-@click.option("--retention-days", type=click.IntRange(min=1), default=DAYS, show_default=True)
+@click.option("--retention-days", type=click.IntRange(min=DAYS), default=DAYS, show_default=True)
 @store_option
 def compact(store: Path, retention_days: int) -> None:
     """Drop history that is older than the retention; what is in place stays."""

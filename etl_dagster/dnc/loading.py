@@ -64,14 +64,15 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     decides what is read, `reading` says.
     """
     moment = micros(as_of)  # a date without a time zone is refused before anything is read
-    read = Read(sources.identify(paths))
-    read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
-    with schema.reading(connection):  # without waiting for other writers
-        if known := Write(connection, micros(clock()), allow).known(name, read, moment):
-            return known
-    with Spool(folder) as spool, sources.unchanged(paths):
-        for some in numbers(paths, read, progress):
-            spool.add(some)
+    with Spool(folder) as spool:
+        with sources.unchanged(paths):
+            read = Read(sources.identify(paths))
+            read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
+            with schema.reading(connection):  # without waiting for other writers
+                if known := Write(connection, micros(clock()), allow).known(name, read, moment):
+                    return known
+            for some in numbers(paths, read, progress):
+                spool.add(some)
         if not spool.areas():
             raise DncFormatError(f"no phone in {read.names}: an empty list would clear everybody")
         spool.cover(set(covers))
@@ -124,9 +125,9 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
     progress: Progress | None = None,
 ) -> LoadResult:
     """Apply change list files; see `DncStore.apply_changes`."""
-    read = Read(sources.identify(paths))
-    read.inputs = sources.inputs_digest(read.files, "changes")
     with sources.unchanged(paths):
+        read = Read(sources.identify(paths))
+        read.inputs = sources.inputs_digest(read.files, "changes")
         batches = list(_batches(paths, _read_changes, read, progress))
     phones = np.concatenate([batch.numbers for batch in batches])
     times = np.concatenate([batch.times for batch in batches if batch.times is not None])

@@ -242,6 +242,8 @@ def test_stats_verify_export_compact(loaded, tmp_path: Path) -> None:  # noqa: A
     assert loaded("verify").output.startswith("sound: 2 lists, 1 versions")
     assert json.loads(loaded("verify", "--json").stdout)["numbers"] == 20
     assert "dropped 0" in loaded("compact").output
+    few = loaded("compact", "--retention-days", 5 * 366 - 1)  # records are kept for five years
+    assert (few.exit_code, "x>=1830" in few.output) == (2, True)
     assert loaded("export", "--list", "national").stdout.splitlines()[:1] == ["407,5550100"]
     out = tmp_path / "out.txt"
     loaded("export", "--list", "national", "-o", out, "--format", "digits")
@@ -263,7 +265,9 @@ def test_wrong_arguments_end_with_2(loaded, tmp_path: Path) -> None:  # noqa: AN
     load = ("load", path, "--list", "national")
     assert loaded(*load).exit_code == 2
     assert "expected a date" in loaded(*load, "--as-of", "yesterday").output
-    assert "area codes" in loaded(*load, "--as-of", day(1), "--covers", "40").output
+    for covers in ("40", "100", "4077", "\u00b2\u00b2\u00b2", "407;321"):
+        told = loaded(*load, "--as-of", day(1), "--covers", covers)
+        assert (told.exit_code, "--covers': expected area codes" in told.output) == (2, True)
     assert loaded("load", tmp_path / "none", "--list", "x", "--as-of", day(1)).exit_code == 2
 
 

@@ -5,6 +5,8 @@ import os
 import sqlite3
 import time
 import zipfile
+from contextlib import closing
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, DncUsageError, formats
 from etl_dagster.dnc.moments import parse_moment
 from etl_dagster.dnc.sources import Member
-from etl_dagster_tests.dnc.support import NOW, PHONES, numbers, write_list
+from etl_dagster_tests.dnc.support import NOW, PHONES, ago, numbers, write_list
 
 COMMA = "".join(f"{p // 10**7},{p % 10**7:07d}\n" for p in PHONES)
 DIGITS = "".join(f"{p}\n" for p in PHONES)
@@ -339,6 +341,45 @@ def test_a_file_that_grows_while_it_is_read_is_refused(empty: DncStore, tmp_path
 
     with pytest.raises(DncFormatError, match="changed while"):
         empty.add_list("national", [path], as_of=NOW, progress=grow)
+    assert [one.list for one in empty.stats()] == ["internal"]
+
+
+def test_a_file_that_grows_after_it_was_digested_is_refused(
+    store: DncStore, tmp_path: Path
+) -> None:
+    """Else the longer file would be on record by the digest of the shorter one."""
+    path = write_list(tmp_path / "list.txt", [*PHONES, 4075550198])
+
+    def grow() -> datetime:  # the store asks for the time between the two
+        write_list(path, [*PHONES, 4075550198, 4075550199])
+        return NOW
+
+    with (
+        DncStore.open(store.path, read_only=False, clock=grow) as slow,
+        pytest.raises(DncFormatError, match="changed while"),
+    ):
+        slow.add_list("national", [path], as_of=NOW)
+    assert numbers(store) == set(PHONES)
+
+
+def test_an_older_database_that_is_in_use_is_refused_until_all_of_it_is_in_its_file(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    """It is known again by its digest: what only its log has would not make it another one."""
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("PRAGMA journal_mode = wal")
+        old.execute("CREATE TABLE dnc_list (full_phone INTEGER)")
+        old.executemany("INSERT INTO dnc_list VALUES (?)", [(phone,) for phone in PHONES])
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert empty.import_legacy("national", path, as_of=ago(days=1)).numbers == len(PHONES)
+        old.execute("INSERT INTO dnc_list VALUES (4075550150)")
+        (tmp_path / "link.db").symlink_to(path)
+        for name in ("old.db", "link.db"):
+            with pytest.raises(DncFormatError, match=r"part of it is in old\.db-wal"):
+                empty.import_legacy("national", tmp_path / name, as_of=NOW)
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert empty.import_legacy("national", path, as_of=NOW).numbers == len(PHONES) + 1
 
 
 def test_progress_tells_bytes_and_numbers(empty: DncStore, tmp_path: Path) -> None:
