@@ -44,7 +44,7 @@ def _lists_check() -> dg.AssetChecksDefinition:
         asset=LISTS_CHECK.asset_key,
         name=LISTS_CHECK.name,
         description=(
-            "No list that clears phones is older than the policy allows, or will be within a week."
+            "No list that clears phones is missing or older than the policy allows, or is soon."
             f" An error fails the hourly run, so that people are told. If it fails: {NEWER}"
         ),
     )
@@ -55,7 +55,9 @@ def _lists_check() -> dg.AssetChecksDefinition:
     ) -> dg.AssetCheckResult:
         try:
             with dnc_store.open(policy.load()) as store:
-                found = lists_result(store.stats(), datetime.now(UTC), store.evidence_until())
+                found = lists_result(
+                    store.stats(), datetime.now(UTC), store.evidence_until(), store.missing()
+                )
         except DncError as error:
             found = dg.AssetCheckResult(passed=False, description=str(error))
         return watched(context, LISTS_CHECK, found, advice=NEWER)
@@ -64,7 +66,10 @@ def _lists_check() -> dg.AssetChecksDefinition:
 
 
 def lists_result(
-    stats: Sequence[ListStats], now: datetime, replica_until: datetime | None = None
+    stats: Sequence[ListStats],
+    now: datetime,
+    replica_until: datetime | None = None,
+    missing: Sequence[str] = (),
 ) -> dg.AssetCheckResult:
     """Judge the ages of lists; those that do not grow old are left out.
 
@@ -72,6 +77,7 @@ def lists_result(
         stats: of every list.
         now: the moment.
         replica_until: until when a replica clears anybody; None if the store is none.
+        missing: lists without which nobody is clear, and that are not there.
     """
     if replica_until is not None and replica_until < now:
         says = "this host's copy of the lists is too old to clear a phone: it could not be fetched"
@@ -79,14 +85,16 @@ def lists_result(
     ageing = {one.list: one.fresh_until for one in stats if one.fresh_until is not None}
     stale = [name for name, until in ageing.items() if until <= now]
     late = [name for name, until in ageing.items() if now < until <= now + RENEW_BEFORE]
-    says = "every list is fresh" if ageing else "there is no list"
-    if stale:
+    says = "every list is fresh"
+    if missing:
+        says = f"nobody is clear without a list that is not there: {', '.join(missing)}"
+    elif stale:
         says = f"too old to clear a phone: {', '.join(stale)}"
     elif late:
         says = f"too old within {RENEW_BEFORE.days} days: {', '.join(late)}"
     return dg.AssetCheckResult(
-        passed=bool(ageing) and not stale and not late,
-        severity=dg.AssetCheckSeverity.WARN if late and not stale else dg.AssetCheckSeverity.ERROR,
+        passed=not missing and not stale and not late,
+        severity=dg.AssetCheckSeverity.ERROR if missing or stale else dg.AssetCheckSeverity.WARN,
         description=says,
         metadata={
             f"fresh_days_left_{name}": round((until - now) / timedelta(days=1), 2)

@@ -69,7 +69,7 @@ def load(
 @list_option
 @as_of_option
 @covers_option
-@allow_options("gap", "malformed", "older", "same", "shrink", "uncovered")
+@allow_options("gap", "malformed", "same", "shrink", "uncovered")
 @_reported
 def changes(store: Path, files: tuple[Path, ...], name: str, **options: Any) -> LoadResult:
     """Apply change lists (phone,timestamp,A|D) from FILES."""
@@ -147,7 +147,7 @@ def opt_in(store: Path, phones: tuple[str, ...], name: str, reason: str, by: str
 
 
 @dnc.command()
-@click.option("--retention-days", type=click.IntRange(min=1), default=DAYS, show_default=True)
+@click.option("--retention-days", type=click.IntRange(min=DAYS), default=DAYS, show_default=True)
 @store_option
 def compact(store: Path, retention_days: int) -> None:
     """Drop history that is older than the retention; what is in place stays."""

@@ -4,6 +4,7 @@ Belongs here: their types and defaults. Does not: commands.
 """
 
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial, wraps
@@ -51,7 +52,7 @@ def area_codes(ctx: click.Context, param: click.Parameter, value: str) -> list[i
     if value == "all":
         return [area for area in range(200, 1000) if area % 100 != 11]  # noqa: PLR2004 - N11 codes
     parts = [part.strip() for part in value.split(",") if part.strip()]
-    if not all(len(part) == 3 and part.isdigit() and part >= "200" for part in parts):  # noqa: PLR2004
+    if not all(re.fullmatch("[2-9][0-9][0-9]", part) for part in parts):
         raise click.BadParameter("expected area codes such as 407,321, or all", ctx, param)
     return [int(part) for part in parts]
 

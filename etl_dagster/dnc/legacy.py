@@ -23,6 +23,21 @@ _ROWS: Final = 50_000
 _PLAIN: Final = "[0-9]" * 10
 
 
+def all_in(path: Path) -> Path:
+    """The file of a database, if all of it is in there: by its digest it is known again.
+
+    Raises:
+        DncFormatError: its log has what it lacks.
+    """
+    log = path.resolve().with_name(f"{path.resolve().name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise DncFormatError(
+            f"{path.name} is in use, and part of it is in {log.name}: close what writes to it, or"
+            " have SQLite do `PRAGMA wal_checkpoint(TRUNCATE)`, and import it then"
+        )
+    return path
+
+
 def numbers(
     paths: Sequence[Path], read: Read, progress: Progress | None
 ) -> Iterator[NDArray[np.int64]]:

@@ -8,6 +8,7 @@ Input is read before the write lock is taken; one transaction then puts the vers
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.dnc import entries, formats, refusals, schema, sources
 from etl_dagster.dnc.change_lists import read_changes
-from etl_dagster.dnc.errors import DncFormatError, DncUsageError
+from etl_dagster.dnc.errors import DncFormatError, DncRefusedError, DncUsageError
 from etl_dagster.dnc.formats import Batch, Format
 from etl_dagster.dnc.lists import About, find_or_add
 from etl_dagster.dnc.moments import from_micros, micros
@@ -63,14 +64,15 @@ def add_list(  # noqa: PLR0913 - the public call's arguments, handed on
     decides what is read, `reading` says.
     """
     moment = micros(as_of)  # a date without a time zone is refused before anything is read
-    read = Read(sources.identify(paths))
-    read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
-    with schema.reading(connection):  # without waiting for other writers
-        if known := Write(connection, micros(clock()), allow).known(name, read, moment):
-            return known
-    with Spool(folder) as spool, sources.unchanged(paths):
-        for some in numbers(paths, read, progress):
-            spool.add(some)
+    with Spool(folder) as spool:
+        with sources.unchanged(paths):
+            read = Read(sources.identify(paths))
+            read.inputs = sources.inputs_digest(read.files, sorted(covers), reading)
+            with schema.reading(connection):  # without waiting for other writers
+                if known := Write(connection, micros(clock()), allow).known(name, read, moment):
+                    return known
+            for some in numbers(paths, read, progress):
+                spool.add(some)
         if not spool.areas():
             raise DncFormatError(f"no phone in {read.names}: an empty list would clear everybody")
         spool.cover(set(covers))
@@ -107,6 +109,7 @@ def _put(  # noqa: PLR0913, PLR0917 - what was read, of which list
         for area in areas
     ]
     work.refuse({"shrink": refusals.shrunk(info, changes)})
+    read.files = [replace(file, source=about.get("source") or "") for file in read.files]
     return work.commit_version(info, "full", date, read, changes)
 
 
@@ -122,9 +125,9 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
     progress: Progress | None = None,
 ) -> LoadResult:
     """Apply change list files; see `DncStore.apply_changes`."""
-    read = Read(sources.identify(paths))
-    read.inputs = sources.inputs_digest(read.files, "changes")
     with sources.unchanged(paths):
+        read = Read(sources.identify(paths))
+        read.inputs = sources.inputs_digest(read.files, "changes")
         batches = list(_batches(paths, _read_changes, read, progress))
     phones = np.concatenate([batch.numbers for batch in batches])
     times = np.concatenate([batch.times for batch in batches if batch.times is not None])
@@ -143,11 +146,18 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
         areas = sorted(to_add.keys() | to_delete.keys() | set(covers))
         everywhere = info.kind == "other" and info.head["full"].any()
         uncovered = [area for area in areas if not everywhere and not info.head["full"][area]]
+        if late := refusals.older(info, areas, date):
+            raise DncRefusedError(
+                f"refused, nothing was changed: {late}; late changes could undo newer ones: load"
+                " the full list",
+                [],
+            )
+        dates = [0, *(version.as_of for version in work.catalog.versions(info))]
+        fulls = np.array(dates, dtype=np.int64)[info.head["full"]]
         work.refuse(
             {
                 "malformed": refusals.malformed(read),
-                "older": refusals.older(info, areas, date),
-                "gap": refusals.gap(info, areas, int(times.min())),
+                "gap": refusals.gap(info, areas, fulls, times, date),
                 "uncovered": refusals.uncovered(info, uncovered),
             }
         )

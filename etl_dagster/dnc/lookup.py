@@ -196,20 +196,16 @@ def _areas(
     """Work out per area code why a phone in it cannot be CLEAR, and until when it can."""
     reason = np.zeros(AREAS, dtype=np.int8)
     until = np.full(AREAS, NEVER, dtype=np.int64)
-    # of a list that speaks everywhere nothing is left to be stale before its first version
-    there = {name for name, m in lists.items() if m.info.required and m.info.kind == "other"}
     for name, moment in lists.items():
         if not moment.info.required and name not in must_have:
             continue
         covered, end = fresh_until(moment, max_age_days)
         reason[covered & (end < now)] = _STALE
         until = np.where(covered, np.minimum(until, end), until)
-    national = [moment for moment in lists.values() if moment.info.kind == "national"]
-    for moment in national:
-        if moment.info.required:
+    for moment in lists.values():
+        if moment.info.required and moment.info.kind == "national":
             reason[moment.state["tip"] == 0] = _NOT_COVERED
-    some = any(moment.state["tip"].any() for moment in national)
-    if not some or missing(lists, there.union(must_have)):
+    if missing(lists, must_have):
         reason[:] = _NO_LIST
     until[reason != 0] = _NAT
     until[until == NEVER] = _NAT
@@ -217,16 +213,17 @@ def _areas(
 
 
 def missing(lists: Mapping[str, Moment], must_have: Collection[str]) -> tuple[str, ...]:
-    """Name the lists that must be there and are not, or are empty.
+    """Name the lists without which nobody is clear, and that are not there, or are empty.
 
     Opt-outs are there, also where there are none yet.
     """
-    return tuple(
-        name
-        for name in sorted(must_have)
-        if name not in lists
-        or not (lists[name].info.kind == "internal" or lists[name].state["tip"].any())
-    )
+    there = {name for name, m in lists.items() if m.info.kind == "internal" or m.state["tip"].any()}
+    # of a list that speaks everywhere nothing is left to be stale before its first version
+    wanted = {name for name, m in lists.items() if m.info.required and m.info.kind == "other"}
+    lacking = wanted.union(must_have) - there
+    if all(lists[name].info.kind != "national" for name in there):
+        lacking.add("national")
+    return tuple(sorted(lacking))
 
 
 def fresh_until(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.dnc import checks, explanation, header, repetition, replica, reports, schema
 from etl_dagster.dnc.errors import DncUsageError
-from etl_dagster.dnc.lookup import Lookup, Moment, look_up
+from etl_dagster.dnc.lookup import Lookup, Moment, look_up, missing
 from etl_dagster.dnc.moments import micros, utc_now
 from etl_dagster.dnc.phones_text import read_phones
 from etl_dagster.dnc.readers import Readers
@@ -180,6 +180,12 @@ class DncReader:
         with self._readers.take() as (_, catalog):
             return reports.history(catalog, name)
 
+    def missing(self) -> tuple[str, ...]:
+        """Name the lists without which nobody is clear, and that are not there, or are empty."""
+        with self._readers.take() as (connection, catalog):
+            moments = repetition.moments(connection, catalog, None, None)
+            return missing(moments, self._must_have)
+
     def evidence_until(self) -> datetime | None:
         """Until when a replica clears anybody; None where the store is no replica."""
         with self._readers.take() as (_, catalog):
@@ -202,10 +208,11 @@ class DncReader:
     def export(self, name: str, as_of: datetime | None = None) -> Iterator[NDArray[np.int64]]:
         """Yield a list's numbers, ascending, one int64 array an area code."""
         with self._readers.take() as (connection, catalog):
-            info = catalog.get(name)
+            catalog.get(name)
             moment = None if as_of is None else micros(as_of)
             moments = repetition.moments(connection, catalog, moment, None)
-            yield from reports.export(connection, moments[info.name])
+            if name in moments:
+                yield from reports.export(connection, moments[name])
 
     def _look_up(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from etl_dagster.dnc.entries import Changed
 from etl_dagster.dnc.moments import DAY, from_micros
@@ -19,6 +20,9 @@ SHRINK_AREA_FROM: Final = 10_000
 """One area code alone is judged, too, if it had so many numbers."""
 MALFORMED_MOST: Final = 0.001
 """Input with a larger share of lines that cannot be read is refused."""
+GAP_DAYS: Final = 1
+"""So many days after what a list has come to, changes may begin: its date may stand for all of a
+day, and changes may come once a day. One more, and a day's changes are missing."""
 _NAMED_MOST: Final = 10
 
 
@@ -81,19 +85,44 @@ def shrunk(info: ListInfo, changes: Sequence[Changed]) -> str:
     return text
 
 
-def gap(info: ListInfo, areas: Sequence[int], first: int) -> str:
-    """Changes that begin after the list went stale: those in between are missing."""
-    if info.max_age_days is None:
+def gap(
+    info: ListInfo,
+    areas: Sequence[int],
+    fulls: NDArray[np.int64],
+    times: NDArray[np.int64],
+    as_of: int,
+) -> str:
+    """Changes that do not follow on what is in place: those in between are missing.
+
+    Not every area code changes every day: one has come as far as any whose full list has the same
+    date. Changes dated after their last one are taken to follow on others that were dated so.
+
+    Args:
+        info: the list.
+        areas: the area codes that change.
+        fulls: of each area code there is, the date of its last full list; 0 if it has none.
+        times: of the changes.
+        as_of: their date.
+    """
+    place = info.head["as_of"]
+    known = [area for area in areas if place[area] > 0]
+    if info.max_age_days is None or not known:
         return ""
-    place = info.head[list(areas)]
-    ends = place["as_of"] + info.max_age_days * DAY
-    stale = place[(place["as_of"] > 0) & (ends < first)]
-    if not len(stale):
+    first, last = int(times.min()), int(times.max())
+    stale = place[known][place[known] + info.max_age_days * DAY < first]
+    if len(stale):
+        return (
+            f"the changes begin {_day(first)}, when {len(stale):,} of their area codes "
+            f"(as of {_day(int(stale.min()))}) were over {info.max_age_days} days old: "
+            "changes in between seem to be missing; load the full list"
+        )
+    come = min(int(place[(fulls == fulls[area]) | (fulls[area] == 0)].max()) for area in known)
+    if first // DAY + max(as_of // DAY - last // DAY, 0) - come // DAY <= GAP_DAYS:
         return ""
     return (
-        f"the changes begin {_day(first)}, when {len(stale):,} of their area codes "
-        f"(as of {_day(int(stale['as_of'].min()))}) were over {info.max_age_days} days old: "
-        "changes in between seem to be missing; load the full list"
+        f"the changes of {_day(first)} to {_day(last)}, dated {_day(as_of)}, do not follow on list "
+        f"{info.name}, which has come to {_day(come)}: those in between seem to be missing; apply "
+        "them first, or load the full list"
     )
 
 

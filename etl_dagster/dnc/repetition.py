@@ -55,7 +55,7 @@ def moments(
     as_of: int | None,
     versions: str | None,
 ) -> dict[str, Moment]:
-    """Work out every list as the look-up shall see it."""
+    """Work out every list as the look-up shall see it; as of the past, those there were by then."""
     pinned = None if versions is None else parse_versions(versions)
     out = {}
     for name, info in catalog.lists.items():
@@ -64,8 +64,10 @@ def moments(
             number, state = catalog.state(info, None, newest)
             rows = requests.of_list(connection, catalog, info, number)
             out[name] = Moment(info, number, state, requests.in_force(rows, as_of))
-        else:
-            out[name] = Moment(info, *catalog.state(info, as_of, newest))
+            continue
+        number, state = catalog.state(info, as_of, newest)
+        if number or as_of is None:
+            out[name] = Moment(info, number, state)
     if pinned:
         raise DncHistoryError(f"no list named {', '.join(pinned)} in the store")
     return out

@@ -47,6 +47,7 @@ class ListStats:
         fresh_until: when its first area code grows too old; None: never.
         bytes: what its versions take in the store.
         requests: opt-out requests and removals recorded.
+        is_sample: whether it, or what it has of any area code, was loaded from the sample.
     """
 
     list: str
@@ -66,11 +67,7 @@ class ListStats:
     fresh_until: datetime | None
     bytes: int
     requests: int
-
-    @property
-    def is_sample(self) -> bool:
-        """Whether it was loaded from the sample."""
-        return SAMPLE_MARK in self.source
+    is_sample: bool
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class VersionRecord:
         kind: `full`, `changes`, `opt-out` or `removal`.
         as_of: the date of what was loaded.
         recorded_at: when it was loaded.
-        files: name, sha256 and size of each file.
+        files: name, sha256, size and source (as said of the list) of each file.
         lines: lines or rows read.
         malformed: how many of them were left out.
         added: numbers that came.
@@ -135,6 +132,7 @@ def stats(
         held = state["tip"] > 0
         _, until = fresh_until(moment, max_age_days)
         dates = state["as_of"][held]
+        sample = [one.number for one in versions if SAMPLE_MARK in one.files]
         first = int(until[held].min()) if held.any() else NEVER
         out.append(
             ListStats(
@@ -155,6 +153,7 @@ def stats(
                 fresh_until=None if first == NEVER else from_micros(first),
                 bytes=sum(version.bytes for version in versions),
                 requests=versions[-1].requests if versions else 0,
+                is_sample=SAMPLE_MARK in info.source or bool(np.isin(state["full"], sample).any()),
             )
         )
     return out

@@ -41,6 +41,7 @@ class SourceFile:
     name: str
     sha256: str
     size: int
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,14 @@ def inputs_digest(files: Sequence[SourceFile], *extra: object) -> bytes:
 
 @contextmanager
 def unchanged(paths: Sequence[Path]) -> Iterator[None]:
-    """Make sure that files are not written to while they are read.
+    """Make sure that files are not written to while they are digested and read.
 
     Raises:
         DncFormatError: one was.
     """
-    before = [_stamp(path) for path in paths]
+    before = {path: _stamp(path) for path in paths if path.is_file()}
     yield
-    for path, stamp in zip(paths, before, strict=True):
+    for path, stamp in before.items():
         if _stamp(path) != stamp:
             raise DncFormatError(
                 f"{path.name} changed while it was read: wait until it is complete"

@@ -136,7 +136,8 @@ class DncStore(DncRecorder):
         self, name: str, file: PathLike, *, as_of: datetime, **options: Unpack[loading.ListOptions]
     ) -> LoadResult:
         """Import an SQLite table `dnc_list` as a full list; arguments as in `add_list`."""
-        return self._load(name, [file], legacy.numbers, reading="legacy", as_of=as_of, **options)
+        files = [legacy.all_in(Path(file))]
+        return self._load(name, files, legacy.numbers, reading="legacy", as_of=as_of, **options)
 
     def apply_changes(
         self,

@@ -25,7 +25,7 @@ from etl_dagster.dnc.sources import SourceFile
 
 ALLOWANCES: Final = {
     "fewer-areas": "though area codes are missing that came together with these before",
-    "gap": "though the changes begin after the list went stale",
+    "gap": "though changes before these seem to be missing",
     "malformed": "though more than 0.1% of its lines cannot be read",
     "older": "though it is older than what is in place",
     "same": "though the same input was loaded before",

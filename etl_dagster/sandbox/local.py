@@ -122,7 +122,7 @@ class LocalWorld:
             return False
         with DncStore.open(store) as opened:
             lists = [found for found in opened.stats() if found.kind != INTERNAL]
-        if any(found.version and not found.is_sample for found in lists):
+        if any(found.version and SAMPLE_MARK not in found.source for found in lists):
             return True  # somebody's own lists are never touched
         return bool(lists) and all(
             found.as_of is not None and _today() - found.as_of.date() < RENEW_LISTS_AFTER

@@ -251,7 +251,7 @@ def test_a_damaged_store_is_a_failed_check(one_chunk: Line) -> None:
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def stats(tmp_path: Path, *ages: int) -> list[ListStats]:
+def stats(tmp_path: Path, *ages: int) -> tuple[list[ListStats], tuple[str, ...]]:
     """Real lists of these ages, in days, called by them."""
     path = tmp_path / "dnc.sqlite"
     file = tmp_path / "numbers.txt"
@@ -259,8 +259,9 @@ def stats(tmp_path: Path, *ages: int) -> list[ListStats]:
     with DncStore.create(path) as store:
         for age in ages:
             as_of = NOW - timedelta(days=age)
-            store.add_list(f"state_a{age}", [file], as_of=as_of, covers=[407])
-        return store.stats()
+            name = f"state_a{age}"
+            store.add_list(name, [file], as_of=as_of, covers=[407], kind="national")
+        return store.stats(), store.missing()
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def stats(tmp_path: Path, *ages: int) -> list[ListStats]:
         ((1, 20), True, ERROR, "every list is fresh"),
         ((1, 28), False, WARN, "too old within 7 days: state_a28"),
         ((28, 32, 40), False, ERROR, "too old to clear a phone: state_a32, state_a40"),
-        ((), False, ERROR, "there is no list"),
+        ((), False, ERROR, "nobody is clear without a list that is not there: national"),
     ],
 )
 def test_lists_are_judged_by_their_age(
@@ -280,8 +281,8 @@ def test_lists_are_judged_by_their_age(
     *,
     passed: bool,
 ) -> None:
-    of_lists = stats(tmp_path, *ages)
-    found = lists_result(of_lists, NOW, NOW)
+    of_lists, missing = stats(tmp_path, *ages)
+    found = lists_result(of_lists, NOW, NOW, missing)
     assert not lists_result(of_lists, NOW, NOW - timedelta(seconds=1)).passed  # a replica too old
     assert found.passed is passed
     assert found.description == says
@@ -341,6 +342,20 @@ def test_a_list_that_is_too_old_fails_the_watch_so_that_people_are_told(
     (failed,) = (event for event in done.run.all_events if event.is_failure and not event.step_key)
     facts = gather(line.instance, done.run.dagster_run, failed)
     assert "dnc_registry: every_list_is_fresh" in alert_of(facts, ui_url="").checks
+
+
+def test_a_list_that_is_not_there_fails_the_watch_though_others_are_fresh(
+    make_line: Callable[..., Line], tmp_path: Path
+) -> None:
+    line = make_line(ETL_CHUNKS="1")
+    line.environment["DNC_DB_PATH"] = str(tmp_path / "others.sqlite")
+    file = tmp_path / "numbers.txt"
+    file.write_text("4075550100\n", encoding="utf-8")
+    with DncStore.create(tmp_path / "others.sqlite") as store:
+        store.add_list("state_fl", [file], as_of=datetime.now(UTC))
+    done = line.run(job="check_freshness", tags={})
+    assert not done.success
+    assert "every_list_is_fresh: nobody is clear without a list that is not there: n" in done.error
 
 
 def test_a_missing_store_is_told_by_the_watch(

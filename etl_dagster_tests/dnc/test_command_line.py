@@ -101,9 +101,10 @@ def test_check_fails_only_on_what_it_is_told_to(loaded) -> None:  # noqa: ANN001
 def test_lists_change_and_the_past_can_be_asked(loaded, tmp_path: Path) -> None:  # noqa: ANN001
     path = tmp_path / "c.txt"
     path.write_text(f"{LISTED},{day(2)}T08:00:00,D\n{CLEAR},{day(2)}T09:00:00,A\n")
-    done = json.loads(loaded("changes", path, "--list", "national", "--json").stdout)
+    apply = ("changes", path, "--list", "national", "--allow-gap")
+    done = json.loads(loaded(*apply, "--json").stdout)
     assert (done["added"], done["removed"], done["version"]) == (1, 1, 2)
-    assert "nothing was done" in loaded("changes", path, "--list", "national").output
+    assert "nothing was done" in loaded(*apply).output
     now = rows(loaded("check", LISTED, CLEAR))
     before = rows(loaded("check", LISTED, CLEAR, "--as-of", day(3)))
     after = rows(loaded("check", LISTED, CLEAR, "--as-of", day(2)))
@@ -241,6 +242,8 @@ def test_stats_verify_export_compact(loaded, tmp_path: Path) -> None:  # noqa: A
     assert loaded("verify").output.startswith("sound: 2 lists, 1 versions")
     assert json.loads(loaded("verify", "--json").stdout)["numbers"] == 20
     assert "dropped 0" in loaded("compact").output
+    few = loaded("compact", "--retention-days", 5 * 366 - 1)  # records are kept for five years
+    assert (few.exit_code, "x>=1830" in few.output) == (2, True)
     assert loaded("export", "--list", "national").stdout.splitlines()[:1] == ["407,5550100"]
     out = tmp_path / "out.txt"
     loaded("export", "--list", "national", "-o", out, "--format", "digits")
@@ -262,7 +265,9 @@ def test_wrong_arguments_end_with_2(loaded, tmp_path: Path) -> None:  # noqa: AN
     load = ("load", path, "--list", "national")
     assert loaded(*load).exit_code == 2
     assert "expected a date" in loaded(*load, "--as-of", "yesterday").output
-    assert "area codes" in loaded(*load, "--as-of", day(1), "--covers", "40").output
+    for covers in ("40", "100", "4077", "\u00b2\u00b2\u00b2", "407;321"):
+        told = loaded(*load, "--as-of", day(1), "--covers", covers)
+        assert (told.exit_code, "--covers': expected area codes" in told.output) == (2, True)
     assert loaded("load", tmp_path / "none", "--list", "x", "--as-of", day(1)).exit_code == 2
 
 

@@ -5,6 +5,8 @@ import os
 import sqlite3
 import time
 import zipfile
+from contextlib import closing
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from etl_dagster.dnc import DncFormatError, DncRefusedError, DncStore, DncUsageError, formats
 from etl_dagster.dnc.moments import parse_moment
 from etl_dagster.dnc.sources import Member
-from etl_dagster_tests.dnc.support import NOW, PHONES, numbers, write_list
+from etl_dagster_tests.dnc.support import NOW, PHONES, ago, numbers, write_list
 
 COMMA = "".join(f"{p // 10**7},{p % 10**7:07d}\n" for p in PHONES)
 DIGITS = "".join(f"{p}\n" for p in PHONES)
@@ -339,6 +341,45 @@ def test_a_file_that_grows_while_it_is_read_is_refused(empty: DncStore, tmp_path
 
     with pytest.raises(DncFormatError, match="changed while"):
         empty.add_list("national", [path], as_of=NOW, progress=grow)
+    assert [one.list for one in empty.stats()] == ["internal"]
+
+
+def test_a_file_that_grows_after_it_was_digested_is_refused(
+    store: DncStore, tmp_path: Path
+) -> None:
+    """Else the longer file would be on record by the digest of the shorter one."""
+    path = write_list(tmp_path / "list.txt", [*PHONES, 4075550198])
+
+    def grow() -> datetime:  # the store asks for the time between the two
+        write_list(path, [*PHONES, 4075550198, 4075550199])
+        return NOW
+
+    with (
+        DncStore.open(store.path, read_only=False, clock=grow) as slow,
+        pytest.raises(DncFormatError, match="changed while"),
+    ):
+        slow.add_list("national", [path], as_of=NOW)
+    assert numbers(store) == set(PHONES)
+
+
+def test_an_older_database_that_is_in_use_is_refused_until_all_of_it_is_in_its_file(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    """It is known again by its digest: what only its log has would not make it another one."""
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute("PRAGMA journal_mode = wal")
+        old.execute("CREATE TABLE dnc_list (full_phone INTEGER)")
+        old.executemany("INSERT INTO dnc_list VALUES (?)", [(phone,) for phone in PHONES])
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert empty.import_legacy("national", path, as_of=ago(days=1)).numbers == len(PHONES)
+        old.execute("INSERT INTO dnc_list VALUES (4075550150)")
+        (tmp_path / "link.db").symlink_to(path)
+        for name in ("old.db", "link.db"):
+            with pytest.raises(DncFormatError, match=r"part of it is in old\.db-wal"):
+                empty.import_legacy("national", tmp_path / name, as_of=NOW)
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert empty.import_legacy("national", path, as_of=NOW).numbers == len(PHONES) + 1
 
 
 def test_progress_tells_bytes_and_numbers(empty: DncStore, tmp_path: Path) -> None:
@@ -357,7 +398,7 @@ def test_a_change_lists_first_line_is_a_header_only_without_digits(
 ) -> None:
     path = tmp_path / "c.txt"
     path.write_text(f"{first}\n4075550151,2026-09-10T08:00:00,A\n")
-    result = store.apply_changes("national", [path], allow=["malformed"])
+    result = store.apply_changes("national", [path], allow=["gap", "malformed"])
     assert result.lines == lines
     assert result.added == lines - result.malformed
 
@@ -427,7 +468,7 @@ def test_rows_beyond_one_batch_are_read_in_every_format(empty: DncStore, tmp_pat
         result = empty.add_list(form, [path], as_of=NOW)
         assert (result.lines, result.numbers, result.malformed) == (count, count, 0)
     changes = tmp_path / "c.txt"
-    changes.write_text("".join(f"{p},2026-09-10T08:00:00,D\n" for p in phones))
+    changes.write_text("".join(f"{p},2026-09-15T08:00:00,D\n" for p in phones))
     result = empty.apply_changes("csv", [changes], as_of=NOW, allow=["shrink"])
     assert (result.lines, result.removed, result.numbers) == (count, count, 0)
     assert len(numbers(empty, "xml")) == count
@@ -453,8 +494,8 @@ def test_a_change_at_no_moment_is_malformed(store: DncStore, tmp_path: Path) -> 
     path = tmp_path / "c.txt"
     path.write_text("4075550150,2026-13-41T08:00:00,A\n4075550151,2026-09-10T08:00:00,A\n")
     with pytest.raises(DncRefusedError, match=r"1 of 2 lines.*c\.txt:1"):
-        store.apply_changes("national", [path])
-    assert store.apply_changes("national", [path], allow=["malformed"]).added == 1
+        store.apply_changes("national", [path], allow=["gap"])
+    assert store.apply_changes("national", [path], allow=["gap", "malformed"]).added == 1
 
 
 def test_changes_act_by_the_moment_they_name_and_in_either_case(
@@ -465,7 +506,7 @@ def test_changes_act_by_the_moment_they_name_and_in_either_case(
         "4075550150,2026-09-10T08:00:00-04:00,a\n4075550150,2026-09-10T10:00:00Z,d\n"
         "4075550100,2026-09-10T08:00:00Z,a\n4075550100,2026-09-10T08:00:00-04:00,d\n"
     )
-    store.apply_changes("national", [path])
+    store.apply_changes("national", [path], allow=["gap"])
     assert numbers(store) == {*PHONES[1:], 4075550150}
 
 

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from etl_dagster_tests.dnc.support import (
     Clock,
     ago,
     ask,
+    numbers,
     reason,
     verdict,
     write_changes,
@@ -112,9 +114,11 @@ def test_before_its_first_version_another_list_is_not_there(
     path = write_list(tmp_path / "x.txt", [ELSEWHERE])
     store.add_list("partner", [path], as_of=ago(days=2))
     assert verdict(store, CLEAR) == "CLEAR"
-    assert reason(store, CLEAR, ago(days=3)) == "no_list"
-    store.add_list("partner", [path], as_of=ago(days=2), allow=["same"], required=False)
+    asked = np.array([CLEAR], dtype=np.int64)
+    assert store.lookup(asked, versions="internal@0;national@1").reasons.tolist() == [2]
     assert verdict(store, CLEAR, ago(days=3)) == "CLEAR"
+    store.add_list("partner", [path], as_of=ago(days=2), allow=["same"], required=False)
+    assert store.lookup(asked, versions="internal@0;national@1").reasons.tolist() == [0]
 
 
 @pytest.mark.parametrize("kind", ["national", "state", "other"])
@@ -183,24 +187,24 @@ def test_as_of_a_moment_judges_lists_and_ages_of_that_moment(
 def test_a_look_up_is_repeated_from_its_versions(store: DncStore, tmp_path: Path) -> None:
     before = ask(store, [LISTED, CLEAR])
     path = write_changes(tmp_path / "c.txt", [(LISTED, ago(days=1), "D"), (CLEAR, NOW, "A")])
-    store.apply_changes("national", [path])
+    store.apply_changes("national", [path], allow=["gap"])
     store.opt_out([CLEAR], received=ago(days=9))
     assert ask(store, [LISTED, CLEAR]).verdicts.tolist() == [1, 2]
-    numbers = np.array([LISTED, CLEAR], dtype=np.int64)
-    again = store.lookup(numbers, NOW, versions="national@1;internal@0")
+    asked = np.array([LISTED, CLEAR], dtype=np.int64)
+    again = store.lookup(asked, NOW, versions="national@1;internal@0")
     assert again.verdicts.tolist() == [2, 1]
-    again = store.lookup(numbers, NOW, versions=before.list_versions)
+    again = store.lookup(asked, NOW, versions=before.list_versions)
     assert again.verdicts.tolist() == before.verdicts.tolist() == [2, 1]
     assert again.list_versions == before.list_versions
-    unnamed = store.lookup(numbers, NOW, versions="internal@0")  # as before its first load
+    unnamed = store.lookup(asked, NOW, versions="internal@0")  # as before its first load
     assert unnamed.verdicts.tolist() == [0, 0]
     with pytest.raises(DncHistoryError, match="never recorded"):
-        store.lookup(numbers, versions="national@7")
+        store.lookup(asked, versions="national@7")
     with pytest.raises(DncHistoryError, match="no list named"):
-        store.lookup(numbers, versions="ga@1")
+        store.lookup(asked, versions="ga@1")
     for text in ("national", "national@0;internal@0;national@1"):
         with pytest.raises(DncUsageError, match="not of the form"):
-            store.lookup(numbers, versions=text)
+            store.lookup(asked, versions=text)
 
 
 def test_phones_as_people_write_them_come_back_as_given(store: DncStore) -> None:
@@ -219,7 +223,7 @@ def test_an_array_of_something_else_is_refused(store: DncStore) -> None:
 
 def test_explain_names_list_version_file_and_dates(store: DncStore, tmp_path: Path) -> None:
     path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=1), "A")])
-    store.apply_changes("national", [path])
+    store.apply_changes("national", [path], allow=["gap"])
     store.opt_out([4075550150], received=ago(days=5), source="letter", by="tests")
     told = store.explain(4075550150)
     internal, national = told.lists
@@ -296,7 +300,7 @@ def test_stats_of_earlier_versions_are_those_of_then(
 ) -> None:
     later = clock.forward(days=1)
     changes = write_changes(tmp_path / "c.txt", [(CLEAR, later, "A")])
-    store.apply_changes("national", [changes], as_of=later)
+    store.apply_changes("national", [changes], as_of=later, allow=["gap"])
     before, now = (
         next(one for one in found if one.list == "national")
         for found in (store.stats(NOW, versions="internal@0;national@1"), store.stats())
@@ -318,7 +322,7 @@ def test_since_when_a_phone_is_listed_begins_again_after_it_was_off(
     for days, what, other in ((5, "D", "A"), (4, "A", "D"), (3, "A", "A")):
         when = ago(days=days)
         path = write_changes(tmp_path / f"{days}.txt", [(LISTED, when, what), (CLEAR, when, other)])
-        store.apply_changes("national", [path])
+        store.apply_changes("national", [path], allow=["gap"])
     national = store.explain(LISTED).lists[1]
     assert (national.listed, national.since_version, national.since) == (True, 3, ago(days=4))
     assert national.version == 4
@@ -344,6 +348,54 @@ def test_what_a_look_up_rested_on_is_explained_as_it_was(store: DncStore, clock:
 def test_a_store_without_sample_lists_is_let_pass(store: DncStore) -> None:
     store.refuse_sample()
     assert verdict(store, LISTED) == "LISTED"
+
+
+def test_a_store_is_the_samples_as_long_as_one_area_code_is(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    """Its numbers are invented, so that real ones would be clear."""
+
+    def load(name: str, phones: list[int], **about: Any) -> bool:
+        path = write_list(tmp_path / name, phones)
+        allow = ["fewer-areas", "shrink"]
+        store.add_list("national", [path], as_of=clock.now, allow=allow, **about)
+        return next(one.is_sample for one in store.stats() if one.list == "national")
+
+    assert load("s.txt", [3215550100, 9045550100], source="national.sample.zip")
+    assert load("b.txt", [7275550100], source="the registry")
+    with (
+        DncStore.open(store.path, clock=clock) as asked,
+        pytest.raises(DncUsageError, match="holds sample lists"),
+    ):
+        asked.refuse_sample()
+    assert load("c.txt", [9045550101], source="the registry")
+    changes = write_changes(tmp_path / "d.txt", [(3215550102, clock.now, "A")])
+    store.apply_changes("national", [changes], as_of=clock.now)
+    assert load("s.sample.txt", [9045550103], source="the registry")
+    assert load("e.txt", [3215550101], source="the registry")
+    assert not load("f.txt", [9045550102], source="the registry")
+    store.refuse_sample()
+
+
+def test_a_list_that_came_later_is_not_missed_before(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    then = clock.now
+    before = ask(store, [CLEAR])
+    clock.forward(days=8)
+    partner = write_list(tmp_path / "p.txt", [LISTED])
+    store.add_list("partner", [partner], as_of=clock.now)
+    assert verdict(store, CLEAR) == verdict(store, CLEAR, then) == "CLEAR"
+    assert ask(store, [CLEAR], then).list_versions == before.list_versions
+    told = store.explain(CLEAR, then)
+    assert (told.verdict, told.missing, len(told.lists)) == ("clear", (), 2)
+    assert numbers(store, "partner", then) == set()
+    told = store.explain(CLEAR, ago(days=11))
+    assert (told.reason, told.missing) == ("no_list", ("national",))
+    with DncStore.open(store.path, must_have=["partner"], clock=clock) as strict:
+        assert verdict(strict, CLEAR) == "CLEAR"
+        told = strict.explain(CLEAR, then)
+        assert (told.reason, told.missing) == ("no_list", ("partner",))
 
 
 def test_every_list_that_has_a_phone_is_named_whatever_other_lists_say(

@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -149,9 +149,9 @@ def test_changes_that_an_older_list_undid_are_not_passed_over(
     store: DncStore, tmp_path: Path
 ) -> None:
     changes = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=5), "A")])
-    store.apply_changes("national", [changes])
+    store.apply_changes("national", [changes], allow=["gap"])
     older = write_list(tmp_path / "b.txt", PHONES[1:])
-    store.add_list("national", [older], as_of=ago(days=7), allow=["older"])
+    store.add_list("national", [older], as_of=ago(days=6), allow=["older"])
     assert verdict(store, 4075550150) == "CLEAR"
     with pytest.raises(DncRefusedError, match="version 2 of list national, and version 3"):
         store.apply_changes("national", [changes])
@@ -164,7 +164,7 @@ def test_changes_that_a_full_list_of_their_day_undid_are_not_passed_over(
 ) -> None:
     day = ago(days=5)
     changes = write_changes(tmp_path / "c.txt", [(4075550150, day, "A")])
-    store.apply_changes("national", [changes], as_of=day)
+    store.apply_changes("national", [changes], as_of=day, allow=["gap"])
     late = write_list(tmp_path / "b.txt", PHONES)
     store.add_list("national", [late], as_of=day, allow=["same"])
     assert verdict(store, 4075550150) == "CLEAR"
@@ -223,7 +223,7 @@ def test_a_date_in_the_future_is_refused_and_a_day_ahead_is_now(
         empty.add_list("national", [path], as_of=datetime(2026, 9, 1))  # noqa: DTZ001
 
 
-def test_changes_that_leave_a_gap_are_refused(
+def test_changes_that_begin_after_a_list_went_stale_are_refused(
     store: DncStore, tmp_path: Path, clock: Clock
 ) -> None:
     clock.forward(days=60)
@@ -234,10 +234,83 @@ def test_changes_that_leave_a_gap_are_refused(
     assert reason(store, 4075550199) == "stale"
 
 
-def test_changes_older_than_the_list_are_refused(store: DncStore, tmp_path: Path) -> None:
-    path = write_changes(tmp_path / "c.txt", [(PHONES[0], ago(days=11), "D")])
-    with pytest.raises(DncRefusedError, match="allow-older"):
-        store.apply_changes("national", [path])
+DAY = ago(days=5, hours=12)
+"""The first moment of a day, as which lists are dated."""
+
+
+@pytest.mark.parametrize(
+    ("dated", "first", "last", "missing"),
+    [
+        (None, 26, 50, False),  # hours after the list's date, which is the day's first moment
+        (None, 47.9, 50, False),  # a day's one delivery, late
+        (None, 24, 24, False),  # dates without a time of day
+        (None, 48, 48, True),
+        (None, 56, 56, True),  # one at eight o'clock each day
+        (None, 500, 500, True),
+        (24, 0, 23, False),  # a file of each day before
+        (48, 24, 47, True),
+        (48, 24, 49, False),
+        (24, 30, 32, False),  # a file of its own day
+    ],
+)
+def test_changes_after_some_that_never_came_are_refused(  # noqa: PLR0917 - a case each
+    empty: DncStore,
+    tmp_path: Path,
+    clock: Clock,
+    dated: float | None,
+    first: float,
+    last: float,
+    *,
+    missing: bool,
+) -> None:
+    """Else who is in those stays clear until the next full list."""
+    empty.add_list("national", [write_list(tmp_path / "n.txt", PHONES)], as_of=DAY)
+    clock.forward(days=30)
+    at = {hours: DAY + timedelta(hours=hours) for hours in (first, last, dated or 0)}
+    lines = [(4075550150, at[first], "A"), (4075550151, at[last], "A")]
+    path = write_changes(tmp_path / "c.txt", lines)
+    as_of = at[dated] if dated else None
+    if missing:
+        with pytest.raises(DncRefusedError, match="apply them first, or load the full") as told:
+            empty.apply_changes("national", [path], as_of=as_of)
+        assert told.value.flags == ("gap",)
+        assert numbers(empty) == set(PHONES)
+    allow = ["gap"] if missing else []
+    assert empty.apply_changes("national", [path], as_of=as_of, allow=allow).changed
+    assert empty.history("national")[-1].allowed == tuple(allow)
+
+
+def test_an_area_code_that_does_not_change_each_day_has_come_as_far_as_the_others_of_its_list(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    def change(phone: int, days: int) -> bool:
+        path = write_changes(tmp_path / "c.txt", [(phone, DAY + timedelta(days=days), "A")])
+        return empty.apply_changes("national", [path]).changed
+
+    for area in (407, 321):  # each in a file of its own, of the same day
+        phones = [area * 10**7 + 5550100]
+        empty.add_list("national", [write_list(tmp_path / "n.txt", phones)], as_of=DAY)
+    apart = write_list(tmp_path / "n.txt", [2125550100])
+    empty.add_list("national", [apart], as_of=DAY + timedelta(days=2))
+    assert change(4075550101, 1)
+    assert change(4075550102, 2)
+    assert change(3215550101, 3)
+    assert change(2125550101, 3)
+    assert change(4075550103, 4)
+    with pytest.raises(DncRefusedError, match="has come to 2026-09-13 00:00"):
+        change(2125550102, 5)
+
+
+def test_late_changes_never_undo_newer_ones(store: DncStore, tmp_path: Path) -> None:
+    newer = write_changes(tmp_path / "b.txt", [(4075550150, ago(days=9), "A")])
+    store.apply_changes("national", [newer])
+    lines = [(4075550150, ago(days=9.5), "D"), (4075550151, ago(days=9.5), "A")]
+    late = write_changes(tmp_path / "c.txt", lines)
+    for allow in ((), ("older",)):
+        with pytest.raises(DncRefusedError, match="changes could undo newer ones: load") as refusal:
+            store.apply_changes("national", [late], allow=allow)
+        assert refusal.value.flags == ()
+    assert numbers(store) == {*PHONES, 4075550150}
 
 
 def test_changes_to_an_area_code_without_a_full_list_never_make_it_clear(
@@ -263,7 +336,7 @@ def test_changes_to_an_area_code_without_a_full_list_never_make_it_clear(
 def test_changes_that_delete_too_much_are_refused(store: DncStore, tmp_path: Path) -> None:
     path = write_changes(tmp_path / "c.txt", [(p, ago(days=1), "D") for p in PHONES[:5]])
     with pytest.raises(DncRefusedError, match="20 to 15"):
-        store.apply_changes("national", [path])
+        store.apply_changes("national", [path], allow=["gap"])
     assert numbers(store) == set(PHONES)
 
 
@@ -280,7 +353,7 @@ def test_changes_act_in_the_order_of_their_times(store: DncStore, tmp_path: Path
             (PHONES[2], late, "D"),
         ],
     )
-    result = store.apply_changes("national", [path])
+    result = store.apply_changes("national", [path], allow=["gap"])
     assert (result.as_of, result.added, result.removed) == (late, 0, 1)
     assert numbers(store) == set(PHONES) - {PHONES[1]}
     assert verdict(store, PHONES[1], ago(days=3)) == "LISTED"
@@ -289,7 +362,9 @@ def test_changes_act_in_the_order_of_their_times(store: DncStore, tmp_path: Path
 
 def test_changes_are_as_old_as_is_said_of_them(store: DncStore, tmp_path: Path) -> None:
     path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=2), "A")])
-    assert store.apply_changes("national", [path], as_of=ago(days=6)).as_of == ago(days=6)
+    assert store.apply_changes("national", [path], as_of=ago(days=6), allow=["gap"]).as_of == ago(
+        days=6
+    )
     assert ask(store, [4075550199]).valid_until[0] == np.datetime64("2026-10-10T12:00", "us")
 
 
@@ -334,7 +409,7 @@ def test_calls_that_make_no_sense_are_refused(
 def test_canaries_follow_the_changes(store: DncStore, tmp_path: Path, clock: Clock) -> None:
     """Whatever is added and deleted, each area code keeps a listed and an absent number."""
     for turn in range(6):
-        day = clock.forward(days=1)
+        day = clock.forward(days=1) - timedelta(days=10)
         what = "DA"[turn % 2]
         path = write_changes(tmp_path / "c.txt", [(phone, day, what) for phone in PHONES])
         store.apply_changes("national", [path], as_of=day, allow=["shrink", "same"])
@@ -379,7 +454,7 @@ def test_changes_that_change_nothing_still_move_the_date(store: DncStore, tmp_pa
         tmp_path / "c.txt", [(PHONES[0], ago(days=1), "A"), (4075550150, ago(days=1), "D")]
     )
     before = store.verify().segments
-    result = store.apply_changes("national", [path])
+    result = store.apply_changes("national", [path], allow=["gap"])
     assert (result.added, result.removed, result.version) == (0, 0, 2)
     assert numbers(store) == set(PHONES)
     assert ask(store, [4075550150]).valid_until[0] == np.datetime64("2026-10-15T12:00", "us")
@@ -392,7 +467,7 @@ def test_the_number_known_to_be_absent_follows_when_it_is_added(
 ) -> None:
     head = store_head(store)
     added = 4070000000 + int(head["absent"])
-    lines = [(added, ago(days=1), "A"), *((phone, ago(days=1), "D") for phone in gone)]
+    lines = [(added, ago(days=9), "A"), *((phone, ago(days=9), "D") for phone in gone)]
     store.apply_changes("national", [write_changes(tmp_path / "c.txt", lines)])
     DncStore.open(store.path, clock=clock).close()
     absent = 4070000000 + int(store_head(store)["absent"])
@@ -411,7 +486,7 @@ def store_head(store: DncStore) -> np.void:
 def test_changes_that_another_process_applies_meanwhile_are_applied_once(
     store: DncStore, tmp_path: Path, clock: Clock
 ) -> None:
-    path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=1), "A")])
+    path = write_changes(tmp_path / "c.txt", [(4075550150, ago(days=9), "A")])
     with DncStore.open(store.path, read_only=False, clock=clock) as other:
         done: list[int] = []
 
