@@ -134,7 +134,7 @@ def run(  # noqa: PLR0913  one option each
 
         with Runner(settings, listeners=(display,)) as runner:
             # leads are taken back by what is known, also where something could not be read
-            failures = {**runner.load_lists(), **runner.retract(), **runner.campaign_faults}
+            failures = {**runner.load_lists(), **runner.retract(), **runner.faults}
             finished = runner.finished_days(campaigns) if first and not force else set()
             due = [] if failures else [each for each in wanted if each not in finished]
             kept = runner.without_removed(due, refuse=not first)

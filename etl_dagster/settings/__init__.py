@@ -168,6 +168,18 @@ class Settings(Fields):
         """What a service takes for 1,000 phones, in the contract's currency, if that is known."""
         return self.ccc_price_per_1000 if api == "ccc" else self.ccc_full_price_per_1000
 
+    def check_services(self, apis: Collection[str]) -> None:
+        """See that each service that a policy asks has an address.
+
+        Raises:
+            SettingsError: one has none.
+        """
+        if "ccc_full" in apis and not (self.is_local or self.ccc_full_api_url):
+            raise SettingsError(
+                "CCC_FULL_API_URL is not set, and the policy requires ccc_full: set it to"
+                " https://www.dncscrub.com, or take ccc_full out of required_sources"
+            )
+
     def has_secret(self, name: str) -> bool:
         """Whether the secret of this environment variable is set."""
         fields = type(self).model_fields.items()

@@ -130,9 +130,21 @@ def test_a_schedule_that_makes_no_sense_is_refused_by_name(line: Line) -> None:
     del line.environment["ETL_SCHEDULE_CRON"]
     with pytest.raises(SettingsError, match="ETL_SCHEDULE_TIMEZONE"):
         Settings.from_environment({"ETL_SCHEDULE_TIMEZONE": "Mars/Olympus"})
-    line.environment["ETL_SCHEDULE_CAMPAIGNS"] = "walk_in, run_out"
-    with pytest.raises(SettingsError, match=r"'run_out', which is no campaign.*walk_in"):
+
+
+def test_a_campaign_of_the_schedule_that_was_taken_away_is_told_and_fails_its_days_alone(
+    lasting: Callable[..., Line], caplog: pytest.LogCaptureFixture
+) -> None:
+    line = lasting(ETL_CHUNKS="1", ETL_SCHEDULE_CAMPAIGNS="walk_in, run_out")
+    with caplog.at_level("WARNING"):
         line.defs()
+    assert "'run_out', which is no campaign" in caplog.text
+    (request,) = tick(line, morning_after(DAY))
+    asked = request.run_config["ops"]["leads"]["config"]["campaigns"]
+    result = line.run(campaigns=asked)
+    assert result.steps == {"leads": "failure"}
+    assert "no campaign 'run_out'; there are walk_in" in result.error
+    assert line.run(job="load_opt_outs", tags={}).success
 
 
 def test_days_that_were_missed_are_made_up_for_after_another_policy_and_other_campaigns(
