@@ -105,7 +105,7 @@ def build_defs(
         schedules=schedules.build_schedules(settings),
         sensors=[
             *sensors.build_sensors(settings, launched),
-            alerts.build_alert_sensor(settings),
+            *alerts.build_alert_sensors(settings),
         ],
     )
     return dg.Definitions.merge(
