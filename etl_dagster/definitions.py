@@ -11,6 +11,7 @@ fails the runs that need it; people who ask to be left alone do not wait until i
 
 import warnings
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -80,11 +81,12 @@ def build_defs(
     policy = LOOSEST  # only to be shown: whatever goes by a policy reads it, and fails
     try:
         policy = served["policy"].load()
-        settings.check_services(policy.apis)
+        settings.check_days(policy.apis)
     except (PolicyError, SettingsError) as error:
         untold.append(str(error))
-    for fault in untold:
-        get_dagster_logger().warning(f"{fault}; days that need it fail before that is mended")
+    told = [f"{fault}; days that need it fail before that is mended" for fault in untold]
+    for warning in [*told, *settings.remarks(datetime.now(UTC).date())]:
+        get_dagster_logger().warning(warning)
     launched = jobs.build_jobs()
     stages = dg.Definitions(
         assets=[

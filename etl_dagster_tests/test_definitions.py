@@ -195,6 +195,7 @@ def test_the_full_scrub_shows_in_the_graph_where_a_policy_requires_it(
     with caplog.at_level("WARNING"):
         served = build_defs(Settings.from_environment({**PRODUCTION, "ETL_POLICY_FILE": str(file)}))
     assert "CCC_FULL_API_URL is not set" in caplog.text
+    assert "neither ETL_ALERT_WEBHOOK_URL nor ETL_ALERT_NTFY_URL is set" in caplog.text
     assert served.resolve_job_def("load_opt_outs")
     environment = {**PRODUCTION, "ETL_POLICY_FILE": str(file), "ETL_HOME": str(tmp_path)}
     (fault,) = Runner(Settings.from_environment(environment)).faults.values()  # no day is run

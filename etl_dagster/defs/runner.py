@@ -92,7 +92,7 @@ class Runner:
         self.faults = {fault.path.name: str(fault) for fault in faults}
         with suppress(PolicyError):  # which the first run tells
             try:
-                settings.check_services(build_resources(settings)["policy"].load().apis)
+                settings.check_days(build_resources(settings)["policy"].load().apis)
             except SettingsError as error:
                 self.faults["policy"] = str(error)
         self._stack = ExitStack()

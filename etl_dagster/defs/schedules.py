@@ -91,7 +91,9 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
                 )
                 due = [newest]
         if not due:
-            yield dg.SkipReason(f"{newest} is running already, and no day before it was missed")
+            running = "is running already, and no day before it was missed"
+            early = f"is before ETL_START_DATE ({settings.start_date})"
+            yield dg.SkipReason(f"{newest} {early if newest < settings.start_date else running}")
         for day in due:
             yield dg.RunRequest(
                 run_key=f"{day} at {moment.isoformat()}",

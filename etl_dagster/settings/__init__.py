@@ -6,8 +6,9 @@ them. Secrets come from the environment only and are never shown: not in errors,
 """
 
 import os
+import re
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from datetime import date
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from etl_dagster.settings.fields import FIVE_YEARS, Deployment, Fields
+from etl_dagster.settings.misspelt import misspelt
 from etl_dagster.settings.places import LOCAL_ACCOUNT, PROJECT, is_loopback
 
 __all__ = (
@@ -58,8 +60,8 @@ _REAL_SNOWFLAKE: Final = _SNOWFLAKE_SECRETS | {
     "SNOWFLAKE_PRIVATE_KEY_PASSWORD",
 }
 
-_ALIKE: Final = 0.8
-"""From so alike on a name is a misspelt one; other variables of a machine may begin like ours."""
+_MANY_HOSTS: Final = re.compile(r"^ *class: *\w*(Celery|K8s)\w*Launcher", re.MULTILINE)
+"""A launcher in `dagster.yaml` that hands runs to other hosts."""
 
 
 class SettingsError(ValueError):
@@ -89,7 +91,7 @@ class Settings(Fields):
             ours = "Value error, "
             faults = [f"{e['loc'][0]}: {e['msg'].removeprefix(ours)}" for e in error.errors()]
         else:
-            faults = settings.faults(frozenset(given)) + _misspelt(given)
+            faults = settings.faults(frozenset(given)) + misspelt(given)
             if not faults:
                 return settings
         told = "\n  ".join(["the settings do not allow a start:", *faults])
@@ -168,17 +170,38 @@ class Settings(Fields):
         """What a service takes for 1,000 phones, in the contract's currency, if that is known."""
         return self.ccc_price_per_1000 if api == "ccc" else self.ccc_full_price_per_1000
 
-    def check_services(self, apis: Collection[str]) -> None:
-        """See that each service that a policy asks has an address.
+    def check_days(self, apis: Collection[str]) -> None:
+        """See that days can be run: what keeps them from that keeps nothing else from starting.
+
+        Args:
+            apis: the services that the policy asks.
 
         Raises:
-            SettingsError: one has none.
+            SettingsError: one has no address, or hosts would have no locks and limit in common.
         """
         if "ccc_full" in apis and not (self.is_local or self.ccc_full_api_url):
             raise SettingsError(
                 "CCC_FULL_API_URL is not set, and the policy requires ccc_full: set it to"
                 " https://www.dncscrub.com, or take ccc_full out of required_sources"
             )
+        file = self.dagster_yaml
+        if not self.redis_url and file.is_file() and _MANY_HOSTS.search(file.read_text("utf-8")):
+            raise SettingsError(
+                f"ETL_REDIS_URL is not set, and {file} hands runs to several hosts: they would"
+                " share neither locks of chunks nor CCC's limit; set it, on each of them"
+            )
+
+    def remarks(self, today: date) -> list[str]:
+        """What is allowed, and hardly meant."""
+        found = []
+        if not (self.is_local or self.alert_webhook_url or self.alert_ntfy_url):
+            found.append(
+                "neither ETL_ALERT_WEBHOOK_URL nor ETL_ALERT_NTFY_URL is set: of a run that fails"
+                " only the log and the UI tell"
+            )
+        if self.start_date >= today:
+            found.append(f"ETL_START_DATE is {self.start_date}: until it is over no day can be run")
+        return found
 
     def has_secret(self, name: str) -> bool:
         """Whether the secret of this environment variable is set."""
@@ -220,11 +243,3 @@ class Settings(Fields):
     def opt_out_inbox_dir(self) -> Path:
         """The folder where opt-out files arrive."""
         return self.dnc_inbox_dir.parent / "opt_outs"
-
-
-def _misspelt(given: Collection[str]) -> list[str]:
-    """Name what would be left at its default, because it is not quite called as its setting."""
-    known = [str(field.alias) for field in Settings.model_fields.values()]
-    ours = [name for name in given if name.startswith(("ETL_", "CCC_", "DNC_"))]
-    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in sorted({*ours} - {*known})}
-    return [f"{name} is no setting: {like[0]} is" for name, like in near.items() if like]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import PRIORITY_TAG
@@ -24,7 +25,7 @@ from etl_dagster.defs.sensors import reports_are_due
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings, SettingsError
 from etl_dagster.warehouse.retention_record import Retention, appending
-from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, eventually, person
+from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, TODAY, Line, crowd, eventually, person
 from etl_dagster_tests.defs.test_history import tell
 
 DATE = date(2026, 2, 28)
@@ -72,6 +73,10 @@ def test_a_run_that_published_is_reported_on(
 
 def tick(line: Line, moment: datetime) -> list[dg.RunRequest]:
     """What the daily schedule asks for at a moment."""
+    return list(evaluate(line, moment).run_requests or [])
+
+
+def evaluate(line: Line, moment: datetime) -> ScheduleExecutionData:
     defs = line.defs()
     schedule = defs.resolve_schedule_def("scrub_yesterday")
     with dg.build_schedule_context(
@@ -80,8 +85,7 @@ def tick(line: Line, moment: datetime) -> list[dg.RunRequest]:
         repository_def=defs.get_repository_def(),
         resources={name: (defs.resources or {})[name] for name in ("policy", "warehouse")},
     ) as context:
-        requests = schedule.evaluate_tick(context).run_requests
-    return list(requests or [])
+        return schedule.evaluate_tick(context)
 
 
 def morning_after(day: date) -> datetime:
@@ -97,6 +101,13 @@ def test_the_schedule_asks_for_one_run_of_yesterdays_chunks(
     assert {name: request.tags[name] for name in expected} == expected
     assert request.partition_key is None
     assert request.run_config == {}
+
+
+def test_before_the_first_day_the_schedule_says_so(lasting: Callable[..., Line]) -> None:
+    line = lasting(ETL_START_DATE=str(TODAY))
+    said = evaluate(line, morning_after(DAY))
+    assert not said.run_requests
+    assert said.skip_message == f"{DAY} is before ETL_START_DATE ({TODAY})"
 
 
 @pytest.mark.parametrize(
