@@ -85,7 +85,13 @@ def build_defs(
     except (PolicyError, SettingsError) as error:
         untold.append(str(error))
     told = [f"{fault}; days that need it fail before that is mended" for fault in untold]
-    for warning in [*told, *settings.remarks(datetime.now(UTC).date())]:
+    if not (settings.is_local or settings.alert_webhook_url or settings.alert_ntfy_url):
+        told.append(
+            "no ETL_ALERT_WEBHOOK_URL, no ETL_ALERT_NTFY_URL: nobody is told of failed runs"
+        )
+    if settings.start_date >= datetime.now(UTC).date():
+        told.append(f"ETL_START_DATE is {settings.start_date}: until it is over no day can be run")
+    for warning in told:
         get_dagster_logger().warning(warning)
     launched = jobs.build_jobs()
     stages = dg.Definitions(

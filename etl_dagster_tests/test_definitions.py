@@ -5,6 +5,7 @@ the difference of `asset_graph.txt` before it is committed.
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -195,7 +196,6 @@ def test_the_full_scrub_shows_in_the_graph_where_a_policy_requires_it(
     with caplog.at_level("WARNING"):
         served = build_defs(Settings.from_environment({**PRODUCTION, "ETL_POLICY_FILE": str(file)}))
     assert "CCC_FULL_API_URL is not set" in caplog.text
-    assert "neither ETL_ALERT_WEBHOOK_URL nor ETL_ALERT_NTFY_URL is set" in caplog.text
     assert served.resolve_job_def("load_opt_outs")
     environment = {**PRODUCTION, "ETL_POLICY_FILE": str(file), "ETL_HOME": str(tmp_path)}
     (fault,) = Runner(Settings.from_environment(environment)).faults.values()  # no day is run
@@ -216,6 +216,20 @@ def test_what_cannot_be_read_is_told_in_its_own_words_and_the_definitions_are_ma
     assert {dg.AssetKey(name) for name in ("retractions", "internal_opt_outs")} <= set(
         graph.get_all_asset_keys()
     )
+
+
+def test_what_is_hardly_meant_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    def warnings(**environment: str) -> str:
+        caplog.clear()
+        with caplog.at_level("WARNING"):
+            build_defs(Settings.from_environment(environment))
+        return caplog.text
+
+    assert "nobody is told of failed runs" in warnings(**PRODUCTION)
+    assert not warnings(**PRODUCTION, ETL_ALERT_NTFY_URL="https://ntfy.example.com/etl")
+    assert not warnings()
+    today = str(datetime.now(UTC).date())
+    assert f"ETL_START_DATE is {today}: until" in warnings(ETL_START_DATE=today)
 
 
 def test_secrets_are_references_and_never_values() -> None:

@@ -1,4 +1,3 @@
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -220,17 +219,6 @@ def test_several_hosts_without_a_redis_run_no_day(folder: str, tmp_path: Path) -
         Settings.from_environment(given).check_days(["ccc"])
     Settings.from_environment({**given, "ETL_REDIS_URL": "redis://r/0"}).check_days(["ccc"])
     Settings.from_environment(PRODUCTION).check_days(["ccc"])
-
-
-def test_what_is_hardly_meant_is_told() -> None:
-    today = date(2026, 1, 2)
-    (alone,) = Settings.from_environment(PRODUCTION).remarks(today)
-    assert "neither ETL_ALERT_WEBHOOK_URL nor ETL_ALERT_NTFY_URL is set" in alone
-    given = {**PRODUCTION, "ETL_ALERT_NTFY_URL": "https://ntfy.example.com/etl"}
-    assert Settings.from_environment(given).remarks(today) == []
-    (early,) = Settings.from_environment({**given, "ETL_START_DATE": "2026-01-02"}).remarks(today)
-    assert early == "ETL_START_DATE is 2026-01-02: until it is over no day can be run"
-    assert Settings.from_environment({}).remarks(date(2026, 12, 1)) == []
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ ELSEWHERE: Final = {
     "evidence": "etl_dagster.cli.evidence",
     "export": "etl_dagster.cli.export",
     "exports": "etl_dagster.cli.export",
+    "health": "etl_dagster.cli.health",
     "init": "etl_dagster.cli.init",
     "policy": "etl_dagster.cli.policy",
     "preview": "etl_dagster.cli.preview",

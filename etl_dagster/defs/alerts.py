@@ -33,10 +33,6 @@ TOLD: Final = "etl_dagster/told"
 TOLD_AT: Final = "etl_dagster/told_at"
 NOBODY: Final = "nobody"
 """Value of `TOLD` while no channel has taken the alert."""
-LATE_SECONDS: Final = 60
-"""How often such alerts are tried again, for a day."""
-AT_ONCE: Final = 5
-"""So many of them in a tick, as Dagster has it for runs that fail."""
 REPEATING: Final = {
     **dict.fromkeys((EXPORT_JOB, LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB), timedelta(hours=1)),
     FRESHNESS_JOB: timedelta(days=1),
@@ -114,18 +110,14 @@ def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
     @dg.sensor(
         name="alert_untold_runs",
-        minimum_interval_seconds=LATE_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
-            "Tells people of failed runs of the last day whose alert no channel took, once one is"
-            " there again."
-        ),
+        description="Tells of runs of the last day whose alert no channel took, once one takes it",
     )
     def alert_untold_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         waiting = dg.RunsFilter(
             tags={TOLD: NOBODY}, created_after=datetime.now(UTC) - timedelta(days=1)
         )
-        runs = context.instance.get_runs(filters=waiting, limit=AT_ONCE, ascending=True)
+        runs = context.instance.get_runs(filters=waiting, limit=5, ascending=True)
         for run in runs:
             failed = dg.DagsterEventType.PIPELINE_FAILURE
             *_, entry = context.instance.all_logs(run.run_id, of_type=failed)

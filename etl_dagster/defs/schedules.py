@@ -5,7 +5,6 @@ Belongs here: thin triggers. Does not: which days are due (`oversight/agenda.py`
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import dagster as dg
 from dagster._core.storage.tags import PRIORITY_TAG
@@ -23,8 +22,6 @@ from etl_dagster.warehouse.retention import removed_days
 
 DAY = "etl_dagster/day"
 """Tag of a scheduled run: its day."""
-PATIENCE: Final = timedelta(minutes=30)
-"""So long a tick waits for a warehouse that is to say which missed days retention removed."""
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
@@ -84,16 +81,14 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
                 with warehouse.open().session() as session:
                     due = agenda.not_removed(due, removed_days(session))
             except WarehouseError:
-                if newest not in due or datetime.now(UTC) - moment < PATIENCE:
+                if newest not in due or datetime.now(UTC) - moment < timedelta(minutes=30):
                     raise  # Dagster tries again in a minute
                 context.log.exception(
                     "%s alone is asked for; missed days wait for tomorrow", newest
                 )
                 due = [newest]
         if not due:
-            running = "is running already, and no day before it was missed"
-            early = f"is before ETL_START_DATE ({settings.start_date})"
-            yield dg.SkipReason(f"{newest} {early if newest < settings.start_date else running}")
+            yield dg.SkipReason(f"{newest} is running, or before ETL_START_DATE; none was missed")
         for day in due:
             yield dg.RunRequest(
                 run_key=f"{day} at {moment.isoformat()}",
@@ -101,8 +96,7 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
                 tags={
                     **range_tags(Chunk(day, 0), Chunk(day, settings.chunks - 1)),
                     DAY: day.isoformat(),
-                    # before a backfill, and what was missed
-                    PRIORITY_TAG: "2" if day == newest else "1",
+                    PRIORITY_TAG: "2" if day == newest else "1",  # a backfill has none
                 },
             )
 

@@ -8,7 +8,7 @@ them. Secrets come from the environment only and are never shown: not in errors,
 import os
 import re
 from collections.abc import Collection, Mapping
-from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from etl_dagster.settings.fields import FIVE_YEARS, Deployment, Fields
-from etl_dagster.settings.misspelt import misspelt
 from etl_dagster.settings.places import LOCAL_ACCOUNT, PROJECT, is_loopback
 
 __all__ = (
@@ -60,6 +59,9 @@ _REAL_SNOWFLAKE: Final = _SNOWFLAKE_SECRETS | {
     "SNOWFLAKE_PRIVATE_KEY_PASSWORD",
 }
 
+_ALIKE: Final = {"ETL": 0.8, "CCC": 0.8, "DNC": 0.8, "SNOWFLAKE": 0.93}
+"""From so alike on a name is a misspelt one; other variables of a machine may begin like ours, and
+there are many of Snowflake's."""
 _MANY_HOSTS: Final = re.compile(r"^ *class: *\w*(Celery|K8s)\w*Launcher", re.MULTILINE)
 """A launcher in `dagster.yaml` that hands runs to other hosts."""
 
@@ -91,7 +93,7 @@ class Settings(Fields):
             ours = "Value error, "
             faults = [f"{e['loc'][0]}: {e['msg'].removeprefix(ours)}" for e in error.errors()]
         else:
-            faults = settings.faults(frozenset(given)) + misspelt(given)
+            faults = settings.faults(frozenset(given)) + _misspelt(given)
             if not faults:
                 return settings
         told = "\n  ".join(["the settings do not allow a start:", *faults])
@@ -173,11 +175,8 @@ class Settings(Fields):
     def check_days(self, apis: Collection[str]) -> None:
         """See that days can be run: what keeps them from that keeps nothing else from starting.
 
-        Args:
-            apis: the services that the policy asks.
-
         Raises:
-            SettingsError: one has no address, or hosts would have no locks and limit in common.
+            SettingsError: a service of the policy has no address, or hosts share no locks.
         """
         if "ccc_full" in apis and not (self.is_local or self.ccc_full_api_url):
             raise SettingsError(
@@ -190,18 +189,6 @@ class Settings(Fields):
                 f"ETL_REDIS_URL is not set, and {file} hands runs to several hosts: they would"
                 " share neither locks of chunks nor CCC's limit; set it, on each of them"
             )
-
-    def remarks(self, today: date) -> list[str]:
-        """What is allowed, and hardly meant."""
-        found = []
-        if not (self.is_local or self.alert_webhook_url or self.alert_ntfy_url):
-            found.append(
-                "neither ETL_ALERT_WEBHOOK_URL nor ETL_ALERT_NTFY_URL is set: of a run that fails"
-                " only the log and the UI tell"
-            )
-        if self.start_date >= today:
-            found.append(f"ETL_START_DATE is {self.start_date}: until it is over no day can be run")
-        return found
 
     def has_secret(self, name: str) -> bool:
         """Whether the secret of this environment variable is set."""
@@ -243,3 +230,13 @@ class Settings(Fields):
     def opt_out_inbox_dir(self) -> Path:
         """The folder where opt-out files arrive."""
         return self.dnc_inbox_dir.parent / "opt_outs"
+
+
+def _misspelt(given: Collection[str]) -> list[str]:
+    """Name what would be left at its default, because it is not quite called as its setting."""
+    known = [str(field.alias) for field in Settings.model_fields.values()]
+    near = {
+        name: get_close_matches(name, known, 1, _ALIKE.get(name.partition("_")[0], 1))
+        for name in sorted({*given} - {*known})
+    }
+    return [f"{name} is no setting: {like[0]} is" for name, like in near.items() if like]

@@ -107,7 +107,7 @@ def test_before_the_first_day_the_schedule_says_so(lasting: Callable[..., Line])
     line = lasting(ETL_START_DATE=str(TODAY))
     said = evaluate(line, morning_after(DAY))
     assert not said.run_requests
-    assert said.skip_message == f"{DAY} is before ETL_START_DATE ({TODAY})"
+    assert "before ETL_START_DATE" in str(said.skip_message)
 
 
 @pytest.mark.parametrize(

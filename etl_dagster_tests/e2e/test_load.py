@@ -83,6 +83,8 @@ def test_a_week_queued_at_once_ends_as_if_each_day_had_been_alone(
         assert_no_store_was_locked(server, instance)
         assert_no_event_is_lost_or_logged_twice(server, instance)
         assert_never_more_at_once_than_the_limits_say(instance)
+    alive = start(server.environment, "health", "--days", str(DAYS))
+    assert alive.returncode == 0, alive.stdout
     assert_all_is_published_once(server)
     assert_the_ledger_is_whole(server, tmp_path)
 
