@@ -83,9 +83,7 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
             except WarehouseError:
                 if newest not in due or datetime.now(UTC) - moment < timedelta(minutes=30):
                     raise  # Dagster tries again in a minute
-                context.log.exception(
-                    "%s alone is asked for; missed days wait for tomorrow", newest
-                )
+                context.log.exception("only %s is asked for; missed days wait", newest)
                 due = [newest]
         if not due:
             yield dg.SkipReason(f"{newest} is running, or before ETL_START_DATE; none was missed")
