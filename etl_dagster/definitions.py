@@ -5,12 +5,13 @@
                   list files -> dnc_registry -------'------- internal_opt_outs <- opt-outs
 
 `build_defs` makes them from settings, so that a test can build them for its own servers; `defs`
-is what `workspace.yaml` names. A campaign or policy that cannot be read is told at once, and fails
-the runs that need it; people who ask to be left alone do not wait until it is mended.
+is what `workspace.yaml` names. A campaign or policy that cannot be used is told at once, and
+fails the runs that need it; people who ask to be left alone do not wait until it is mended.
 """
 
 import warnings
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -59,15 +60,16 @@ def build_defs(
         listeners: told all progress, besides Dagster.
 
     Raises:
-        SettingsError: the environment does not make a usable configuration, names a campaign that
-            there is not, or a schedule that is none.
+        SettingsError: the environment does not make a usable configuration, or names a schedule
+            that is none.
     """
     settings = settings or Settings.from_environment()
     campaigns, faults = find_campaigns(settings.campaigns_dir)
     names = {campaign.name for campaign in campaigns}
+    untold = [str(fault) for fault in faults]
     strangers = sorted(set(settings.scheduled_campaigns) - names)
     if strangers and not faults:
-        raise SettingsError(
+        untold.append(
             f"ETL_SCHEDULE_CAMPAIGNS names {strangers[0]!r}, which is no campaign in"
             f" {settings.campaigns_dir}; there are {', '.join(sorted(names))}"
         )
@@ -76,19 +78,21 @@ def build_defs(
         "progress": Progress(*listeners),
         **(resource_overrides or {}),
     }
-    unread: list[Exception] = [*faults]
+    policy = LOOSEST  # only to be shown: whatever goes by a policy reads it, and fails
     try:
         policy = served["policy"].load()
-    except PolicyError as error:
-        policy = LOOSEST  # only to be shown: whatever goes by a policy reads it, and fails
-        unread.append(error)
-    for fault in unread:
-        get_dagster_logger().warning(f"{fault}; no leads are extracted before that is mended")
-    if "ccc_full" in policy.apis and not (settings.is_local or settings.ccc_full_api_url):
-        raise SettingsError(
-            "CCC_FULL_API_URL is not set, and the policy requires ccc_full: set it to"
-            " https://www.dncscrub.com, or take ccc_full out of required_sources"
+        settings.check_days(policy.apis)
+    except (PolicyError, SettingsError) as error:
+        untold.append(str(error))
+    told = [f"{fault}; days that need it fail before that is mended" for fault in untold]
+    if not (settings.is_local or settings.alert_webhook_url or settings.alert_ntfy_url):
+        told.append(
+            "no ETL_ALERT_WEBHOOK_URL, no ETL_ALERT_NTFY_URL: nobody is told of failed runs"
         )
+    if settings.start_date >= datetime.now(UTC).date():
+        told.append(f"ETL_START_DATE is {settings.start_date}: until it is over no day can be run")
+    for warning in told:
+        get_dagster_logger().warning(warning)
     launched = jobs.build_jobs()
     stages = dg.Definitions(
         assets=[
@@ -109,7 +113,7 @@ def build_defs(
         schedules=schedules.build_schedules(settings),
         sensors=[
             *sensors.build_sensors(settings, launched),
-            alerts.build_alert_sensor(settings),
+            *alerts.build_alert_sensors(settings),
         ],
     )
     return dg.Definitions.merge(

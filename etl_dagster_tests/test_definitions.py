@@ -5,6 +5,7 @@ the difference of `asset_graph.txt` before it is committed.
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -12,8 +13,9 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from etl_dagster.definitions import build_defs
+from etl_dagster.defs.runner import Runner
 from etl_dagster.leads.policy import Policy
-from etl_dagster.settings import Settings, SettingsError
+from etl_dagster.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
 SETTINGS = Settings.from_environment({"ETL_START_DATE": "2026-11-01"})
@@ -177,7 +179,9 @@ def test_limits_of_settings_are_part_of_the_code_version() -> None:
     )
 
 
-def test_the_full_scrub_shows_in_the_graph_where_a_policy_requires_it(tmp_path: Path) -> None:
+def test_the_full_scrub_shows_in_the_graph_where_a_policy_requires_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(
         'required_sources = ["ccc", "ccc_full", "dnc"]\n[ccc]\nttl_days = 7\n'
@@ -189,8 +193,13 @@ def test_the_full_scrub_shows_in_the_graph_where_a_policy_requires_it(tmp_path: 
         for settings in (SETTINGS, Settings.from_environment({"ETL_POLICY_FILE": str(file)}))
     ]
     assert [scrub in one.parent_keys for one in parents] == [False, True]
-    with pytest.raises(SettingsError, match="CCC_FULL_API_URL is not set"):
-        build_defs(Settings.from_environment({**PRODUCTION, "ETL_POLICY_FILE": str(file)}))
+    with caplog.at_level("WARNING"):
+        served = build_defs(Settings.from_environment({**PRODUCTION, "ETL_POLICY_FILE": str(file)}))
+    assert "CCC_FULL_API_URL is not set" in caplog.text
+    assert served.resolve_job_def("load_opt_outs")
+    environment = {**PRODUCTION, "ETL_POLICY_FILE": str(file), "ETL_HOME": str(tmp_path)}
+    (fault,) = Runner(Settings.from_environment(environment)).faults.values()  # no day is run
+    assert "CCC_FULL_API_URL is not set" in fault
 
 
 def test_what_cannot_be_read_is_told_in_its_own_words_and_the_definitions_are_made(
@@ -207,6 +216,20 @@ def test_what_cannot_be_read_is_told_in_its_own_words_and_the_definitions_are_ma
     assert {dg.AssetKey(name) for name in ("retractions", "internal_opt_outs")} <= set(
         graph.get_all_asset_keys()
     )
+
+
+def test_what_is_hardly_meant_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    def warnings(**environment: str) -> str:
+        caplog.clear()
+        with caplog.at_level("WARNING"):
+            build_defs(Settings.from_environment(environment))
+        return caplog.text
+
+    assert "nobody is told of failed runs" in warnings(**PRODUCTION)
+    assert not warnings(**PRODUCTION, ETL_ALERT_NTFY_URL="https://ntfy.example.com/etl")
+    assert not warnings()
+    today = str(datetime.now(UTC).date())
+    assert f"ETL_START_DATE is {today}: until" in warnings(ETL_START_DATE=today)
 
 
 def test_secrets_are_references_and_never_values() -> None:

@@ -63,6 +63,7 @@ KEYS: Mapping[str, Any] = {
         "runCoordinator": {"enabled": 0, "type": 0, "config": {"queuedRunCoordinator": 0}}, **POD,
     },
     "additionalInstanceConfig": {},
+    "scheduler": {"type": 0, "config": {"daemonScheduler": {"maxTickRetries": 0}}},
     "retention": {"enabled": 0, "schedule": {"purgeAfterDays": 0},
                   "sensor": {"purgeAfterDays": {}}},
     "computeLogManager": {"type": 0, "config": 0},
@@ -264,6 +265,12 @@ def instance(values: dict[str, Any]) -> dict[str, Any]:
                                "class": coordinator["type"]}  # fmt: skip
     made["run_launcher"] = {"module": "dagster_k8s", "class": values["runLauncher"]["type"],
                             "config": launcher_config(values)}  # fmt: skip
+    ticks = values["scheduler"]
+    made["scheduler"] = {
+        "module": "dagster._core.scheduler",
+        "class": ticks["type"],
+        "config": {"max_tick_retries": ticks["config"]["daemonScheduler"]["maxTickRetries"]},
+    }
     made["telemetry"] = values["telemetry"]
     kept = values["retention"]
     made["retention"] = {kind: {"purge_after_days": kept[kind]["purgeAfterDays"]}
@@ -277,7 +284,7 @@ def test_dagster_takes_the_instance_that_the_chart_makes(
 ) -> None:
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(instance(values)), encoding="utf-8")
     taken, _ = dagster_instance_config(str(tmp_path))
-    assert taken["concurrency"]["runs"]["max_concurrent_runs"] == 4
+    assert taken["concurrency"]["runs"]["max_concurrent_runs"] == 5
     # the driver that is in the image; SQLAlchemy's default is another
     assert values["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
     assert "psycopg2-binary" in pins("deploy/requirements.txt")
@@ -289,7 +296,7 @@ def test_the_instance_is_that_of_one_host_where_the_cluster_is_no_reason(
     values: dict[str, Any],
 ) -> None:
     here, there = read(PROJECT / "dagster.yaml"), instance(values)
-    for name in ("concurrency", "run_retries", "telemetry", "nux"):
+    for name in ("concurrency", "scheduler", "run_retries", "telemetry", "nux"):
         assert there[name] == here[name], name
     assert there["retention"]["schedule"] == here["retention"]["schedule"]
     ages = there["retention"]["sensor"]["purge_after_days"]

@@ -22,7 +22,7 @@ from etl_dagster_tests.test_docs import commands
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = {"README.md": 1, "operations.md": 1, "your_snowflake.md": 3}
+NOT_RUN = {"README.md": 1, "operations.md": 2, "your_snowflake.md": 3}
 """Blocks that need what is not here: another is a decision, not an oversight."""
 OPTIONS = {
     name.removeprefix("etl-dagster "): {option for each in command.params for option in each.opts}
@@ -63,6 +63,11 @@ def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
     assert "--" in "".join(OPTIONS["run"])
 
 
+def test_the_units_of_systemd_start_what_there_is() -> None:
+    text = "\n".join(file.read_text("utf-8") for file in PROJECT.glob("deploy/**/*.service"))
+    assert {*re.findall(r"/bin/etl-dagster ([\w-]+)", text)} == {"ui"} <= OPTIONS.keys()
+
+
 def test_commands_stand_in_blocks_that_run_or_say_why_not() -> None:
     indented = [
         f"{page.name}: {line}"
@@ -86,11 +91,12 @@ def test_commands_stand_in_blocks_that_run_or_say_why_not() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)
 def test_every_page_runs(tmp_path: Path) -> None:
-    program = tmp_path / "bin" / "etl-dagster"
-    program.parent.mkdir()
-    module = f"{sys.executable} -m etl_dagster"
-    program.write_text(f'#!/bin/sh\nexec {module} "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    for name in ("dagster", "etl-dagster"):
+        program = tmp_path / "bin" / name
+        module = f"{sys.executable} -m {name.replace('-', '_')}"
+        program.write_text(f'#!/bin/sh\nexec {module} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
     environment = {
         **clean_environment(),
         "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}",

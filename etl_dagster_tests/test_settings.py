@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from etl_dagster.settings import (
+    PROJECT,
     REQUIRED_IN_PRODUCTION,
     Deployment,
     Settings,
@@ -182,6 +185,9 @@ def test_settings_that_contradict_each_other_are_refused(given: dict[str, str], 
         ("ETL_POLICY", "ETL_POLICY_FILE"),
         ("DNC_MAX_AGE", "DNC_MAX_AGE_DAYS"),
         ("CCC_VERDICT_TTL", "CCC_VERDICT_TTL_DAYS"),
+        ("SNOWFLAKE_ACOUNT", "SNOWFLAKE_ACCOUNT"),
+        ("SNOWFLAKE_PASSWD", "SNOWFLAKE_PASSWORD"),
+        ("SNOWFLAKE_PRIVATE_KEYPATH", "SNOWFLAKE_PRIVATE_KEY_PATH"),
     ],
 )
 def test_a_misspelt_setting_is_refused_by_the_name_that_was_meant(name: str, meant: str) -> None:
@@ -195,8 +201,24 @@ def test_other_variables_of_the_machine_are_left_alone() -> None:
         "ETL_CELERY_URL", "ETL_DAGSTER_POSTGRES_URL", "ETL_WORKER_RUNS", "ETL_FUZZ_MINUTES",
         "ETL_DAGSTER_SERVICE_HOST", "ETL_DAGSTER_PORT", "ETL_DAGSTER_PORT_80_TCP", "CCC_PORT",
         "DNC_STORE_SERVICE_PORT", "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE",
+        "SNOWFLAKE_HOME", "SNOWFLAKE_PORT", "SNOWFLAKE_USERNAME", "SNOWFLAKE_PRIVATE_KEY_FILE",
+        "SNOWFLAKE_PRIVATE_KEY_RAW", "SNOWFLAKE_AUTHENTICATOR", "SNOWFLAKE_TOKEN_FILE_PATH",
+        "SNOWFLAKE_DEFAULT_CONNECTION_NAME", "SNOWFLAKE_CONNECTIONS", "SNOWFLAKE_ACCOUNT_ID",
     ]  # fmt: skip
     Settings.from_environment({**PRODUCTION, **dict.fromkeys(others, "1")})
+
+
+@pytest.mark.parametrize("folder", ["celery", "k8s"])
+def test_several_hosts_without_a_redis_run_no_day(folder: str, tmp_path: Path) -> None:
+    file = PROJECT / "deploy" / "celery" / "dagster.yaml"
+    if folder == "k8s":  # as its chart makes it
+        file = tmp_path / "dagster.yaml"
+        file.write_text("run_launcher:\n  class: K8sRunLauncher\n  module: dagster_k8s\n")
+    given = {**PRODUCTION, "ETL_DAGSTER_YAML": str(file)}
+    with pytest.raises(SettingsError, match=r"ETL_REDIS_URL is not set, and .*dagster\.yaml hands"):
+        Settings.from_environment(given).check_days(["ccc"])
+    Settings.from_environment({**given, "ETL_REDIS_URL": "redis://r/0"}).check_days(["ccc"])
+    Settings.from_environment(PRODUCTION).check_days(["ccc"])
 
 
 @pytest.mark.parametrize(

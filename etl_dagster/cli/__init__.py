@@ -33,6 +33,7 @@ ELSEWHERE: Final = {
     "evidence": "etl_dagster.cli.evidence",
     "export": "etl_dagster.cli.export",
     "exports": "etl_dagster.cli.export",
+    "health": "etl_dagster.cli.health",
     "init": "etl_dagster.cli.init",
     "policy": "etl_dagster.cli.policy",
     "preview": "etl_dagster.cli.preview",
@@ -134,7 +135,7 @@ def run(  # noqa: PLR0913  one option each
 
         with Runner(settings, listeners=(display,)) as runner:
             # leads are taken back by what is known, also where something could not be read
-            failures = {**runner.load_lists(), **runner.retract(), **runner.campaign_faults}
+            failures = {**runner.load_lists(), **runner.retract(), **runner.faults}
             finished = runner.finished_days(campaigns) if first and not force else set()
             due = [] if failures else [each for each in wanted if each not in finished]
             kept = runner.without_removed(due, refuse=not first)

@@ -1,4 +1,4 @@
-"""The sensor that tells people of failed runs.
+"""The sensors that tell people of failed runs: at once, or when a channel is there again.
 
 Belongs here: which runs are worth an alert, and its facts from the run's events. Does not: the
 words and the channels, which are `etl_dagster.alerts`.
@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, islice
+from logging import Logger
 from typing import Final
 
 import dagster as dg
 
-from etl_dagster.alerts import Alert, Earlier, deliver, is_repeat, ntfy, webhook
+from etl_dagster.alerts import Alert, AlertError, Earlier, deliver, is_repeat, ntfy, webhook
 from etl_dagster.defs.failures import Cause, causes, publishable
 from etl_dagster.defs.jobs import (
     EXPORT_JOB,
@@ -30,6 +31,8 @@ RETRIED_BY = "dagster/auto_retry_run_id"
 TOLD: Final = "etl_dagster/told"
 """Tag of a failed run that people were told of: the alert's fingerprint."""
 TOLD_AT: Final = "etl_dagster/told_at"
+NOBODY: Final = "nobody"
+"""Value of `TOLD` while no channel has taken the alert."""
 REPEATING: Final = {
     **dict.fromkeys((EXPORT_JOB, LISTS_JOB, OPT_OUTS_JOB, RETRACT_JOB), timedelta(hours=1)),
     FRESHNESS_JOB: timedelta(days=1),
@@ -77,8 +80,8 @@ class Facts:
     unknown: Mapping[str, int] = field(default_factory=dict)
 
 
-def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
-    """The sensor `alert_failed_runs`, for the channels of this deployment."""
+def build_alert_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """The sensors `alert_failed_runs` and `alert_untold_runs`, for this deployment's channels."""
     kinds = ((webhook, settings.alert_webhook_url), (ntfy, settings.alert_ntfy_url))
     channels = [make(url.get_secret_value()) for make, url in kinds if url]
 
@@ -90,7 +93,8 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Tells people of failed runs, once no retry is left: in the log and on the channels"
-            " of ETL_ALERT_WEBHOOK_URL and ETL_ALERT_NTFY_URL. Fails if no channel takes it. A job"
+            " of ETL_ALERT_WEBHOOK_URL and ETL_ALERT_NTFY_URL. Fails if no channel takes it, which"
+            " `alert_untold_runs` tries again. A job"
             " of lists, opt-outs or retraction that fails again and again for the same reason is"
             " told of once an hour, the hourly watch once a day."
         ),
@@ -102,19 +106,43 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
             # tick as a whole, keeps its place, and the other run would be told again and again
             context.log.info(reason)
             return
-        facts = gather(context.instance, run, context.failure_event)
-        alert = alert_of(facts, ui_url=settings.ui_url)
-        now = datetime.now(UTC)
-        quiet_for = REPEATING.get(run.job_name, timedelta(0))
-        earlier = earlier_runs(context.instance, run)
-        if is_repeat(alert.fingerprint, earlier, now=now, quiet_for=quiet_for):
-            context.log.info("%s, as before: that was told not long ago", alert.title)
-            return
-        deliver(alert, channels, log=context.log.error)
-        told = {TOLD: alert.fingerprint, TOLD_AT: now.isoformat()}
-        context.instance.add_run_tags(run.run_id, told)
+        tell(context.instance, run, context.failure_event, context.log)
 
-    return alert_failed_runs
+    @dg.sensor(
+        name="alert_untold_runs",
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of runs of the last day whose alert no channel took, once one takes it",
+    )
+    def alert_untold_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        waiting = dg.RunsFilter(
+            tags={TOLD: NOBODY}, created_after=datetime.now(UTC) - timedelta(days=1)
+        )
+        runs = context.instance.get_runs(filters=waiting, limit=5, ascending=True)
+        for run in runs:
+            failed = dg.DagsterEventType.PIPELINE_FAILURE
+            *_, entry = context.instance.all_logs(run.run_id, of_type=failed)
+            tell(context.instance, run, entry.get_dagster_event(), context.log)
+        return dg.SkipReason(f"{len(runs)} runs were told of late" if runs else "nobody waits")
+
+    def tell(
+        instance: dg.DagsterInstance, run: dg.DagsterRun, failure: dg.DagsterEvent, log: Logger
+    ) -> None:
+        alert = alert_of(gather(instance, run, failure), ui_url=settings.ui_url)
+        now = datetime.now(UTC)
+        told = {TOLD: alert.fingerprint}
+        quiet_for = REPEATING.get(run.job_name, timedelta(0))
+        if is_repeat(alert.fingerprint, earlier_runs(instance, run), now=now, quiet_for=quiet_for):
+            log.info("%s, as before: that was told not long ago", alert.title)
+        else:
+            try:
+                deliver(alert, channels, log=log.error)
+            except AlertError:
+                instance.add_run_tags(run.run_id, {TOLD: NOBODY})
+                raise
+            told[TOLD_AT] = now.isoformat()
+        instance.add_run_tags(run.run_id, told)
+
+    return [alert_failed_runs, alert_untold_runs]
 
 
 def earlier_runs(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Earlier]:

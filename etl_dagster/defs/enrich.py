@@ -78,6 +78,7 @@ def build_ccc_enriched(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
     ) -> dg.MaterializeResult:
         step = progress.logger(context)
         rules = policy.load()
+        settings.check_days(rules.apis)  # before anything is bought
         checks = CheckLog(context)
         chunks = chunks_in(context)
         services = {one.source: one for one in (ccc, ccc_full)}

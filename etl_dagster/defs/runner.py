@@ -6,7 +6,7 @@ showing it.
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, Self
@@ -35,9 +35,10 @@ from etl_dagster.defs.resources import build_resources
 from etl_dagster.dnc import inbox
 from etl_dagster.leads.campaigns import find_campaigns
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import PolicyError
 from etl_dagster.oversight import agenda
 from etl_dagster.progress import Sink
-from etl_dagster.settings import Settings
+from etl_dagster.settings import Settings, SettingsError
 from etl_dagster.warehouse import retention
 
 # The console shows our own progress; Dagster's events are in its event log.
@@ -88,7 +89,12 @@ class Runner:
         self._defs = build_defs(settings, listeners=listeners)
         found, faults = find_campaigns(settings.campaigns_dir)
         self.campaigns = [campaign.name for campaign in found]
-        self.campaign_faults = {fault.path.name: str(fault) for fault in faults}
+        self.faults = {fault.path.name: str(fault) for fault in faults}
+        with suppress(PolicyError):  # which the first run tells
+            try:
+                settings.check_days(build_resources(settings)["policy"].load().apis)
+            except SettingsError as error:
+                self.faults["policy"] = str(error)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

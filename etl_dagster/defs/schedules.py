@@ -4,9 +4,10 @@ Belongs here: thin triggers. Does not: which days are due (`oversight/agenda.py`
 """
 
 from collections.abc import Iterator
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+from dagster._core.storage.tags import PRIORITY_TAG
 from dagster._utils.schedules import is_valid_cron_string
 
 from etl_dagster.defs import history
@@ -16,6 +17,7 @@ from etl_dagster.defs.resources import PolicyResource, WarehouseResource
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.oversight import agenda
 from etl_dagster.settings import Settings, SettingsError
+from etl_dagster.warehouse.errors import WarehouseError
 from etl_dagster.warehouse.retention import removed_days
 
 DAY = "etl_dagster/day"
@@ -75,10 +77,16 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         )
         due = [day for day in due if day >= settings.start_date]
         if due and due[0] != newest:  # only days that were missed can be gone: they are asked for
-            with warehouse.open().session() as session:
-                due = agenda.not_removed(due, removed_days(session))
+            try:
+                with warehouse.open().session() as session:
+                    due = agenda.not_removed(due, removed_days(session))
+            except WarehouseError:
+                if newest not in due or datetime.now(UTC) - moment < timedelta(minutes=30):
+                    raise  # Dagster tries again in a minute
+                context.log.exception("only %s is asked for; missed days wait", newest)
+                due = [newest]
         if not due:
-            yield dg.SkipReason(f"{newest} is running already, and no day before it was missed")
+            yield dg.SkipReason(f"{newest} is running, or before ETL_START_DATE; none was missed")
         for day in due:
             yield dg.RunRequest(
                 run_key=f"{day} at {moment.isoformat()}",
@@ -86,6 +94,7 @@ def _daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
                 tags={
                     **range_tags(Chunk(day, 0), Chunk(day, settings.chunks - 1)),
                     DAY: day.isoformat(),
+                    PRIORITY_TAG: "2" if day == newest else "1",  # a backfill has none
                 },
             )
 

@@ -6,6 +6,7 @@ them. Secrets come from the environment only and are never shown: not in errors,
 """
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -58,8 +59,11 @@ _REAL_SNOWFLAKE: Final = _SNOWFLAKE_SECRETS | {
     "SNOWFLAKE_PRIVATE_KEY_PASSWORD",
 }
 
-_ALIKE: Final = 0.8
-"""From so alike on a name is a misspelt one; other variables of a machine may begin like ours."""
+_ALIKE: Final = {"ETL": 0.8, "CCC": 0.8, "DNC": 0.8, "SNOWFLAKE": 0.93}
+"""From so alike on a name is a misspelt one; other variables of a machine may begin like ours, and
+there are many of Snowflake's."""
+_MANY_HOSTS: Final = re.compile(r"^ *class: *\w*(Celery|K8s)\w*Launcher", re.MULTILINE)
+"""A launcher in `dagster.yaml` that hands runs to other hosts."""
 
 
 class SettingsError(ValueError):
@@ -168,6 +172,24 @@ class Settings(Fields):
         """What a service takes for 1,000 phones, in the contract's currency, if that is known."""
         return self.ccc_price_per_1000 if api == "ccc" else self.ccc_full_price_per_1000
 
+    def check_days(self, apis: Collection[str]) -> None:
+        """See that days can be run: what keeps them from that keeps nothing else from starting.
+
+        Raises:
+            SettingsError: a service of the policy has no address, or hosts share no locks.
+        """
+        if "ccc_full" in apis and not (self.is_local or self.ccc_full_api_url):
+            raise SettingsError(
+                "CCC_FULL_API_URL is not set, and the policy requires ccc_full: set it to"
+                " https://www.dncscrub.com, or take ccc_full out of required_sources"
+            )
+        file = self.dagster_yaml
+        if not self.redis_url and file.is_file() and _MANY_HOSTS.search(file.read_text("utf-8")):
+            raise SettingsError(
+                f"ETL_REDIS_URL is not set, and {file} hands runs to several hosts: they would"
+                " share neither locks of chunks nor CCC's limit; set it, on each of them"
+            )
+
     def has_secret(self, name: str) -> bool:
         """Whether the secret of this environment variable is set."""
         fields = type(self).model_fields.items()
@@ -213,6 +235,8 @@ class Settings(Fields):
 def _misspelt(given: Collection[str]) -> list[str]:
     """Name what would be left at its default, because it is not quite called as its setting."""
     known = [str(field.alias) for field in Settings.model_fields.values()]
-    ours = [name for name in given if name.startswith(("ETL_", "CCC_", "DNC_"))]
-    near = {name: get_close_matches(name, known, 1, _ALIKE) for name in sorted({*ours} - {*known})}
+    near = {
+        name: get_close_matches(name, known, 1, _ALIKE.get(name.partition("_")[0], 1))
+        for name in sorted({*given} - {*known})
+    }
     return [f"{name} is no setting: {like[0]} is" for name, like in near.items() if like]

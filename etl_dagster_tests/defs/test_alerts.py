@@ -12,6 +12,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from etl_dagster.alerts import AlertError
 from etl_dagster.definitions import build_defs
 from etl_dagster.defs.alerts import (
+    NOBODY,
     TOLD,
     TOLD_AT,
     Facts,
@@ -377,6 +378,36 @@ def test_the_same_failure_is_told_again_after_a_while(
         moment = datetime.now(UTC) - timedelta(minutes=minutes)
         line.instance.add_run_tags(first.dagster_run.run_id, {TOLD_AT: moment.isoformat()})
         assert told() == alerts
+
+
+def test_an_alert_that_nobody_took_is_told_once_when_a_channel_is_there_again(
+    one_chunk: Line, receiver: Receiver
+) -> None:
+    line = one_chunk
+    line.environment["ETL_ALERT_WEBHOOK_URL"] = receiver.url
+    late: Any = line.defs().resolve_sensor_def("alert_untold_runs")
+
+    def tick() -> str:
+        with dg.build_sensor_context(instance=line.instance) as context:
+            return str(late(context).skip_message)
+
+    result = line.run()  # nobody is in the source, which the campaign does not allow
+    receiver.answers.extend([503] * 8)  # the webhook is away, for all tries of two ticks
+    with pytest.raises(AlertError):
+        evaluate(line, result)
+    with pytest.raises(AlertError):
+        tick()
+    assert not receiver.answers
+    before = len(receiver.received)
+    assert tick() == "1 runs were told of late"
+    assert tick() == "nobody waits"
+    (got,) = receiver.received[before:]
+    alert = json.loads(got.body)
+    assert (alert["run_id"], alert["stages"]) == (result.run.run_id, ["leads"])
+    run = line.instance.get_run_by_id(result.run.run_id)
+    assert run is not None
+    assert run.tags[TOLD] not in ("", NOBODY)
+    assert TOLD_AT in run.tags
 
 
 def test_an_alert_that_nobody_took_is_tried_again_with_the_next_run(

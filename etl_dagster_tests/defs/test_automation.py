@@ -1,6 +1,6 @@
 """Schedules and sensors on ephemeral instances: what they ask for, and that it runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,18 +9,27 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import PRIORITY_TAG
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from etl_dagster.defs import history
+from etl_dagster.defs.home import dagster_home
 from etl_dagster.defs.jobs import REPORTS_ITSELF
 from etl_dagster.defs.partitions import range_tags
+from etl_dagster.defs.resources import WarehouseResource
+from etl_dagster.defs.resources.local import LocalResource
 from etl_dagster.defs.sensors import reports_are_due
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.settings import Settings, SettingsError
 from etl_dagster.warehouse.retention_record import Retention, appending
-from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, Line, crowd, eventually, person
+from etl_dagster_tests.defs.line import CLEAN, DAY, EARLIER, TODAY, Line, crowd, eventually, person
 from etl_dagster_tests.defs.test_history import tell
 
 DATE = date(2026, 2, 28)
+HERE = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("etl_dagster"), "__repository__")
 
 
 @pytest.fixture
@@ -64,6 +73,10 @@ def test_a_run_that_published_is_reported_on(
 
 def tick(line: Line, moment: datetime) -> list[dg.RunRequest]:
     """What the daily schedule asks for at a moment."""
+    return list(evaluate(line, moment).run_requests or [])
+
+
+def evaluate(line: Line, moment: datetime) -> ScheduleExecutionData:
     defs = line.defs()
     schedule = defs.resolve_schedule_def("scrub_yesterday")
     with dg.build_schedule_context(
@@ -72,8 +85,7 @@ def tick(line: Line, moment: datetime) -> list[dg.RunRequest]:
         repository_def=defs.get_repository_def(),
         resources={name: (defs.resources or {})[name] for name in ("policy", "warehouse")},
     ) as context:
-        requests = schedule.evaluate_tick(context).run_requests
-    return list(requests or [])
+        return schedule.evaluate_tick(context)
 
 
 def morning_after(day: date) -> datetime:
@@ -89,6 +101,13 @@ def test_the_schedule_asks_for_one_run_of_yesterdays_chunks(
     assert {name: request.tags[name] for name in expected} == expected
     assert request.partition_key is None
     assert request.run_config == {}
+
+
+def test_before_the_first_day_the_schedule_says_so(lasting: Callable[..., Line]) -> None:
+    line = lasting(ETL_START_DATE=str(TODAY))
+    said = evaluate(line, morning_after(DAY))
+    assert not said.run_requests
+    assert "before ETL_START_DATE" in str(said.skip_message)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +149,21 @@ def test_a_schedule_that_makes_no_sense_is_refused_by_name(line: Line) -> None:
     del line.environment["ETL_SCHEDULE_CRON"]
     with pytest.raises(SettingsError, match="ETL_SCHEDULE_TIMEZONE"):
         Settings.from_environment({"ETL_SCHEDULE_TIMEZONE": "Mars/Olympus"})
-    line.environment["ETL_SCHEDULE_CAMPAIGNS"] = "walk_in, run_out"
-    with pytest.raises(SettingsError, match=r"'run_out', which is no campaign.*walk_in"):
+
+
+def test_a_campaign_of_the_schedule_that_was_taken_away_is_told_and_fails_its_days_alone(
+    lasting: Callable[..., Line], caplog: pytest.LogCaptureFixture
+) -> None:
+    line = lasting(ETL_CHUNKS="1", ETL_SCHEDULE_CAMPAIGNS="walk_in, run_out")
+    with caplog.at_level("WARNING"):
         line.defs()
+    assert "'run_out', which is no campaign" in caplog.text
+    (request,) = tick(line, morning_after(DAY))
+    asked = request.run_config["ops"]["leads"]["config"]["campaigns"]
+    result = line.run(campaigns=asked)
+    assert result.steps == {"leads": "failure"}
+    assert "no campaign 'run_out'; there are walk_in" in result.error
+    assert line.run(job="load_opt_outs", tags={}).success
 
 
 def test_days_that_were_missed_are_made_up_for_after_another_policy_and_other_campaigns(
@@ -143,6 +174,24 @@ def test_days_that_were_missed_are_made_up_for_after_another_policy_and_other_ca
     tell(line.instance, Chunk(DAY - timedelta(days=2), 0), metadata=metadata)
     requests = tick(line, morning_after(DAY))
     assert [one.tags["etl_dagster/day"] for one in requests] == [str(EARLIER), str(DAY)]
+
+
+def test_the_newest_day_is_asked_for_alone_if_the_warehouse_stays_away(
+    lasting: Callable[..., Line],
+) -> None:
+    line = lasting(ETL_CHUNKS="1")
+    metadata = {"leads": {history.CAMPAIGNS: "a"}, "callable_leads": {history.POLICY: "before"}}
+    tell(line.instance, Chunk(DAY - timedelta(days=2), 0), metadata=metadata)
+    away = WarehouseResource(
+        local=LocalResource(enabled=False, home="", deployment="production"),
+        account="a", user="u", password="p", role="r", warehouse="w",
+        database="D", schema="S", host="127.0.0.1", chunks=1,
+    )  # fmt: skip
+    line.resources["warehouse"] = away
+    with pytest.raises(dg.DagsterError):  # which the daemon does again
+        tick(line, datetime.now(UTC))
+    (request,) = tick(line, datetime.now(UTC) - timedelta(minutes=31))
+    assert request.tags["etl_dagster/day"] == str(DAY)
 
 
 @pytest.mark.slow
@@ -177,6 +226,49 @@ def removed_of(day: date) -> Retention:
         newest=None, kept_days=60, digests="", removed_at=datetime.now(UTC).replace(tzinfo=None),
         removed_by="somebody",
     )  # fmt: skip
+
+
+def test_the_schedules_newest_day_does_not_wait_behind_a_backfill(line: Line) -> None:
+    """Through the queue of Dagster's daemon, with the limits of `dagster.yaml`."""
+    home = str(dagster_home(line.settings))
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(home)) as instance:
+        line.instance = instance
+        assert instance.scheduler
+        assert instance.scheduler.max_tick_retries == 240
+
+        def queue(job: str, tags: Mapping[str, str]) -> str:
+            made = instance.create_run_for_job(
+                line.defs().resolve_job_def(job), tags=tags, status=dg.DagsterRunStatus.QUEUED,
+                remote_job_origin=HERE.get_job_origin(job),
+            )  # fmt: skip
+            return made.run_id
+
+        def day(ago: int, **tags: str) -> str:
+            chunk = Chunk(DAY - timedelta(days=ago), 0)
+            return queue("scrub_day", {**range_tags(chunk, chunk), **tags})
+
+        def tell_of(run_id: str, *events: str) -> None:
+            for event in events:
+                instance.report_dagster_event(dg.DagsterEvent(event, "scrub_day"), run_id)
+
+        def let_go() -> list[str]:
+            limits = instance.get_concurrency_config()
+            runs = queues._get_runs_to_dequeue(instance, limits, fixed_iteration_time=None)
+            for run in runs:
+                tell_of(run.run_id, "PIPELINE_STARTING", "PIPELINE_START")
+            return [run.run_id for run in runs]
+
+        with QueuedRunCoordinatorDaemon(interval_seconds=1) as queues:
+            long = [day(ago, **{"dagster/backfill": "b"}) for ago in (9, 8, 7, 6)]
+            assert let_go() == long[:2]
+            missed = [day(ago, **{PRIORITY_TAG: "1"}) for ago in (2, 1)]
+            (request,) = tick(line, morning_after(DAY))
+            newest = queue("scrub_day", request.tags)
+            assert let_go() == [newest]
+            opt_outs = queue("load_opt_outs", {})
+            assert let_go() == [opt_outs]
+            tell_of(newest, "PIPELINE_SUCCESS")
+            assert let_go() == missed[:1]
 
 
 def test_what_the_schedule_asks_for_runs_and_is_then_reported(

@@ -135,7 +135,7 @@ def test_many_hosts_are_limited_as_one_is_and_a_run_is_not_handed_out_twice() ->
         yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
         for name in ("dagster.yaml", "deploy/celery/dagster.yaml", "deploy/celery/worker.yaml")
     )
-    for part in ("concurrency", "run_retries", "retention", "telemetry", "nux"):
+    for part in ("concurrency", "scheduler", "run_retries", "retention", "telemetry", "nux"):
         assert many[part] == one[part], part
     assert many["run_monitoring"]["max_resume_run_attempts"] == 0
     assert (

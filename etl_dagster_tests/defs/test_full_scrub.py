@@ -6,18 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from etl_dagster.definitions import build_defs
+from etl_dagster.defs.partitions import range_tags
+from etl_dagster.defs.resources import build_resources
 from etl_dagster.dnc import DncStore
 from etl_dagster.evidence import gathering, pack
 from etl_dagster.evidence.gathering import Origin
 from etl_dagster.evidence.verify import prove
 from etl_dagster.leads.campaigns import load_campaigns
+from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.report.preview import preview_day
 from etl_dagster.sandbox.ccc_faults import Fault
+from etl_dagster.settings import Settings
 from etl_dagster.warehouse.funnel import read_day
 from etl_dagster.warehouse.verification import verify
-from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, LITIGATORS, Line, person
+from etl_dagster_tests.defs.line import CLEAN, DAY, LISTED, LITIGATORS, Line, Result, person
 from etl_dagster_tests.defs.test_scrub_report import report
+from etl_dagster_tests.test_definitions import PRODUCTION
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +53,11 @@ SAID = [
     ({"DoNotCallToday": "Y"}, "UNKNOWN", "ccc_full:do_not_call_today"),
 ]
 """What is answered of a phone, and what becomes of it."""
+SHARED = (
+    *("ETL_HOME", "ETL_CHUNKS", "ETL_CAMPAIGNS_DIR", "ETL_CONTACTS_TABLE", "ETL_START_DATE"),
+    *("ETL_POLICY_FILE", "SNOWFLAKE_SCHEMA"),
+)
+"""Settings that a production deployment and the world of a test have in common."""
 PHONES = CLEAN[: len(SAID)]
 
 
@@ -143,3 +154,20 @@ def test_a_full_scrub_that_fails_clears_nobody_and_is_asked_again(world: Line) -
     assert line.run().success
     assert line.callable_phones() == {phone}
     assert line.bought_twice() == set()
+
+
+def test_without_an_address_the_day_fails_before_anything_is_bought(world: Line) -> None:
+    line = world
+    line.people([person(1, CLEAN[51])])
+    ours = {name: line.environment[name] for name in SHARED}
+    settings = Settings.from_environment({**PRODUCTION, **ours})
+    job = build_defs(settings, resource_overrides=build_resources(line.settings))
+    done = Result(
+        job.resolve_job_def("scrub_day").execute_in_process(
+            instance=line.instance, tags=range_tags(Chunk(DAY, 0), Chunk(DAY, 0)),
+            raise_on_error=False,
+        )
+    )  # fmt: skip
+    assert done.steps == {"leads": "success", "ccc_enriched": "failure"}
+    assert "CCC_FULL_API_URL is not set, and the policy requires ccc_full" in done.error
+    assert line.bought() == set()
