@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.dnc import entries, formats, refusals, schema, sources
 from etl_dagster.dnc.change_lists import read_changes
+from etl_dagster.dnc.csv_lists import read_csv
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import Batch, Format
 from etl_dagster.dnc.lists import About, find_or_add
@@ -206,7 +207,7 @@ def text_numbers(column: str | None) -> Numbers:
         if kind is Format.XML:
             return read_xml(member)
         if kind is Format.CSV:
-            return formats.read_csv(member, column)
+            return read_csv(member, column)
         return formats.read_flat(member)
 
     def numbers(

@@ -85,6 +85,14 @@ def test_a_named_csv_column_is_read(empty: DncStore, tmp_path: Path) -> None:
     assert numbers(empty, "partner") == {4075550111, 4075550112}
 
 
+def test_a_csv_column_that_only_sounds_as_if_it_held_phones_stops_no_list(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("phone,phone_type,Fax\n4075550111,mobile,\n4075550112,land line\n")
+    assert empty.add_list("partner", [path], as_of=NOW).numbers == 2
+
+
 REFUSED = {
     "complaint": (
         '"Company_Phone_Number","Created_Date","Violation_Date"\n"4075550100","2026-09-01",""\n',
@@ -102,7 +110,14 @@ REFUSED = {
     "no-header": ("ann,4075550100\nbob,4075550101\n", "no header"),
     "no-column": ("id,name\n1,x\n", "no column"),
     "half-a-phone": ("407,55501A0\n407,5550101\n", r"no column .*header \(\)"),
-    "two-columns": ("phone,telephone\n4075550100,4075550101\n", "more than one column"),
+    "two-columns": (
+        "phone,telephone\n4075550100,4075550101\n",
+        r":2 has phones in more than one column \(phone, telephone\)",
+    ),
+    "two-columns-late": (
+        "Cell Phone,id,Phone\n,1,4075550100\n407 555-0102,2,4075550101\n",
+        r":3 has phones in more than one column \(Phone, Cell Phone\)",
+    ),
     "xml-changes": (XML.replace("full", "change"), "list of type 'change'"),
     "broken-xml": (XML[:-20], "not well-formed"),
     "entities": (

@@ -103,6 +103,24 @@ def test_a_file_of_opt_outs_is_taken_once(store: DncStore, tmp_path: Path) -> No
     assert numbers(store, "internal") >= {4075550160, 4075550161}
 
 
+def test_every_phone_of_a_row_is_left_alone(store: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text(
+        "name,Phone,phone_2,Mobile,phone_type,received\n"
+        "A,4075550150,4075550151,,mobile,2026-09-01\n"
+        "B,,(407) 555-0152,4075550152,none,\n"
+        "C,n/a,,4075550153\n"
+    )
+    done = store.opt_out_file(path)
+    assert (done.lines, done.malformed, done.numbers) == (3, 0, 4)
+    assert numbers(store, "internal", ago(days=9)) == {PHONE, PHONE + 1}
+    assert len(store.explain(PHONE + 2).lists[0].requests) == 1
+    path.write_text("home number,Cell\n4075550154,\n,\n4075550155,40755501\n")
+    with pytest.raises(DncRefusedError, match=r"1 of 2 lines.*opt-outs.csv:4"):
+        store.opt_out_file(path)
+    assert store.opt_out_file(path, column="home number").malformed == 0
+
+
 def test_the_same_file_after_an_opt_in_may_be_somebody_who_asks_anew(
     store: DncStore, tmp_path: Path, clock: Clock
 ) -> None:
