@@ -79,7 +79,7 @@ class DncNotClearError(DncError):
 
 
 class DncRefusedError(DncError):
-    """A load was refused because it looks like a mistake; nothing was changed.
+    """A load looks like a mistake; nothing was changed, but opt-outs that can be read are heard.
 
     Attributes:
         flags: what to pass in `allow` (or as `--allow-...`) to load it all the same.

@@ -15,7 +15,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from etl_dagster.dnc import entries, refusals, requests, sources
+from etl_dagster.dnc import entries, requests, sources
 from etl_dagster.dnc.csv_lists import csv_rows, phone_columns
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
 from etl_dagster.dnc.formats import LOWEST, NAMED_MOST
@@ -82,7 +82,6 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
             asked = _perhaps_anew(work, info, asked)
             if not asked:
                 return known
-        work.refuse({"malformed": refusals.malformed(read)})
         if not asked:
             raise DncUsageError("no phone given: nothing was recorded")
         number = info.version + 1
@@ -135,8 +134,7 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
     missing.
 
     Raises:
-        DncFormatError: not such a file; a line that cannot be read is counted, not dropped
-            silently: too many of them refuse the file.
+        DncFormatError: not such a file; a line that cannot be read is counted and named.
     """
     files = sources.identify([path])
     read = Read(files, sources.inputs_digest(files, "opt-out", column))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import opt_out_rows, opt_outs, replica, requests, schema
-from etl_dagster.dnc.errors import DncUsageError
+from etl_dagster.dnc.errors import DncRefusedError, DncUsageError
 from etl_dagster.dnc.reader import DncReader
 from etl_dagster.dnc.records import INTERNAL
 from etl_dagster.dnc.requests import OPT_OUT, REMOVAL, Request
@@ -85,9 +85,21 @@ class DncRecorder(DncReader):
         The same file again is news for who is not on the list any more (docs/opt_outs.md).
 
         CSV columns `received`, `source`, `by` and `note` win over what `record` says.
+
+        Raises:
+            DncRefusedError: a line cannot be read; those that can are on record.
         """
         read, asked = opt_outs.read_file(Path(file), column, record)
-        return self._record(name, asked, read=read, allow=allow)
+        if asked:
+            result = self._record(name, asked, read=read, allow=allow)
+        if not asked or (read.malformed and "malformed" not in allow):
+            raise DncRefusedError(
+                f"{read.malformed:,} of {read.lines:,} lines cannot be read; the first:"
+                f" {', '.join(read.named)}. What can be read is on record: put these right and give"
+                " the file again (--allow-malformed to leave them out)",
+                ["malformed"],
+            )
+        return result
 
     def opt_out_rows(
         self,

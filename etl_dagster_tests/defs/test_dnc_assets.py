@@ -151,13 +151,17 @@ def test_opt_outs_that_cannot_be_read_stop_the_line_until_somebody_deals_with_th
     one_chunk: Line,
 ) -> None:
     line = one_chunk
-    line.people([person(1, CLEAN[1])])
-    put(line.settings.opt_out_inbox_dir, "letters.txt", ["<html>", "nothing of use"])
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[2])])
+    lines = [CLEAN[2], "nothing of use", *range(AREA * 10**7 + 9_000_000, AREA * 10**7 + 9_002_000)]
+    put(line.settings.opt_out_inbox_dir, "letters.txt", lines)
     for _ in range(2):
         result = line.run()
         assert result.steps["dnc_filtered"] == "failure"
         assert "letters.txt" in result.error
         assert line.count("DNC_FILTERED") == line.count("CALLABLE_LEADS") == 0
+        assert on_the_list(line, CLEAN[1], CLEAN[2]) == {CLEAN[2]}  # what can be read is heard
+    reason = line.settings.opt_out_inbox_dir / "rejected" / "letters.txt.reason.txt"
+    assert "1 of 2,002 lines cannot be read; the first: letters.txt:2." in reason.read_text()
     for path in (line.settings.opt_out_inbox_dir / "rejected").iterdir():
         path.unlink()
     assert line.run().success
