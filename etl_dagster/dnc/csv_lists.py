@@ -69,10 +69,8 @@ def phone_columns(
     """Find the columns of that name, or of a usual one for phones, or (`alike`) any like one."""
     names = [cell.strip().strip('"').lower() for cell in header]
     wanted = PHONE_COLUMNS if column is None else (column.strip().lower(),)
-    alike = alike and column is None
-    found = [
-        at for at, cell in enumerate(names) if cell in wanted or (alike and names_phones(cell))
-    ]
+    like = names_phones if alike and column is None else wanted.__contains__
+    found = [at for at, cell in enumerate(names) if cell in wanted or like(cell)]
     if any(sum(map(str.isdigit, cell)) > _HEADER_DIGITS for cell in names):
         raise DncFormatError(f"{name} has no header: its first line must name the columns")
     if not found:

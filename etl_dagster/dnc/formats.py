@@ -56,6 +56,7 @@ class Batch:
         named: line numbers of the first of those.
         times: of a change list: microseconds, one per number.
         adds: of a change list: True adds the number, False deletes it.
+        bad_end: the last of the lines was not understood.
     """
 
     numbers: NDArray[np.int64]
@@ -64,6 +65,7 @@ class Batch:
     named: list[int] = field(default_factory=list)
     times: NDArray[np.int64] | None = None
     adds: NDArray[np.bool_] | None = None
+    bad_end: bool = False
 
 
 def sniff(member: Member) -> Format:
@@ -158,4 +160,4 @@ def checked(numbers: NDArray[np.int64], lines: list[int]) -> Batch:
         return Batch(numbers, len(numbers))
     bad = np.flatnonzero(~good).tolist()
     named = [lines[index] for index in bad[:NAMED_MOST]]
-    return Batch(numbers[good], len(numbers), len(bad), named)
+    return Batch(numbers[good], len(numbers), len(bad), named, bad_end=not good[-1])

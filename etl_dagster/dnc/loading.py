@@ -183,7 +183,9 @@ def _batches(
 
     for path in paths:
         for member in sources.members(path, on_bytes):
+            bad_end = False
             for batch in reader(member):
+                bad_end = batch.bad_end if batch.lines else bad_end
                 read.lines += batch.lines
                 read.malformed += batch.malformed
                 room = formats.NAMED_MOST - len(read.named)
@@ -192,6 +194,11 @@ def _batches(
                 yield batch
                 if progress:
                     progress(min(done, total), total, numbers)
+            if bad_end and member.open_end:
+                raise DncFormatError(
+                    f"{member.name} ends in the middle of a line: fetch it again, or take the line"
+                    " out if that is all of it"
+                )
 
 
 def text_numbers(column: str | None) -> Numbers:

@@ -5,6 +5,7 @@ Belongs here: bytes. Does not: what the bytes say (formats.py, xml_lists.py).
 
 import hashlib
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ RATIO_FROM: Final = 64 * 1024**2
 """Unpacked bytes from which the ratio is judged."""
 _BLOCK: Final = 4 * 1024**2
 _ENCRYPTED: Final = 0x1
+_ZIP: Final = b"PK\3\4"
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 """What reading a damaged archive raises."""
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -45,10 +47,17 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Member:
-    """A stream of list data: a file, or one member of an archive."""
+    """A stream of list data: a file, or one member of an archive (whose checksum tells its end).
+
+    Attributes:
+        name: what messages call it.
+        stream: its bytes.
+        open_end: its last line has no end.
+    """
 
     name: str
     stream: io.BufferedReader
+    open_end: bool = False
 
 
 def identify(paths: Sequence[Path]) -> list[SourceFile]:
@@ -106,7 +115,12 @@ def members(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Member]:
     with _Metered(path, on_bytes) as raw:
         if not zipfile.is_zipfile(raw):
             raw.seek(0)
-            yield Member(path.name, io.BufferedReader(raw, _BLOCK))
+            if raw.read(len(_ZIP)) == _ZIP:
+                raise DncFormatError(f"{path.name} is a zip archive cut off: fetch it again")
+            raw.seek(-1, os.SEEK_END)
+            open_end = raw.read(1) not in b"\r\n"
+            raw.seek(0)
+            yield Member(path.name, io.BufferedReader(raw, _BLOCK), open_end)
             return
         try:
             with zipfile.ZipFile(raw) as archive:
