@@ -129,7 +129,7 @@ def load_files(
     failed = []
     for number, (path, load) in enumerate(loads):
         try:
-            before = inbox.fingerprint([inbox.own(path)])
+            before, read = inbox.fingerprint([inbox.own(path)]), inbox.stamp(path)
             load()
         except DncError as error:
             aside = isinstance(error, DncFormatError | DncRefusedError | DncUsageError)
@@ -140,7 +140,7 @@ def load_files(
             step.error(failed[-1])
         else:
             if inbox.fingerprint([path]) == before:
-                inbox.set_done(path)
+                inbox.set_done(path, read)
             else:
                 step.info(f"{inbox.shown(path)} was written to meanwhile: it is read again")
         step.progress(100 * (number + 1) / len(loads), inbox.shown(path))

@@ -32,7 +32,6 @@ SETTLED_SECONDS: Final = 5.0
 DONE: Final = "done"
 REJECTED: Final = "rejected"
 REASON: Final = ".reason.txt"
-_SECOND: Final = 10**9
 
 
 @dataclass(frozen=True, order=True)
@@ -153,28 +152,53 @@ def done_before(folder: Path, moment: datetime) -> list[Path]:
         for path in aside.iterdir()
         if path.is_file()
         and not path.is_symlink()
+        and path.name[0] != "."
         # a file keeps its date when it is moved; its entry has that of the move
         and max(path.stat().st_mtime, path.stat().st_ctime) < until
     )
 
 
-def set_done(path: Path) -> Path:
-    """Move a file that was dealt with; return where it is now."""
+def stamp(path: Path) -> str:
+    """Size and date of a file, which change when it is written to, or given its sender's date."""
+    at = path.lstat()
+    return f"{at.st_size} {int(at.st_mtime)}"
+
+
+def set_done(path: Path, read: str | None = None) -> Path:
+    """Move a file that was dealt with; return where it is now.
+
+    Args:
+        path: the file.
+        read: its stamp before it was read; None: that of now.
+    """
+    read = read or stamp(path)
     target = _move(path, DONE)
-    written = target.lstat().st_mtime_ns // _SECOND * _SECOND
-    # by whole seconds `_put_back` tells a date of before from that of a write of after
-    os.utime(target, ns=(written, written), follow_symlinks=False)
+    _write(_read_as(target), read)
     return target
+
+
+def remove_done(path: Path) -> None:
+    """Remove a file that was dealt with, and its stamp."""
+    path.unlink(missing_ok=True)
+    _read_as(path).unlink(missing_ok=True)
 
 
 def set_aside(path: Path, error: DncError) -> Path:
     """Move a file that cannot be used, with the reason in a file beside it."""
     moved = _move(path, REJECTED)
-    reason = moved.with_name(moved.name + REASON)
-    reason.unlink(missing_ok=True)
-    with reason.open("x", encoding="utf-8") as file:  # never through a link that waits there
-        file.write(f"{error}\n")
+    _write(moved.with_name(moved.name + REASON), f"{error}\n")
     return moved
+
+
+def _write(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8") as file:  # never through a link that waits there
+        file.write(text)
+
+
+def _read_as(done: Path) -> Path:
+    """Where the stamp is that a file had when it was read."""
+    return done.with_name(f".{done.name}")
 
 
 def _put_back(folder: Path) -> None:
@@ -184,10 +208,11 @@ def _put_back(folder: Path) -> None:
         with suppress(
             OSError
         ):  # another process was quicker, or has the rights that this one lacks
-            at = path.lstat()
-            written = at.st_mtime_ns == at.st_ctime_ns and at.st_mtime_ns % _SECOND
-            if written and stat.S_ISREG(at.st_mode):
+            read = _read_as(path)
+            written = read.read_text("utf-8", "replace") != stamp(path)
+            if written and stat.S_ISREG(path.lstat().st_mode):
                 _move(path, os.pardir)
+                read.unlink()
 
 
 def _read_name(path: Path) -> InboxFile | None:
