@@ -6,21 +6,15 @@ opt-outs (opt_outs.py).
 
 import csv
 import io
-import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-from etl_dagster.dnc.errors import DncFormatError
+from etl_dagster.dnc.errors import PHONE, DncFormatError
 from etl_dagster.dnc.formats import BATCH, Batch, checked
 from etl_dagster.dnc.phones_text import read_phones
 from etl_dagster.dnc.sources import Member
 from etl_dagster.leads.phones import names_phones
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
-_PHONE: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?\(?\d{3}\)?[-. ]{0,2}\d{3}[-. ]?\d{4}(?!\d)")
-"""A phone within other text, as people write it."""
 PHONE_COLUMNS: Final = ("phone", "phone_number", "phonenumber", "full_phone", "telephone", "number")
 _HEADER_DIGITS: Final = 6
 """A column's name has fewer digits than a phone; so no phone ends up in a message."""
@@ -33,46 +27,43 @@ def read_csv(member: Member, column: str | None) -> Iterator[Batch]:
 
     Args:
         member: the stream.
-        column: its name; None takes the one column with a usual name for a phone.
+        column: its name; None takes the one column that is called as if it held phones.
 
     Raises:
         DncFormatError: there is no such column, or another one has phones, too.
     """
-    text = io.TextIOWrapper(member.stream, "utf-8-sig", "replace", newline="")
-    lines = csv.reader(text, strict=True)
-    rows = csv_rows(member.name, lines)
-    header = next(rows)
-    at = phone_columns(member.name, header, column)[0]
-    others = [one for one in phone_columns(member.name, header, column, alike=True) if one != at]
+    rows = csv_rows(
+        member.name, io.TextIOWrapper(member.stream, "utf-8-sig", "replace", newline="")
+    )
+    _, header = next(rows)
+    at, *others = phone_columns(member.name, header, column)
     texts: list[str] = []
     numbers: list[int] = []
-    for row in rows:
+    for line, row in rows:
         if not any(row):
             continue
-        if more := [header[one] for one in others if _PHONE.search("".join(row[one : one + 1]))]:
+        if more := [header[one] for one in others if PHONE.search("".join(row[one : one + 1]))]:
             raise DncFormatError(
-                f"{member.name}:{lines.line_num} has phones in more than one column"
-                f" ({', '.join([header[at], *more])}): name the one to read alone (--column), or"
-                " put one phone in a line"
+                f"{member.name}:{line} has phones in more than one column ({header[at]},"
+                f" {', '.join(more)}): name the one to read (--column), or put one phone in a line"
             )
         texts.append(row[at].strip() if at < len(row) else "")
-        numbers.append(lines.line_num)
+        numbers.append(line)
         if len(texts) == BATCH:
             yield checked(read_phones(texts), numbers)
             texts, numbers = [], []
     yield checked(read_phones(texts), numbers)
 
 
-def phone_columns(
-    name: str, header: list[str], column: str | None, *, alike: bool = False
-) -> list[int]:
-    """Find the columns of that name, or of a usual one for phones, or (`alike`) any like one."""
+def phone_columns(name: str, header: list[str], column: str | None) -> list[int]:
+    """The columns that may hold phones: of that name, or of a usual one, then of one like it."""
     names = [cell.strip().strip('"').lower() for cell in header]
     wanted = PHONE_COLUMNS if column is None else (column.strip().lower(),)
-    like = names_phones if alike and column is None else wanted.__contains__
-    found = [at for at, cell in enumerate(names) if cell in wanted or like(cell)]
+    found = [at for at, cell in enumerate(names) if cell in wanted]
     if any(sum(map(str.isdigit, cell)) > _HEADER_DIGITS for cell in names):
         raise DncFormatError(f"{name} has no header: its first line must name the columns")
+    if column is None:
+        found += [at for at, cell in enumerate(names) if names_phones(cell) and at not in found]
     if not found:
         named = [cell for cell in header if sum(map(str.isdigit, cell)) < _NAMED_DIGITS]
         raise DncFormatError(
@@ -82,18 +73,19 @@ def phone_columns(
     return found
 
 
-def csv_rows(name: str, lines: "Reader") -> Iterator[list[str]]:
-    """The rows of a strict reader.
+def csv_rows(name: str, text: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a text, each with the number of its last line.
 
     Raises:
-        DncFormatError: they are none; a quote that is not closed in its line took phones of the
+        DncFormatError: it is no CSV; a quote that is not closed in its line took phones of the
             lines after it for text; or a row has phones that no column of the first line holds.
     """
+    lines = csv.reader(text, strict=True)
     read, columns = 0, 0
     try:
         for row in lines:
             if lines.line_num > read + 1 and any(
-                _PHONE.search(cell) for cell in row if len(cell.splitlines()) > 1
+                PHONE.search(cell) for cell in row if len(cell.splitlines()) > 1
             ):
                 raise DncFormatError(
                     f"{name}:{read + 1}: a quote that begins here takes phones for text, up to line"
@@ -101,11 +93,11 @@ def csv_rows(name: str, lines: "Reader") -> Iterator[list[str]]:
                 )
             read = lines.line_num
             columns = columns or (len(row) if any(map(str.isalpha, "".join(row))) else 1)
-            if any(map(_PHONE.search, row[columns:])):
+            if any(map(PHONE.search, row[columns:])):
                 raise DncFormatError(
                     f"{name}:{read} has a phone beyond the columns of its first line: put one phone"
                     " in a line, or name each column there"
                 )
-            yield row
+            yield read, row
     except csv.Error as error:
         raise DncFormatError(f"{name}:{lines.line_num} is not CSV: {error}") from error

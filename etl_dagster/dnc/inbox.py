@@ -91,17 +91,6 @@ def shown(path: Path) -> str:
     return printable(path.name)
 
 
-def own(path: Path) -> Path:
-    """The file itself, and not what a link of that name leads to.
-
-    Raises:
-        DncFormatError: it is a link: whoever may write here could have any file of ours read.
-    """
-    if path.is_symlink():
-        raise DncFormatError(f"{path.name} is a link: put the file itself here")
-    return path
-
-
 def fingerprint(paths: Iterable[Path]) -> str:
     """A text that is another for other files, and for files written or put there again."""
     return ";".join(f"{path.name}:{path.stat().st_ctime_ns}" for path in sorted(paths))
@@ -159,18 +148,19 @@ def done_before(folder: Path, moment: datetime) -> list[Path]:
 
 
 def stamp(path: Path) -> str:
-    """Size and date of a file, which change when it is written to, or given its sender's date."""
-    at = path.lstat()
+    """Size and date of a file, which change when it is written to, or given its sender's date.
+
+    Raises:
+        DncFormatError: it is a link: whoever may write here could have any file of ours read.
+    """
+    if path.is_symlink():
+        raise DncFormatError(f"{path.name} is a link: put the file itself here")
+    at = path.stat()
     return f"{at.st_size} {int(at.st_mtime)}"
 
 
 def set_done(path: Path, read: str | None = None) -> Path:
-    """Move a file that was dealt with; return where it is now.
-
-    Args:
-        path: the file.
-        read: its stamp before it was read; None: that of now.
-    """
+    """Move a file that was dealt with, of that stamp when it was read; return where it is now."""
     read = read or stamp(path)
     target = _move(path, DONE)
     _write(_read_as(target), read)
@@ -209,8 +199,8 @@ def _put_back(folder: Path) -> None:
             OSError
         ):  # another process was quicker, or has the rights that this one lacks
             read = _read_as(path)
-            written = read.read_text("utf-8", "replace") != stamp(path)
-            if written and stat.S_ISREG(path.lstat().st_mode):
+            regular = stat.S_ISREG(path.lstat().st_mode)
+            if regular and read.read_text("utf-8", "replace") != stamp(path):
                 _move(path, os.pardir)
                 read.unlink()
 

@@ -4,7 +4,6 @@ Belongs here: keeping the dated rows (requests.py) and the bitmaps of the same l
 transaction. Does not: look-ups. A request acts on the next look-up after it is recorded.
 """
 
-import csv
 import io
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -141,15 +140,14 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
     text = io.StringIO(path.read_text("utf-8-sig", errors="replace"))
     first = text.readline()
     text.seek(0)
-    lines = csv.reader(text, strict=True)
-    rows = csv_rows(path.name, lines)
+    rows = csv_rows(path.name, text)
     names, columns = dict[str, int](), [0]
     if any(character.isalpha() for character in first):
-        header = [cell.strip().lower() for cell in next(rows)]
-        names = {name: at for at, name in enumerate(header)}
-        columns = phone_columns(path.name, header, column, alike=True)
+        _, header = next(rows)
+        names = {cell.strip().lower(): at for at, cell in enumerate(header)}
+        columns = phone_columns(path.name, header, column)
     asked: list[Asked] = []
-    for row in rows:
+    for line, row in rows:
         if not any(cell.strip() for cell in row):
             continue
         read.lines += 1
@@ -165,7 +163,7 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
         if unreadable:
             read.malformed += 1
             if len(read.named) < NAMED_MOST:
-                read.named.append(f"{path.name}:{lines.line_num}")
+                read.named.append(f"{path.name}:{line}")
         asked += [Asked(phone, **told) for phone in dict.fromkeys(phones)]
     if not read.lines:
         raise DncFormatError(f"no phone in {path.name}")

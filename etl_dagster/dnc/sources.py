@@ -25,7 +25,6 @@ RATIO_FROM: Final = 64 * 1024**2
 """Unpacked bytes from which the ratio is judged."""
 _BLOCK: Final = 4 * 1024**2
 _ENCRYPTED: Final = 0x1
-_ZIP: Final = b"PK\3\4"
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError)
 """What reading a damaged archive raises."""
 _BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -47,13 +46,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Member:
-    """A stream of list data: a file, or one member of an archive (whose checksum tells its end).
-
-    Attributes:
-        name: what messages call it.
-        stream: its bytes.
-        open_end: its last line has no end.
-    """
+    """A stream of list data: a file, whose last line may have no end, or one of an archive."""
 
     name: str
     stream: io.BufferedReader
@@ -115,7 +108,7 @@ def members(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Member]:
     with _Metered(path, on_bytes) as raw:
         if not zipfile.is_zipfile(raw):
             raw.seek(0)
-            if raw.read(len(_ZIP)) == _ZIP:
+            if raw.read(4) == b"PK\3\4":
                 raise DncFormatError(f"{path.name} is a zip archive cut off: fetch it again")
             raw.seek(-1, os.SEEK_END)
             open_end = raw.read(1) not in b"\r\n"

@@ -225,7 +225,7 @@ def test_a_link_is_not_followed_to_what_the_sender_may_not_read(put: Put, tmp_pa
     link = tmp_path / "national@2026-11-20.txt"
     link.symlink_to(secret)
     with pytest.raises(DncFormatError, match="is a link") as refusal:
-        inbox.own(link)
+        inbox.stamp(link)
     rejected = tmp_path / inbox.REJECTED
     rejected.mkdir()
     (rejected / f"{link.name}{inbox.REASON}").symlink_to(secret)
@@ -254,11 +254,6 @@ def test_no_file_is_moved_through_a_link(put: Put, tmp_path: Path) -> None:
 @pytest.mark.parametrize("phone", ["14075550100", "407-555-0100", "(407) 555-0100", "x4075550100x"])
 def test_a_phone_in_a_name_is_masked_however_it_is_written(phone: str) -> None:
     assert "0100" not in str(DncFormatError(f"{phone}.csv"))
-
-
-def test_a_file_that_is_no_link_is_itself(put: Put) -> None:
-    path = put("national@2026-11-20.txt")
-    assert inbox.own(path) == path
 
 
 def test_what_was_dealt_with_before_a_moment_is_named_and_links_are_not(
