@@ -9,6 +9,7 @@ been recorded by the moment of the look-up, and no later one.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
 
 from etl_dagster.dnc import requests
@@ -16,7 +17,7 @@ from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncHistoryError
 from etl_dagster.dnc.lookup import Moment
 from etl_dagster.dnc.moments import from_micros, parse_versions
-from etl_dagster.dnc.records import ListInfo
+from etl_dagster.dnc.records import INTERNAL, RESTORED, ListInfo
 
 GRACE: Final = 60_000_000
 """A look-up notes its moment, then takes the versions: one recorded so soon after it may be used;
@@ -95,6 +96,27 @@ def passed_over(catalog: Catalog, versions: str, moment: int) -> list[str]:
         for name, info in catalog.lists.items()
     }
     return [f"{name}@{number}" for name, number in newest.items() if number > named.get(name, 0)]
+
+
+def lost(catalog: Catalog, asked: Mapping[str, int]) -> str:
+    """Name versions of look-ups on record that the store did not have then: something was lost.
+
+    Look-ups of before somebody put on record that all was loaded again are passed over.
+
+    Args:
+        catalog: of the store as it is.
+        asked: what look-ups named, and when that was first, microseconds.
+    """
+    there = {name: catalog.versions(info) for name, info in catalog.lists.items()}
+    mended = [one.recorded_at for one in there[INTERNAL] if one.kind == RESTORED]
+    found = dict[str, str]()
+    for versions, moment in asked.items():
+        named = {} if moment <= max(mended, default=0) else parse_versions(versions)
+        for name, number in named.items():
+            had = there.get(name, [])
+            if number and (len(had) < number or had[number - 1].recorded_at > moment + GRACE):
+                found[name] = f"{name}@{number} of {from_micros(moment):%Y-%m-%d %H:%M} UTC"
+    return ", ".join(found.values())
 
 
 def _check_age(catalog: Catalog, info: ListInfo, number: int, moment: int) -> None:
