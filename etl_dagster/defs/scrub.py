@@ -1,7 +1,7 @@
 """The stage `scrub`: every phone against the Do-Not-Call store, then the decision."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 
@@ -140,15 +140,15 @@ def _opened(
     dnc_store: DncStoreResource, policy: Policy, checks: CheckLog, session: Session
 ) -> Iterator[DncStore]:
     """The store, which tests itself when it is opened; what it finds is a check."""
-    try:
-        store = dnc_store.open(policy)
-        if not store.is_replica:  # one of which may have older lists than another host
-            store.refuse_lost(statistics.lists_asked(session))
-    except DncError as error:
-        raise checks.stop(DNC_CANARY, Finding(level=Level.WRONG, says=str(error))) from error
-    says = "the store is intact and finds what it must"
-    checks.found(DNC_CANARY, Finding(level=Level.RIGHT, says=says))
-    with store:
+    with ExitStack() as stack:
+        try:
+            store = stack.enter_context(dnc_store.open(policy))
+            if not store.is_replica:  # which may have older lists than others
+                store.refuse_lost(statistics.lists_asked(session))
+        except DncError as error:
+            raise checks.stop(DNC_CANARY, Finding(level=Level.WRONG, says=str(error))) from error
+        says = "the store is intact and finds what it must"
+        checks.found(DNC_CANARY, Finding(level=Level.RIGHT, says=says))
         yield store
 
 

@@ -4,16 +4,16 @@ Belongs here: opening a store, and handing writes to the module that does them. 
 (reader.py), parsing, refusals, layout.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self, Unpack
 
 import numpy as np
 
-from etl_dagster.dnc import checks, header, legacy, loading, repetition, retention, schema
+from etl_dagster.dnc import checks, header, legacy, loading, retention, schema
 from etl_dagster.dnc.catalog import create_catalog
-from etl_dagster.dnc.errors import DncHistoryError, DncUsageError
+from etl_dagster.dnc.errors import DncUsageError
 from etl_dagster.dnc.lists import add
 from etl_dagster.dnc.moments import micros, utc_now
 from etl_dagster.dnc.recorder import DncRecorder, Limits
@@ -189,25 +189,6 @@ class DncStore(DncRecorder):
         if any(found.is_sample for found in self.stats()):
             self.close()
             raise DncUsageError(f"{self.path} holds sample lists, which clear nobody in production")
-
-    def refuse_lost(self, asked: Mapping[str, datetime]) -> None:
-        """See that the store is not one that has lost what look-ups on record rested on.
-
-        Args:
-            asked: versions that look-ups named, and when that was first.
-
-        Raises:
-            DncHistoryError: it has; it is closed.
-        """
-        with self._readers.take() as (_, catalog):
-            lost = repetition.lost(catalog, {one: micros(at) for one, at in asked.items()})
-        if lost:
-            self.close()
-            raise DncHistoryError(
-                f"{self.path} did not have {lost}, by which verdicts on record were given: it was"
-                " restored from a backup, or made anew. Load again what came since, opt-outs given"
-                " by hand, too; then put that on record with `etl-dagster dnc restored`"
-            )
 
     def compact(self, *, retention_days: int = retention.DAYS) -> retention.Compaction:
         """Drop states that no look-up within the retention needs, and give the space back.
