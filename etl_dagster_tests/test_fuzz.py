@@ -164,7 +164,7 @@ def test_a_list_file_is_loaded_or_refused_and_nothing_between(tmp_path: Path) ->
                 said = str(error).replace("`407,5550123`", "")  # an example of ours
                 assert said.isprintable(), repr(said)
                 assert not A_PHONE.search(said), said
-                assert store.stats() == before
+                assert way == "opt-outs" or store.stats() == before  # those it can read it hears
                 assert numbers(store) == set(PHONES)
             elif way == "load" and not zipfile.is_zipfile(file):
                 assert plain_numbers(data) <= numbers(store)

@@ -129,7 +129,7 @@ def load_files(
     failed = []
     for number, (path, load) in enumerate(loads):
         try:
-            before = inbox.fingerprint([inbox.own(path)])
+            read = inbox.stamp(path)
             load()
         except DncError as error:
             aside = isinstance(error, DncFormatError | DncRefusedError | DncUsageError)
@@ -139,8 +139,8 @@ def load_files(
             failed.append(f"{inbox.shown(path)} {became}: {error}")
             step.error(failed[-1])
         else:
-            if inbox.fingerprint([path]) == before:
-                inbox.set_done(path)
+            if inbox.stamp(path) == read:
+                inbox.set_done(path, read)
             else:
                 step.info(f"{inbox.shown(path)} was written to meanwhile: it is read again")
         step.progress(100 * (number + 1) / len(loads), inbox.shown(path))

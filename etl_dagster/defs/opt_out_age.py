@@ -39,7 +39,8 @@ IN_TIME: Final = Check(
     says=(
         "No opt-out waits for its effect (on the internal list, and in no published lead) for 5"
         " business days, nor for more than the 10 of 47 CFR 64.1200(d)(3), which is an error; none"
-        " of the last 30 days took more than 10 to be recorded. An error fails the hourly run, so"
+        " of the last 30 days took more than 10 to be recorded; and no file of them waits where,"
+        " DNC_INBOX being elsewhere, nobody reads it. An error fails the hourly run, so"
         " that people are told."
     ),
     advice="see docs/opt_outs.md; `etl-dagster retract` takes in what waits and takes leads back.",
@@ -77,6 +78,10 @@ def build_opt_out_check(settings: Settings) -> dg.AssetChecksDefinition:
                 )
         except (DncError, WarehouseError) as error:
             finding = Finding(level=Level.WRONG, says=f"how long opt-outs wait is unknown: {error}")
+        read, unread = settings.opt_out_inbox_dir, settings.home / "inbox" / "opt_outs"
+        if unread.resolve() != read.resolve() and (files := inbox.waiting(unread)):
+            says = f"nobody reads the {len(files):,} opt-out files in {unread}: move them to {read}"
+            finding = Finding(level=Level.WRONG, says=says, numbers=finding.numbers)
         context.op_execution_context.log_event(
             dg.AssetObservation(NAME, metadata=dict(finding.numbers))
         )

@@ -1,7 +1,7 @@
 """The stage `scrub`: every phone against the Do-Not-Call store, then the decision."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import dagster as dg
 
@@ -98,10 +98,7 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
         chunks = chunks_in(context)
         ours = warehouse.for_step(context)
         take_opt_outs(step, dnc_store, locks, warehouse=ours, table=settings.opt_outs_table)
-        with (
-            _opened(dnc_store, rules, checks) as store,
-            ours.session() as session,
-        ):
+        with ours.session() as session, _opened(dnc_store, rules, checks, session) as store:
             schema = column_schema(checks.tables(session, "dnc_filtered"))
             policies.keep_policy(session, rules, run_id=context.run.run_id)
 
@@ -139,15 +136,19 @@ def build_dnc_filtered(settings: Settings, in_force: Policy) -> dg.AssetsDefinit
 
 
 @contextmanager
-def _opened(dnc_store: DncStoreResource, policy: Policy, checks: CheckLog) -> Iterator[DncStore]:
+def _opened(
+    dnc_store: DncStoreResource, policy: Policy, checks: CheckLog, session: Session
+) -> Iterator[DncStore]:
     """The store, which tests itself when it is opened; what it finds is a check."""
-    try:
-        store = dnc_store.open(policy)
-    except DncError as error:
-        raise checks.stop(DNC_CANARY, Finding(level=Level.WRONG, says=str(error))) from error
-    says = "the store is intact and finds what it must"
-    checks.found(DNC_CANARY, Finding(level=Level.RIGHT, says=says))
-    with store:
+    with ExitStack() as stack:
+        try:
+            store = stack.enter_context(dnc_store.open(policy))
+            if not store.is_replica:  # which may have older lists than others
+                store.refuse_lost(statistics.lists_asked(session))
+        except DncError as error:
+            raise checks.stop(DNC_CANARY, Finding(level=Level.WRONG, says=str(error))) from error
+        says = "the store is intact and finds what it must"
+        checks.found(DNC_CANARY, Finding(level=Level.RIGHT, says=says))
         yield store
 
 

@@ -72,7 +72,10 @@ CHECKS: Final[dict[str, tuple[Check, ...]]] = {
         Check(
             name=DNC_CANARY,
             blocks=True,
-            says="The store is intact and finds the numbers that it must find, and no others.",
+            says=(
+                "The store is intact, finds the numbers that it must find, and no others, and has"
+                " lost nothing that verdicts of the last 30 days rest on."
+            ),
             advice="run `etl-dagster dnc verify`; restore the file or load its lists anew.",
         ),
         Check(

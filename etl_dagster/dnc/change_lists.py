@@ -30,12 +30,12 @@ def read_changes(member: Member) -> Iterator[Batch]:
         elif line and not (number == 1 and _is_header(line)):
             bad.append(number)
         if len(batch) + len(bad) == BATCH:
-            yield _changes(batch, bad)
+            yield _changes(batch, bad, number)
             batch, bad = [], []
-    yield _changes(batch, bad)
+    yield _changes(batch, bad, number)
 
 
-def _changes(rows: list[tuple[str, int, bool]], bad: list[int]) -> Batch:
+def _changes(rows: list[tuple[str, int, bool]], bad: list[int], last: int) -> Batch:
     numbers = read_phones([row[0] for row in rows])
     good = numbers >= LOWEST
     malformed = len(bad) + int(np.count_nonzero(~good))
@@ -46,6 +46,7 @@ def _changes(rows: list[tuple[str, int, bool]], bad: list[int]) -> Batch:
         bad[:NAMED_MOST],
         np.array([row[1] for row in rows], dtype=np.int64)[good],
         np.array([row[2] for row in rows], dtype=np.bool_)[good],
+        bad_end=last in bad[-1:],
     )
 
 

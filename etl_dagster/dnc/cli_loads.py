@@ -1,6 +1,7 @@
 """Commands of `etl-dagster dnc` that change the store.
 
-Belongs here: load, changes, import-legacy, opt-out, opt-in, compact. Does not: questions, printing.
+Belongs here: load, changes, import-legacy, opt-out, opt-in, restored, compact. Does not:
+questions, printing.
 """
 
 from collections.abc import Callable
@@ -144,6 +145,16 @@ def opt_in(store: Path, phones: tuple[str, ...], name: str, reason: str, by: str
     """Lift the opt-outs of PHONES, on record: look-ups as of before still say LISTED."""
     with DncStore.open(store, read_only=False) as dnc_store:
         return dnc_store.remove_opt_out(phones, reason=reason, by=by, name=name)
+
+
+@dnc.command()
+@click.option("--reason", required=True, help="How the store was lost, and what was loaded again.")
+@click.option("--by", required=True, help="Who says so.")
+@_reported
+def restored(store: Path, reason: str, by: str) -> LoadResult:
+    """Put on record that all that a restored store had lost was loaded again: scrubs go on."""
+    with DncStore.open(store, read_only=False) as dnc_store:
+        return dnc_store.restored(reason=reason, by=by)
 
 
 @dnc.command()

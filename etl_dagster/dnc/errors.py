@@ -20,15 +20,16 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-_PHONE: Final = re.compile(
-    r"(?<![0-9])(?:\+?1[-. ]?)?\(?[2-9][0-9]{2}\)?[-. ]?[0-9]{3}[-. ]?[0-9]{4}(?![0-9])"
+PHONE: Final = re.compile(
+    r"(?<![0-9])(?:\+?1[-. ]?)?\(?[2-9][0-9]{2}\)?[-. ]{0,2}[0-9]{3}[-. ]?[0-9]{4}(?![0-9])"
 )
+"""A phone within other text, as people write it."""
 
 
 def printable(text: str) -> str:
     """Text of somebody else's for people to read: no control characters, no phone."""
     shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-    return _PHONE.sub("*" * 10, shown)
+    return PHONE.sub("*" * 10, shown)
 
 
 class DncError(Exception):
@@ -79,7 +80,7 @@ class DncNotClearError(DncError):
 
 
 class DncRefusedError(DncError):
-    """A load was refused because it looks like a mistake; nothing was changed.
+    """A load looks like a mistake; nothing was changed, but opt-outs that can be read are heard.
 
     Attributes:
         flags: what to pass in `allow` (or as `--allow-...`) to load it all the same.

@@ -1,20 +1,18 @@
 """List files as text: telling formats apart, and reading full lists.
 
-Belongs here: text to numbers. Does not: opening files (sources.py), XML (xml_lists.py), changes
-(change_lists.py), what is done with the numbers. A line that cannot be read is counted and named by
-its number, never quoted.
+Belongs here: text to numbers. Does not: opening files (sources.py), CSV (csv_lists.py), XML
+(xml_lists.py), changes (change_lists.py), what is done with the numbers. A line that cannot be read
+is counted and named by its number, never quoted.
 
 Source of the formats: the registry's flat text is `407,5551234`, or ten digits, a line; its change
 lists are `4075551234,2026-08-29T08:00:00,A`.
 """
 
-import csv
 import enum
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,28 +21,18 @@ from etl_dagster.dnc.errors import DncFormatError
 from etl_dagster.dnc.phones_text import NOT_A_PHONE, digits, read_phones
 from etl_dagster.dnc.sources import Member
 
-if TYPE_CHECKING:
-    from _csv import Reader
-
 CHUNK: Final = 1024**2
 """Bytes of text read at once."""
 BATCH: Final = 100_000
 """Rows gathered where they come one by one."""
 NAMED_MOST: Final = 10
 """Malformed lines that are named; the others are only counted."""
-_PHONE: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?\(?\d{3}\)?[-. ]{0,2}\d{3}[-. ]?\d{4}(?!\d)")
-"""A phone within other text, as people write it."""
 LOWEST: Final = 2_000_000_000
 """Ten digits whose area code starts with 0 or 1 are not a phone."""
-PHONE_COLUMNS: Final = ("phone", "phone_number", "phonenumber", "full_phone", "telephone", "number")
 _SNIFF: Final = 64 * 1024
 CHANGE = re.compile(
     r'"?\s*([0-9(+][0-9() .+-]*)"?\s*,\s*"?([0-9]{4}-[0-9]{2}-[0-9]{2}[^,"]*)"?\s*,\s*"?([ADad])"?'
 )
-_HEADER_DIGITS: Final = 6
-"""A column's name has fewer digits than a phone; so no phone ends up in a message."""
-_NAMED_DIGITS: Final = 3
-"""A column whose name has so many may be a part of one, and is not told."""
 _COMMA, _RETURN, _NEWLINE = 44, 13, 10
 
 
@@ -68,6 +56,7 @@ class Batch:
         named: line numbers of the first of those.
         times: of a change list: microseconds, one per number.
         adds: of a change list: True adds the number, False deletes it.
+        bad_end: the last of the lines was not understood.
     """
 
     numbers: NDArray[np.int64]
@@ -76,6 +65,7 @@ class Batch:
     named: list[int] = field(default_factory=list)
     times: NDArray[np.int64] | None = None
     adds: NDArray[np.bool_] | None = None
+    bad_end: bool = False
 
 
 def sniff(member: Member) -> Format:
@@ -136,50 +126,6 @@ def read_flat(member: Member) -> Iterator[Batch]:
         yield _lines(rest + b"\n", line)[0]
 
 
-def read_csv(member: Member, column: str | None) -> Iterator[Batch]:
-    """Read one column of a CSV file with a header.
-
-    Args:
-        member: the stream.
-        column: its name; None takes the one column with a usual name for a phone.
-
-    Raises:
-        DncFormatError: there is no such column, or more than one that it could be.
-    """
-    text = io.TextIOWrapper(member.stream, "utf-8-sig", "replace", newline="")
-    lines = csv.reader(text, strict=True)
-    rows = csv_rows(member.name, lines)
-    at = phone_column(member.name, next(rows), column)
-    texts: list[str] = []
-    numbers: list[int] = []
-    for row in rows:
-        if not any(row):
-            continue
-        texts.append(row[at].strip() if at < len(row) else "")
-        numbers.append(lines.line_num)
-        if len(texts) == BATCH:
-            yield _checked(read_phones(texts), numbers)
-            texts, numbers = [], []
-    yield _checked(read_phones(texts), numbers)
-
-
-def phone_column(name: str, header: list[str], column: str | None) -> int:
-    """Find the column that holds the phones in a CSV header."""
-    names = [cell.strip().strip('"').lower() for cell in header]
-    wanted = PHONE_COLUMNS if column is None else (column.strip().lower(),)
-    found = [index for index, cell in enumerate(names) if cell in wanted]
-    if any(sum(map(str.isdigit, cell)) > _HEADER_DIGITS for cell in names):
-        raise DncFormatError(f"{name} has no header: its first line must name the columns")
-    if len(found) != 1:
-        named = [cell for cell in header if sum(map(str.isdigit, cell)) < _NAMED_DIGITS]
-        raise DncFormatError(
-            f"{name}: {'no' if not found else 'more than one'} column "
-            f"{column or 'with the phones'} in its header ({', '.join(named)}): call"
-            " it phone, or name it (--column)"
-        )
-    return found[0]
-
-
 def _lines(text: bytes, first: int) -> tuple[Batch, int]:
     """Read lines, each ended by a newline, all at once; odd ones singly."""
     buffer = np.frombuffer(text, dtype=np.uint8)
@@ -204,43 +150,14 @@ def _lines(text: bytes, first: int) -> tuple[Batch, int]:
         numbers[odd] = read_phones(bare)
         blank[odd] = [not line for line in bare]
     keep = np.flatnonzero(~blank)
-    return _checked(numbers[keep], (keep + first).tolist() if len(odd) else []), len(ends)
+    return checked(numbers[keep], (keep + first).tolist() if len(odd) else []), len(ends)
 
 
-def _checked(numbers: NDArray[np.int64], lines: list[int]) -> Batch:
+def checked(numbers: NDArray[np.int64], lines: list[int]) -> Batch:
     """Set aside what is not a phone; `lines` gives the line of each number, if one is not."""
     good = numbers >= LOWEST
     if good.all():
         return Batch(numbers, len(numbers))
     bad = np.flatnonzero(~good).tolist()
     named = [lines[index] for index in bad[:NAMED_MOST]]
-    return Batch(numbers[good], len(numbers), len(bad), named)
-
-
-def csv_rows(name: str, lines: "Reader") -> Iterator[list[str]]:
-    """The rows of a strict reader.
-
-    Raises:
-        DncFormatError: they are none; a quote that is not closed in its line took phones of the
-            lines after it for text; or a row has phones that no column of the first line holds.
-    """
-    read, columns = 0, 0
-    try:
-        for row in lines:
-            if lines.line_num > read + 1 and any(
-                _PHONE.search(cell) for cell in row if len(cell.splitlines()) > 1
-            ):
-                raise DncFormatError(
-                    f"{name}:{read + 1}: a quote that begins here takes phones for text, up to line"
-                    f" {lines.line_num}: close it in its line, or take the phones out"
-                )
-            read = lines.line_num
-            columns = columns or (len(row) if any(map(str.isalpha, "".join(row))) else 1)
-            if any(map(_PHONE.search, row[columns:])):
-                raise DncFormatError(
-                    f"{name}:{read} has a phone beyond the columns of its first line: put one phone"
-                    " in a line, or name each column there"
-                )
-            yield row
-    except csv.Error as error:
-        raise DncFormatError(f"{name}:{lines.line_num} is not CSV: {error}") from error
+    return Batch(numbers[good], len(numbers), len(bad), named, bad_end=not good[-1])

@@ -32,7 +32,6 @@ SETTLED_SECONDS: Final = 5.0
 DONE: Final = "done"
 REJECTED: Final = "rejected"
 REASON: Final = ".reason.txt"
-_SECOND: Final = 10**9
 
 
 @dataclass(frozen=True, order=True)
@@ -92,17 +91,6 @@ def shown(path: Path) -> str:
     return printable(path.name)
 
 
-def own(path: Path) -> Path:
-    """The file itself, and not what a link of that name leads to.
-
-    Raises:
-        DncFormatError: it is a link: whoever may write here could have any file of ours read.
-    """
-    if path.is_symlink():
-        raise DncFormatError(f"{path.name} is a link: put the file itself here")
-    return path
-
-
 def fingerprint(paths: Iterable[Path]) -> str:
     """A text that is another for other files, and for files written or put there again."""
     return ";".join(f"{path.name}:{path.stat().st_ctime_ns}" for path in sorted(paths))
@@ -153,28 +141,54 @@ def done_before(folder: Path, moment: datetime) -> list[Path]:
         for path in aside.iterdir()
         if path.is_file()
         and not path.is_symlink()
+        and path.name[0] != "."
         # a file keeps its date when it is moved; its entry has that of the move
         and max(path.stat().st_mtime, path.stat().st_ctime) < until
     )
 
 
-def set_done(path: Path) -> Path:
-    """Move a file that was dealt with; return where it is now."""
+def stamp(path: Path) -> str:
+    """Size and date of a file, which change when it is written to, or given its sender's date.
+
+    Raises:
+        DncFormatError: it is a link: whoever may write here could have any file of ours read.
+    """
+    if path.is_symlink():
+        raise DncFormatError(f"{path.name} is a link: put the file itself here")
+    at = path.stat()
+    return f"{at.st_size} {int(at.st_mtime)}"
+
+
+def set_done(path: Path, read: str | None = None) -> Path:
+    """Move a file that was dealt with, of that stamp when it was read; return where it is now."""
+    read = read or stamp(path)
     target = _move(path, DONE)
-    written = target.lstat().st_mtime_ns // _SECOND * _SECOND
-    # by whole seconds `_put_back` tells a date of before from that of a write of after
-    os.utime(target, ns=(written, written), follow_symlinks=False)
+    _write(_read_as(target), read)
     return target
+
+
+def remove_done(path: Path) -> None:
+    """Remove a file that was dealt with, and its stamp."""
+    path.unlink(missing_ok=True)
+    _read_as(path).unlink(missing_ok=True)
 
 
 def set_aside(path: Path, error: DncError) -> Path:
     """Move a file that cannot be used, with the reason in a file beside it."""
     moved = _move(path, REJECTED)
-    reason = moved.with_name(moved.name + REASON)
-    reason.unlink(missing_ok=True)
-    with reason.open("x", encoding="utf-8") as file:  # never through a link that waits there
-        file.write(f"{error}\n")
+    _write(moved.with_name(moved.name + REASON), f"{error}\n")
     return moved
+
+
+def _write(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8") as file:  # never through a link that waits there
+        file.write(text)
+
+
+def _read_as(done: Path) -> Path:
+    """Where the stamp is that a file had when it was read."""
+    return done.with_name(f".{done.name}")
 
 
 def _put_back(folder: Path) -> None:
@@ -184,10 +198,11 @@ def _put_back(folder: Path) -> None:
         with suppress(
             OSError
         ):  # another process was quicker, or has the rights that this one lacks
-            at = path.lstat()
-            written = at.st_mtime_ns == at.st_ctime_ns and at.st_mtime_ns % _SECOND
-            if written and stat.S_ISREG(at.st_mode):
+            read = _read_as(path)
+            regular = stat.S_ISREG(path.lstat().st_mode)
+            if regular and read.read_text("utf-8", "replace") != stamp(path):
                 _move(path, os.pardir)
+                read.unlink()
 
 
 def _read_name(path: Path) -> InboxFile | None:

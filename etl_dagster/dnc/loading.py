@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from etl_dagster.dnc import entries, formats, refusals, schema, sources
 from etl_dagster.dnc.change_lists import read_changes
+from etl_dagster.dnc.csv_lists import read_csv
 from etl_dagster.dnc.errors import DncFormatError, DncRefusedError, DncUsageError
 from etl_dagster.dnc.formats import Batch, Format
 from etl_dagster.dnc.lists import About, find_or_add
@@ -192,7 +193,9 @@ def _batches(
 
     for path in paths:
         for member in sources.members(path, on_bytes):
+            bad_end = False
             for batch in reader(member):
+                bad_end = batch.bad_end if batch.lines else bad_end
                 read.lines += batch.lines
                 read.malformed += batch.malformed
                 room = formats.NAMED_MOST - len(read.named)
@@ -201,6 +204,11 @@ def _batches(
                 yield batch
                 if progress:
                     progress(min(done, total), total, numbers)
+            if bad_end and member.open_end:
+                raise DncFormatError(
+                    f"{member.name} ends in the middle of a line: fetch it again, or take the line"
+                    " out if that is all of it"
+                )
 
 
 def text_numbers(column: str | None) -> Numbers:
@@ -216,7 +224,7 @@ def text_numbers(column: str | None) -> Numbers:
         if kind is Format.XML:
             return read_xml(member)
         if kind is Format.CSV:
-            return formats.read_csv(member, column)
+            return read_csv(member, column)
         return formats.read_flat(member)
 
     def numbers(

@@ -4,7 +4,6 @@ Belongs here: keeping the dated rows (requests.py) and the bitmaps of the same l
 transaction. Does not: look-ups. A request acts on the next look-up after it is recorded.
 """
 
-import csv
 import io
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,9 +14,10 @@ from typing import TypedDict
 
 import numpy as np
 
-from etl_dagster.dnc import entries, refusals, requests, sources
+from etl_dagster.dnc import entries, requests, sources
+from etl_dagster.dnc.csv_lists import csv_rows, phone_columns
 from etl_dagster.dnc.errors import DncFormatError, DncUsageError
-from etl_dagster.dnc.formats import LOWEST, NAMED_MOST, csv_rows, phone_column
+from etl_dagster.dnc.formats import LOWEST, NAMED_MOST
 from etl_dagster.dnc.lists import find_or_add
 from etl_dagster.dnc.moments import DAY, from_micros, micros, parse_moment
 from etl_dagster.dnc.pages import AREA_NUMBERS
@@ -81,7 +81,6 @@ def record(  # noqa: PLR0913 - what a request is, and the store's own
             asked = _perhaps_anew(work, info, asked)
             if not asked:
                 return known
-        work.refuse({"malformed": refusals.malformed(read)})
         if not asked:
             raise DncUsageError("no phone given: nothing was recorded")
         number = info.version + 1
@@ -128,33 +127,34 @@ def _perhaps_anew(work: Write, info: ListInfo, asked: Sequence[Asked]) -> list[A
 def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, list[Asked]]:
     """Read opt-outs from a file: one phone a line, or CSV with a header.
 
-    A CSV file may have columns `received`, `source`, `by` and `note`; `record` fills in where a
-    column or a value is missing.
+    Of a CSV file every column counts that is called as if it held phones, unless one is named: a
+    row has a phone in one of them at least, and whatever has digits there is one. There may be
+    columns `received`, `source`, `by` and `note`; `record` fills in where a column or a value is
+    missing.
 
     Raises:
-        DncFormatError: not such a file; a line that cannot be read is counted, not dropped
-            silently: too many of them refuse the file.
+        DncFormatError: not such a file; a line that cannot be read is counted and named.
     """
     files = sources.identify([path])
     read = Read(files, sources.inputs_digest(files, "opt-out", column))
     text = io.StringIO(path.read_text("utf-8-sig", errors="replace"))
     first = text.readline()
     text.seek(0)
-    lines = csv.reader(text, strict=True)
-    rows = csv_rows(path.name, lines)
-    names = {"phone": 0}
+    rows = csv_rows(path.name, text)
+    names, columns = dict[str, int](), [0]
     if any(character.isalpha() for character in first):
-        header = [cell.strip().lower() for cell in next(rows)]
-        names = {name: at for at, name in enumerate(header)}
-        names["phone"] = phone_column(path.name, header, column)
+        _, header = next(rows)
+        names = {cell.strip().lower(): at for at, cell in enumerate(header)}
+        columns = phone_columns(path.name, header, column)
     asked: list[Asked] = []
-    for row in rows:
+    for line, row in rows:
         if not any(cell.strip() for cell in row):
             continue
         read.lines += 1
         values = {name: row[at].strip() for name, at in names.items() if at < len(row)}
-        number = int(read_phones([values.get("phone", "")])[0])
-        unreadable = number < LOWEST
+        texts = [row[at] for at in columns if any(map(str.isdigit, "".join(row[at : at + 1])))]
+        phones = [one for one in read_phones(texts).tolist() if one >= LOWEST]
+        unreadable = not phones or len(phones) < len(texts)
         try:
             told: Record = {**record, **_told(values)}
         except DncUsageError:  # whoever it is has asked, whenever that was
@@ -163,9 +163,8 @@ def read_file(path: Path, column: str | None, record: Record) -> tuple[Read, lis
         if unreadable:
             read.malformed += 1
             if len(read.named) < NAMED_MOST:
-                read.named.append(f"{path.name}:{lines.line_num}")
-        if number >= LOWEST:
-            asked.append(Asked(number, **told))
+                read.named.append(f"{path.name}:{line}")
+        asked += [Asked(phone, **told) for phone in dict.fromkeys(phones)]
     if not read.lines:
         raise DncFormatError(f"no phone in {path.name}")
     return read, asked

@@ -110,6 +110,11 @@ class DncReader:
             answer = self._look_up(connection, phones, lists, moment)
             return answer, repetition.passed_over(catalog, versions, then)
 
+    def refuse_lost(self, asked: Mapping[str, datetime]) -> None:
+        """See that the store had what look-ups on record named, as `repetition.refuse_lost`."""
+        with self._readers.take() as (_, catalog):
+            repetition.refuse_lost(catalog, asked)
+
     def check_phones_batch(self, phones: Iterable[str]) -> set[str]:
         """Return the phones that must not be called: LISTED or UNKNOWN, as they were given.
 

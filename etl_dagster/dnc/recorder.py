@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import opt_out_rows, opt_outs, replica, requests, schema
-from etl_dagster.dnc.errors import DncUsageError
+from etl_dagster.dnc.errors import DncRefusedError, DncUsageError, printable
 from etl_dagster.dnc.reader import DncReader
-from etl_dagster.dnc.records import INTERNAL
+from etl_dagster.dnc.records import INTERNAL, RESTORED
 from etl_dagster.dnc.requests import OPT_OUT, REMOVAL, Request
-from etl_dagster.dnc.writer import LoadResult, Read
+from etl_dagster.dnc.sources import SourceFile
+from etl_dagster.dnc.writer import LoadResult, Read, write
 
 
 class Limits(TypedDict, total=False):
@@ -85,9 +86,21 @@ class DncRecorder(DncReader):
         The same file again is news for who is not on the list any more (docs/opt_outs.md).
 
         CSV columns `received`, `source`, `by` and `note` win over what `record` says.
+
+        Raises:
+            DncRefusedError: a line cannot be read; those that can are on record.
         """
         read, asked = opt_outs.read_file(Path(file), column, record)
-        return self._record(name, asked, read=read, allow=allow)
+        if asked:
+            result = self._record(name, asked, read=read, allow=allow)
+        if not asked or (read.malformed and "malformed" not in allow):
+            raise DncRefusedError(
+                f"{read.malformed:,} of {read.lines:,} lines cannot be read; the first:"
+                f" {', '.join(read.named)}. What can be read is on record: put these right and give"
+                " the file again (--allow-malformed to leave them out)",
+                ["malformed"],
+            )
+        return result
 
     def opt_out_rows(
         self,
@@ -126,6 +139,13 @@ class DncRecorder(DncReader):
             raise DncUsageError("the removal of an opt-out needs a reason and who decided it")
         asked = opt_outs.ask(phones, {"by": by, "note": reason})
         return self._record(name, asked, action=REMOVAL)
+
+    def restored(self, *, reason: str, by: str) -> LoadResult:
+        """Put on record that all that a restored store had lost is back, and who says so."""
+        said = Read([SourceFile(printable(f"{by}: {reason}"), "", 0)])
+        with self._writer() as connection, write(connection, self._clock) as work:
+            internal = work.catalog.get(INTERNAL)
+            return work.commit_version(internal, RESTORED, work.now, said, [])
 
     def _record(
         self,

@@ -22,6 +22,8 @@ MOST_LISTS: Final = 64
 """One bit each in a 64-bit mask."""
 INTERNAL: Final = "internal"
 """The list of opt-outs that every store has from the start, and its kind."""
+RESTORED: Final = "restored"
+"""The kind of a version of it that changes nothing: what a restored store had lost is back."""
 KINDS: Final = ("national", "state", INTERNAL, "other")
 
 ENTRY: Final = np.dtype(

@@ -9,14 +9,16 @@ been recorded by the moment of the look-up, and no later one.
 """
 
 import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from etl_dagster.dnc import requests
 from etl_dagster.dnc.catalog import Catalog
 from etl_dagster.dnc.errors import DncHistoryError
 from etl_dagster.dnc.lookup import Moment
-from etl_dagster.dnc.moments import from_micros, parse_versions
-from etl_dagster.dnc.records import ListInfo
+from etl_dagster.dnc.moments import from_micros, micros, parse_versions
+from etl_dagster.dnc.records import INTERNAL, RESTORED, ListInfo
 
 GRACE: Final = 60_000_000
 """A look-up notes its moment, then takes the versions: one recorded so soon after it may be used;
@@ -97,6 +99,36 @@ def passed_over(catalog: Catalog, versions: str, moment: int) -> list[str]:
         for name, info in catalog.lists.items()
     }
     return [f"{name}@{number}" for name, number in newest.items() if number > named.get(name, 0)]
+
+
+def refuse_lost(catalog: Catalog, asked: Mapping[str, datetime]) -> None:
+    """See that the store had what look-ups on record named; after it was restored it may not.
+
+    Look-ups of before somebody put on record that all was loaded again are passed over.
+
+    Args:
+        catalog: of the store as it is.
+        asked: what look-ups named, and when that was first.
+
+    Raises:
+        DncHistoryError: it had not.
+    """
+    there = {name: catalog.versions(info) for name, info in catalog.lists.items()}
+    mended = [one.recorded_at for one in there[INTERNAL] if one.kind == RESTORED]
+    lost = dict[str, str]()
+    for versions, first in asked.items():
+        moment = micros(first)
+        named = {} if moment <= max(mended, default=0) else parse_versions(versions)
+        for name, number in named.items():
+            had = there.get(name, [])
+            if number and (len(had) < number or had[number - 1].recorded_at > moment + GRACE):
+                lost[name] = f"{name}@{number} of {first:%Y-%m-%d %H:%M} UTC"
+    if lost:
+        raise DncHistoryError(
+            f"the store did not have {', '.join(lost.values())}, by which verdicts on record were"
+            " given: it was restored from a backup, or made anew. Load again what came since,"
+            " opt-outs by hand, too; then put that on record with `etl-dagster dnc restored`"
+        )
 
 
 def _check_age(catalog: Catalog, info: ListInfo, number: int, moment: int) -> None:

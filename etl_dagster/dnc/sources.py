@@ -5,6 +5,7 @@ Belongs here: bytes. Does not: what the bytes say (formats.py, xml_lists.py).
 
 import hashlib
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -46,10 +47,11 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Member:
-    """A stream of list data: a file, or one member of an archive."""
+    """A stream of list data: a file, whose last line may have no end, or one of an archive."""
 
     name: str
     stream: io.BufferedReader
+    open_end: bool = False
 
 
 def identify(paths: Sequence[Path]) -> list[SourceFile]:
@@ -107,7 +109,12 @@ def members(path: Path, on_bytes: Callable[[int], None]) -> Iterator[Member]:
     with _Metered(path, on_bytes) as raw:
         if not zipfile.is_zipfile(raw):
             raw.seek(0)
-            yield Member(path.name, io.BufferedReader(raw, _BLOCK))
+            if raw.read(4) == b"PK\3\4":
+                raise DncFormatError(f"{path.name} is a zip archive cut off: fetch it again")
+            raw.seek(-1, os.SEEK_END)
+            open_end = raw.read(1) not in b"\r\n"
+            raw.seek(0)
+            yield Member(path.name, io.BufferedReader(raw, _BLOCK), open_end)
             return
         try:
             with zipfile.ZipFile(raw) as archive:

@@ -26,7 +26,7 @@ from etl_dagster.dnc.sources import SourceFile
 ALLOWANCES: Final = {
     "fewer-areas": "though area codes are missing that came together with these before",
     "gap": "though changes before these seem to be missing",
-    "malformed": "though more than 0.1% of its lines cannot be read",
+    "malformed": "though lines of it cannot be read (of a list: more than 0.1%)",
     "older": "though it is older than what is in place",
     "same": "though the same input was loaded before",
     "shrink": "though the list loses more than 10% of its numbers",

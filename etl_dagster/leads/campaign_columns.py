@@ -4,7 +4,6 @@ Belongs here: names, aliases and types that a campaign may return. Does not: the
 them (`warehouse/sql`), the campaign's text (`campaign_sql`).
 """
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from etl_dagster.leads.campaign_errors import CampaignColumnError
+from etl_dagster.leads.phones import names_phones
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,6 @@ REQUIRED: Final = ("first_name", "last_name", "address", "zip")
 _NUMERIC: Final = frozenset({"zip", "phone_1", "phone_2", "phone_3"})
 """May also be a whole NUMBER."""
 
-_NAMES_PHONES: Final = re.compile(
-    r"phone|\bmobile(?! ?home)|land ?line|\bcell|\b(tel|fax)\b|"
-    r"\b(home|work|office|business|contact|day ?time|evening|alt|alternate|call ?back) "
-    r"?(no|num|number)\b"
-)
-"""Names, in lower case with spaces, of columns that may hold phones."""
 _NO_PHONES: Final = frozenset({"BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ"})
 _PHONE_DIGITS: Final = 10
 
@@ -155,9 +149,8 @@ def _refuse_twins(path: Path, described: Sequence[Column]) -> None:
 
 
 def _refuse_phones(path: Path, column: Column) -> None:
-    name = re.sub(r"[\W\d_]+", " ", column.name.casefold())
     short = column.type in _NO_PHONES or (column.precision or 38) < _PHONE_DIGITS
-    if _NAMES_PHONES.search(name) and not short:
+    if names_phones(column.name) and not short:
         raise CampaignColumnError(
             path,
             f'column "{column.name}" may hold phones, which would be handed on without having been'

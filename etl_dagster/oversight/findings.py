@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 UNREADABLE_MOST: Final = 0.001
-"""Of opt-outs, so many may be unreadable as in files of them (dnc/refusals.py)."""
+"""Of the rows of a table of opt-outs, so many may be unreadable as of a list's lines."""
 OPT_OUT_DAYS: Final = 10
 """Business days within which an opt-out has to be honoured: 47 CFR 64.1200(d)(3), "not [to] exceed
 ten business days from the receipt of such request" (in force since 2025-04-11; 30 days before)."""

@@ -90,4 +90,4 @@ def remove_files(session: Session, old: OldFiles, planned: Plan) -> None:
     with appending(session) as append:
         append([record])
     for file in old.files:
-        file.unlink(missing_ok=True)
+        inbox.remove_done(file)

@@ -4,7 +4,7 @@ Belongs here: counting. Does not: judging (`oversight/findings.py`), the funnel 
 (`funnel.py`).
 """
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from etl_dagster.leads.policy_text import APIS
@@ -43,6 +43,13 @@ def listed_rates(session: Session, source: str, lead_date: date) -> tuple[Rate, 
         for day, listed, answered in session.rows(statement, _window(lead_date))
     }
     return found.pop(lead_date, Rate(listed=0, answered=0)), list(found.values())
+
+
+def lists_asked(session: Session) -> dict[str, datetime]:
+    """The lists and versions that verdicts of the last 30 days name, and since when."""
+    values = {"since": datetime.now(UTC) - timedelta(days=DAYS_BEFORE)}
+    rows = session.rows(sql("select_lists_asked"), values)
+    return {str(versions): since.replace(tzinfo=UTC) for versions, since in rows}
 
 
 def _window(lead_date: date) -> dict[str, object]:

@@ -12,6 +12,7 @@ import pytest
 
 from etl_dagster.defs.dnc import LISTS
 from etl_dagster.dnc import DncStore
+from etl_dagster_tests.cli.test_cli import invoke
 from etl_dagster_tests.defs.line import AREA, CLEAN, DAY, EARLIER, TODAY, Line, person
 from etl_dagster_tests.defs.test_reruns import assert_chains_are_whole
 
@@ -151,13 +152,17 @@ def test_opt_outs_that_cannot_be_read_stop_the_line_until_somebody_deals_with_th
     one_chunk: Line,
 ) -> None:
     line = one_chunk
-    line.people([person(1, CLEAN[1])])
-    put(line.settings.opt_out_inbox_dir, "letters.txt", ["<html>", "nothing of use"])
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[2])])
+    lines = [CLEAN[2], "nothing of use", *range(AREA * 10**7 + 9_000_000, AREA * 10**7 + 9_002_000)]
+    put(line.settings.opt_out_inbox_dir, "letters.txt", lines)
     for _ in range(2):
         result = line.run()
         assert result.steps["dnc_filtered"] == "failure"
         assert "letters.txt" in result.error
         assert line.count("DNC_FILTERED") == line.count("CALLABLE_LEADS") == 0
+        assert on_the_list(line, CLEAN[1], CLEAN[2]) == {CLEAN[2]}  # what can be read is heard
+    reason = line.settings.opt_out_inbox_dir / "rejected" / "letters.txt.reason.txt"
+    assert "1 of 2,002 lines cannot be read; the first: letters.txt:2." in reason.read_text()
     for path in (line.settings.opt_out_inbox_dir / "rejected").iterdir():
         path.unlink()
     assert line.run().success
@@ -188,19 +193,58 @@ def test_what_is_listed_after_publication_is_taken_back_in_every_day(one_chunk: 
     assert requested(line, "dnc_changes") == []
 
 
+def backed_up(line: Line) -> Callable[[], None]:
+    """Back the store up; what puts the backup in its place."""
+    store, backup = line.settings.dnc_store, line.settings.home / "backup.sqlite"
+    with closing(sqlite3.connect(store)) as ours, closing(sqlite3.connect(backup)) as copy:
+        ours.backup(copy)
+
+    def restore() -> None:
+        for file in store.parent.glob(f"{store.name}-*"):
+            file.unlink()  # what was written since the backup
+        backup.replace(store)
+
+    return restore
+
+
+def test_a_store_that_lost_what_verdicts_rest_on_scrubs_nobody_until_all_is_loaded_again(
+    one_chunk: Line,
+) -> None:
+    line = one_chunk
+    line.people([person(1, CLEAN[1]), person(2, CLEAN[2]), person(3, CLEAN[4])])
+    restore = backed_up(line)
+    for phone in (CLEAN[1], CLEAN[4]):
+        line.opt_out(phone)
+    assert line.run().success
+    assert line.callable_phones() == {CLEAN[2]}
+    lost = line.rows("SELECT list_versions AS v FROM PHONE_VERDICTS WHERE verdict = 'LISTED'")
+    (version,) = {part for row in lost for part in row["V"].split(";") if "internal" in part}
+    restore()
+    put(line.settings.opt_out_inbox_dir, "again.txt", [CLEAN[1], CLEAN[4]])  # as one version
+    for _ in range(2):
+        result = line.run()
+        assert result.steps["dnc_filtered"] == "failure"
+        assert f"did not have {version} of " in result.error
+        assert "put that on record with `etl-dagster dnc restored`" in result.error
+    said = ("--reason", "disk lost; all opt-outs loaded again", "--by", "ann")
+    done = invoke(line.environment, "dnc", "restored", *said)
+    assert done.exit_code == 0, done.output
+    assert line.run().success
+    assert line.callable_phones() == {CLEAN[2]}
+    with DncStore.open(line.settings.dnc_store) as store:
+        (told,) = [one for one in store.history("internal") if one.kind == "restored"]
+    assert told.files[0]["name"] == "ann: disk lost; all opt-outs loaded again"
+
+
 def test_another_list_of_the_same_version_takes_leads_back_after_a_restore(one_chunk: Line) -> None:
     line = one_chunk
     line.people([person(1, CLEAN[1]), person(2, CLEAN[2])])
     assert line.run().success
-    store, backup = line.settings.dnc_store, line.settings.home / "backup.sqlite"
-    with closing(sqlite3.connect(store)) as ours, closing(sqlite3.connect(backup)) as copy:
-        ours.backup(copy)
+    restore = backed_up(line)
     line.opt_out(CLEAN[3])
     assert line.run(job="retract_listed", tags={}).success
     assert requested(line, "dnc_changes") == []
-    for file in store.parent.glob(f"{store.name}-*"):
-        file.unlink()  # what was written since the backup
-    backup.replace(store)
+    restore()
     assert len(requested(line, "dnc_changes")) == 1
     line.opt_out(CLEAN[1])  # as version 2, as the one that was lost
     assert len(requested(line, "dnc_changes")) == 1

@@ -133,6 +133,19 @@ def test_the_watch_tells_the_age_and_the_asset_shows_it(
     assert "how long opt-outs wait is unknown" in str(found.description)
 
 
+def test_opt_out_files_in_the_folder_that_nobody_reads_are_told(
+    make_line: Callable[..., Line], tmp_path: Path
+) -> None:
+    line = make_line(ETL_CHUNKS="1", DNC_INBOX=str(tmp_path / "box" / "dnc"))
+    path = put(line.settings.home / "inbox" / "opt_outs", "letters.txt", [CLEAN[1]])
+    found = failed_watch(line)
+    assert "nobody reads the 1 opt-out files in" in str(found.description)
+    assert str(path.parent) in str(found.description)
+    assert f"move them to {tmp_path / 'box' / 'opt_outs'}" in str(found.description)
+    path.unlink()
+    assert freshness(line)[AGE_CHECK.name].passed
+
+
 def failed_watch(line: Line) -> dg.AssetCheckEvaluation:
     """The check's finding, of a run that failed for it, which is what people are told of."""
     done = line.run(job="check_freshness", tags={})

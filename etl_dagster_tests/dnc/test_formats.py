@@ -87,6 +87,14 @@ def test_a_named_csv_column_is_read(empty: DncStore, tmp_path: Path) -> None:
     assert numbers(empty, "partner") == {4075550111, 4075550112}
 
 
+def test_a_csv_column_that_only_sounds_as_if_it_held_phones_stops_no_list(
+    empty: DncStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("phone,phone_type,Fax\n4075550111,mobile,\n4075550112,land line\n")
+    assert empty.add_list("partner", [path], as_of=NOW).numbers == 2
+
+
 REFUSED = {
     "complaint": (
         '"Company_Phone_Number","Created_Date","Violation_Date"\n"4075550100","2026-09-01",""\n',
@@ -104,7 +112,14 @@ REFUSED = {
     "no-header": ("ann,4075550100\nbob,4075550101\n", "no header"),
     "no-column": ("id,name\n1,x\n", "no column"),
     "half-a-phone": ("407,55501A0\n407,5550101\n", r"no column .*header \(\)"),
-    "two-columns": ("phone,telephone\n4075550100,4075550101\n", "more than one column"),
+    "two-columns": (
+        "phone,telephone\n4075550100,4075550101\n",
+        r":2 has phones in more than one column \(phone, telephone\)",
+    ),
+    "two-columns-late": (
+        "Cell Phone,id,Phone\n,1,4075550100\n407 555-0102,2,4075550101\n",
+        r":3 has phones in more than one column \(Phone, Cell Phone\)",
+    ),
     "xml-changes": (XML.replace("full", "change"), "list of type 'change'"),
     "broken-xml": (XML[:-20], "not well-formed"),
     "entities": (
@@ -166,6 +181,38 @@ def test_damaged_and_encrypted_archives_are_refused(empty: DncStore, tmp_path: P
     locked.write_bytes(data)
     with pytest.raises(DncFormatError, match="encrypted"):
         empty.add_list("national", [locked], as_of=NOW)
+
+
+CUT = {
+    "flat": "".join(f"{p}\n" for p in range(4075560000, 4075562001))[:-4],
+    "comma": "".join(f"407,{p}\n" for p in range(5560000, 5562001))[:-9] + " ",
+    "csv": "id,phone\n" + "".join(f"1,{p}\n" for p in range(4075560000, 4075562001))[:-12],
+    "changes": "".join(f"{p},2026-09-10T08:00:00,A\n" for p in range(4075560000, 4075562001))[:-2],
+    "crlf": "".join(f"{p}\r\n" for p in range(4075560000, 4075562001))[:-3],
+}
+
+
+@pytest.mark.parametrize("form", CUT)
+def test_a_list_that_ends_in_the_middle_of_a_line_is_refused(
+    store: DncStore, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / f"x.{form}"
+    load = store.apply_changes if form == "changes" else partial(store.add_list, as_of=NOW)
+    path.write_text(CUT[form])
+    with pytest.raises(DncFormatError, match=rf"x\.{form} ends in the middle of a line"):
+        load("national", [path], allow=["malformed", "shrink"])
+    assert numbers(store) == set(PHONES)
+    path.write_text(CUT[form] + "\n")  # one of 2,001 lines, and somebody ended it
+    assert load("national", [path], allow=["shrink"]).malformed == 1
+
+
+def test_a_zip_that_was_cut_off_is_called_so(store: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "list.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("list.txt", DIGITS)
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(DncFormatError, match=r"list\.zip is a zip archive cut off"):
+        store.add_list("national", [path], as_of=NOW)
 
 
 def test_malformed_lines_are_counted_and_named_without_their_content(

@@ -116,6 +116,32 @@ def test_what_is_written_to_after_it_was_dealt_with_comes_back(put: Put, tmp_pat
     assert inbox.waiting(tmp_path, now=np.inf) == [again]
 
 
+def test_what_is_written_to_and_then_dated_by_its_sender_comes_back(
+    put: Put, tmp_path: Path
+) -> None:
+    path, other = put("stop.csv"), put("other.csv")
+    with path.open("a", encoding="utf-8") as sender:
+        done = inbox.set_done(path)
+        inbox.set_done(other)
+        sender.write("4075550101\n")
+        sender.flush()
+        hour_ago = time.time() - 3600
+        os.utime(sender.fileno(), (hour_ago, hour_ago))  # as `scp -p` does at its end
+    assert inbox.waiting(tmp_path, now=np.inf) == [path]
+    assert path.read_text() == "4075550100\n4075550101\n"
+    assert not done.exists()
+    read = inbox.stamp(path)
+    with path.open("a", encoding="utf-8") as sender:  # between reading and moving
+        sender.write("4075550102\n")
+    inbox.set_done(path, read)
+    assert inbox.waiting(tmp_path, now=np.inf) == [path]
+    inbox.set_done(path)
+    assert inbox.waiting(tmp_path, now=np.inf) == []
+    for file in inbox.done_before(tmp_path, datetime.now(UTC) + timedelta(hours=1)):
+        inbox.remove_done(file)
+    assert not list((tmp_path / inbox.DONE).iterdir())
+
+
 def test_nothing_comes_back_through_a_link(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -199,7 +225,7 @@ def test_a_link_is_not_followed_to_what_the_sender_may_not_read(put: Put, tmp_pa
     link = tmp_path / "national@2026-11-20.txt"
     link.symlink_to(secret)
     with pytest.raises(DncFormatError, match="is a link") as refusal:
-        inbox.own(link)
+        inbox.stamp(link)
     rejected = tmp_path / inbox.REJECTED
     rejected.mkdir()
     (rejected / f"{link.name}{inbox.REASON}").symlink_to(secret)
@@ -228,11 +254,6 @@ def test_no_file_is_moved_through_a_link(put: Put, tmp_path: Path) -> None:
 @pytest.mark.parametrize("phone", ["14075550100", "407-555-0100", "(407) 555-0100", "x4075550100x"])
 def test_a_phone_in_a_name_is_masked_however_it_is_written(phone: str) -> None:
     assert "0100" not in str(DncFormatError(f"{phone}.csv"))
-
-
-def test_a_file_that_is_no_link_is_itself(put: Put) -> None:
-    path = put("national@2026-11-20.txt")
-    assert inbox.own(path) == path
 
 
 def test_what_was_dealt_with_before_a_moment_is_named_and_links_are_not(

@@ -103,6 +103,24 @@ def test_a_file_of_opt_outs_is_taken_once(store: DncStore, tmp_path: Path) -> No
     assert numbers(store, "internal") >= {4075550160, 4075550161}
 
 
+def test_every_phone_of_a_row_is_left_alone(store: DncStore, tmp_path: Path) -> None:
+    path = tmp_path / "opt-outs.csv"
+    path.write_text(
+        "name,Phone,phone_2,Mobile,phone_type,received\n"
+        "A,4075550150,4075550151,,mobile,2026-09-01\n"
+        "B,,(407) 555-0152,4075550152,none,\n"
+        "C,n/a,,4075550153\n"
+    )
+    done = store.opt_out_file(path)
+    assert (done.lines, done.malformed, done.numbers) == (3, 0, 4)
+    assert numbers(store, "internal", ago(days=9)) == {PHONE, PHONE + 1}
+    assert len(store.explain(PHONE + 2).lists[0].requests) == 1
+    path.write_text("home number,Cell\n4075550154,\n,\n4075550155,40755501\n")
+    with pytest.raises(DncRefusedError, match=r"1 of 2 lines.*opt-outs.csv:4"):
+        store.opt_out_file(path)
+    assert store.opt_out_file(path, column="home number").malformed == 0
+
+
 def test_the_same_file_after_an_opt_in_may_be_somebody_who_asks_anew(
     store: DncStore, tmp_path: Path, clock: Clock
 ) -> None:
@@ -155,8 +173,9 @@ def test_who_asked_at_a_moment_that_cannot_be_read_is_heard(
     rows = [f"{4075560000 + number}," for number in range(2_000)]
     rows += ["4075550150,last week", "4075550151,0001-01-01T00:00:00+05:00"]
     path.write_text("\n".join(["phone,received", *rows]) + "\n")
-    done = store.opt_out_file(path, received=ago(days=9))
-    assert (done.numbers, done.malformed) == (2_002, 2)
+    with pytest.raises(DncRefusedError, match=r"2 of 2,002 lines .*csv:2002, opt-outs.csv:2003\. "):
+        store.opt_out_file(path, received=ago(days=9))
+    assert len(numbers(store, "internal")) == 2_002
     assert verdict(store, 4075550151) == "LISTED"
     assert verdict(store, 4075550150) == "LISTED"
     assert verdict(store, 4075550150, ago(days=1)) == "CLEAR"  # it counts from now on
@@ -174,12 +193,23 @@ def test_a_row_that_ends_early_says_no_more_than_it_has(store: DncStore, tmp_pat
         store.opt_out_file(path)
 
 
-def test_a_file_with_unreadable_opt_outs_is_refused(store: DncStore, tmp_path: Path) -> None:
+def test_a_file_with_unreadable_opt_outs_is_refused_and_the_others_are_heard(
+    store: DncStore, tmp_path: Path
+) -> None:
     path = tmp_path / "opt-outs.txt"
-    path.write_text("4075550160\n40755501\n")
-    with pytest.raises(DncRefusedError, match=r"1 of 2 lines.*opt-outs.txt:2"):
-        store.opt_out_file(path)
-    assert store.opt_out_file(path, allow=["malformed"]).numbers == 1
+    for few in (1, 2_000):
+        phones = [4075560000 + number for number in range(few)]
+        path.write_text("".join(f"{phone}\n" for phone in phones) + "40755501\n")
+        for _ in range(2):  # until somebody deals with it
+            with pytest.raises(DncRefusedError, match=rf"1 of {few + 1:,} lines.*txt:{few + 1}\. "):
+                store.opt_out_file(path)
+            assert numbers(store, "internal") == set(phones)
+            assert len(store.explain(phones[-1]).lists[0].requests) == 1
+    assert not store.opt_out_file(path, allow=["malformed"]).changed
+    path.write_text("40755501\n")
+    for allow in ([], ["malformed"]):
+        with pytest.raises(DncRefusedError, match=r"1 of 1 lines.*opt-outs.txt:1"):
+            store.opt_out_file(path, allow=allow)
     path.write_text("phone,received\n4075550160,last week\n")
     with pytest.raises(DncRefusedError, match=r"1 of 1 lines.*opt-outs.txt:2"):
         store.opt_out_file(path, allow=["same"])

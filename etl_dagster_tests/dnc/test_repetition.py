@@ -1,5 +1,6 @@
 """An earlier look-up repeated, whatever was loaded since, or refused if the store cannot tell."""
 
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -79,6 +80,47 @@ def test_what_the_store_cannot_tell_is_refused(
     store.compact(retention_days=30)
     with pytest.raises(DncHistoryError, match="compacted away"):
         store.repeat(POOL, before.list_versions, NOW)
+
+
+def test_a_store_that_is_not_the_one_that_was_asked_is_refused_until_somebody_vouches_for_it(
+    store: DncStore, tmp_path: Path, clock: Clock
+) -> None:
+    def refused(asked: dict[str, datetime]) -> str:
+        with DncStore.open(store.path, clock=clock) as reader:
+            try:
+                reader.refuse_lost(asked)
+            except DncHistoryError as error:
+                return str(error)
+            reader.stats()  # it is open still
+            return ""
+
+    store.opt_out([CLEAR])
+    first = {ask(store, POOL).list_versions: clock.now}
+    assert refused({}) == refused(first) == refused({"internal@0": ago(days=900)}) == ""
+    lost = {"internal@2;national@1;ga@1": clock.forward(minutes=9)}
+    assert f"internal@2 of {clock.now:%Y-%m-%d %H:%M} UTC, ga@1 of" in refused(first | lost)
+    clock.forward(minutes=5)
+    store.opt_out([CLEAR + 1])  # another one of that number
+    more = write_list(tmp_path / "w.txt", [ELSEWHERE])
+    store.add_list("ga", [more], as_of=clock.now, kind="state")
+    assert "did not have internal@2 of" in refused(lost)
+    assert "ga@1" in refused(lost)
+    assert refused({ask(store, POOL).list_versions: clock.now}) == ""
+    before = ask(store, POOL)
+    clock.forward(minutes=5)
+    store.restored(reason="all loaded again", by="ann")
+    assert refused(lost) == ""
+    assert "internal@9 of" in refused({"internal@9": clock.forward(minutes=1)})
+    after = ask(store, POOL)
+    assert after.verdicts.tolist() == before.verdicts.tolist()
+    store.compact(retention_days=1)
+    store.verify()
+    told = store.history("internal")[-1]
+    assert (told.kind, told.added, told.files[0]["name"]) == (
+        "restored",
+        0,
+        "ann: all loaded again",
+    )
 
 
 EVENTS = st.one_of(
