@@ -21,6 +21,9 @@ from etl_dagster.ccc.source import LITIGATOR_SCRUB, Entry, Source
 LEFT_OUT: Final = "leaves some of them out"
 """What is wrong with an answer that is intact but for phones that it says nothing of."""
 
+_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+_MANY: Final = b"0" * 640
+"""As digits: so many some Python may not read as a number, by PYTHONINTMAXSTRDIGITS."""
 _TEN_DIGITS: Final = re.compile("[0-9]{10}").fullmatch
 
 
@@ -64,12 +67,13 @@ def reconcile(
     try:
         document.decode()  # fields that are not read are not decoded, and are evidence, too
         entries = _decoder(source.entry).decode(document)
+        _read_again(document, len(entries), source.entry.__struct_fields__)
     except msgspec.ValidationError:
         return "does not have the documented shape and types", nothing, []
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return "is not JSON", nothing, []
-    if _repeats_a_key(document, len(entries), source.entry.__struct_fields__):
+    except KeyError:
         return "names a key twice in one entry", nothing, []
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return "is not JSON", nothing, []
     received = _numbers([entry.Phone for entry in entries])
     order, wanted = np.argsort(received), np.argsort(phones)
     if not np.array_equal(received[order], phones[wanted]):
@@ -83,16 +87,17 @@ def reconcile(
     return "", said[asked], [reasons[at] for at in asked.tolist()]
 
 
-def _repeats_a_key(document: bytes, entries: int, keys: Collection[str]) -> bool:
-    """Tell whether an object has a key twice: decoders take the last, as if it were alone."""
+def _read_again(document: bytes, entries: int, keys: Collection[str]) -> None:
+    """Read what may say something else, or nothing, to who proves the answer by `json`.
+
+    Raises:
+        KeyError: an object has a key twice: decoders take the last, as if it were alone.
+        ValueError: it has a number that is too long.
+    """
     named = all(document.count(f'"{key}"'.encode()) == entries for key in keys)
-    if named and b"\\" not in document:
-        return False  # each key once, and none spelled with escapes
-    try:
+    plain = b"\\" not in document and _MANY not in document.translate(_AS_ZEROS)
+    if not (named and plain):  # not each key once, or some spelled with escapes, or long numbers
         json.loads(document, object_pairs_hook=_keys_once)
-    except (KeyError, RecursionError):
-        return True
-    return False
 
 
 def _keys_once(pairs: list[tuple[str, object]]) -> None:

@@ -62,8 +62,10 @@ CHECKS: Final[dict[str, tuple[Check, ...]]] = {
             blocks=True,
             says="The share of phones that CCC lists is within the band of the last 30 days.",
             advice=(
-                "too low: CCC may be answering wrongly; check some phones by hand, and if it is"
-                " right materialize the later stages of the day. Too high only warns."
+                "too low: CCC may be answering wrongly; check some phones by hand. If it is"
+                " right, materialize the later stages of the day; if it is not, its answers stay in"
+                " force, in other days too, until CCC is asked again: `etl-dagster run --date DAY"
+                " --force`, once it is well. Too high only warns."
             ),
         ),
     ),

@@ -116,7 +116,7 @@ def decide_phone(
 ) -> Decided:
     """Decide on a phone by each source's newest word.
 
-    A CLEAR of a source whose answers a policy judges counts under that policy only.
+    A CLEAR of the lists or the full scrub, which a policy judges, counts under that policy only.
 
     Args:
         words: source to its word; as `PhoneHistory.newest` finds them.
@@ -127,7 +127,7 @@ def decide_phone(
     words = {
         source: row
         for source, row in words.items()
-        if source in (LITIGATOR, "dnc") or row.verdict != "CLEAR" or row.policy_hash == policy_hash
+        if source == LITIGATOR or row.verdict != "CLEAR" or row.policy_hash == policy_hash
     }
     if not words:
         missing = Cause.MISSING.name.lower()

@@ -101,13 +101,17 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
     history = read_history(session, phone)
     kept = read_policies(session)
     texts = {**in_force, **{one.policy_hash: one.text for one in kept if one.whole}}
-    rules = {digest: Rules.of(text) for digest, text in texts.items()}
+    proven = {row.policy_hash: row for row in history.verdicts}  # no other policy can be
+    rules = {digest: Rules.of(text) for digest, text in texts.items() if digest in proven}
     exports = export.exports(session, most=MOST_EXPORTS)[::-1]
     days = days_of(history, rules, retention.removed_days(session), exports, only)
     made = [one for day in days for one in day.made]
     needed = {row for one in made for row in one.words.values()}
     wanted = {day.lead_date for day in days}
-    rows = [row for row in history.verdicts if row.lead_date in wanted or row in needed]
+    needed |= {row for row in history.verdicts if row.lead_date in wanted}
+    lacking = rules.keys() & {one.moment.policy_hash for one in made}
+    needed |= {proven[one] for one in lacking - {row.policy_hash for row in needed}}
+    rows = [row for row in history.verdicts if row in needed]
     names = {row: f"v{number}" for number, row in enumerate(rows, 1)}
     lists = Lists(open_store, phone)
     proof = chains.prove(session, rows)
@@ -153,7 +157,7 @@ def gather(  # noqa: PLR0913  what of, from where, and for whom
         "batches": batches,
         "chains": proof.chains,
         "policies": {
-            digest: _policy(digest, texts[digest], kept) for digest in sorted(used & set(texts))
+            digest: _policy(digest, texts[digest], kept) for digest in sorted(used & rules.keys())
         },
         "requests": lists.requests,
         "heads": None,

@@ -276,10 +276,12 @@ def verdict_of(source: str, entry: dict[str, Any], policy: dict[str, Any] | None
 
 
 def _policies(proof: Proof, content: dict[str, Any]) -> None:
+    used = {verdict["row"]["policy_hash"] for verdict in content["verdicts"].values()}
     for digest, policy in content["policies"].items():
         if sha256(policy["text"].encode()) != digest:
             raise WrongError(f"the policy {digest[:8]} was changed: it does not have its SHA-256")
-    used = {verdict["row"]["policy_hash"] for verdict in content["verdicts"].values()}
+        if digest not in used:
+            raise WrongError(f"the policy {digest[:8]} is that of no verdict shown")
     proof.notes.extend(
         f"the text of policy {digest[:8]} was not kept"
         for digest in sorted(used - set(content["policies"]))
@@ -323,9 +325,7 @@ def counted(rows: dict[str, Any], policy_hash: str) -> dict[str, Any]:
     return {
         source: row
         for source, row in rows.items()
-        if source in ("ccc", "dnc")
-        or row["verdict"] != "CLEAR"
-        or row["policy_hash"] == policy_hash
+        if source == "ccc" or row["verdict"] != "CLEAR" or row["policy_hash"] == policy_hash
     }
 
 

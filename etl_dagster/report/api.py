@@ -75,10 +75,10 @@ class Calls:
 
 
 def cost(endpoints: Mapping[str, Answers], price_per_1000: float | None) -> float | None:
-    """What asking a service cost, at most; None where no price is known.
+    """The price of the phones asked about, once for each run that did; None where none is known.
 
-    Every phone asked about counts each time: of those left unanswered nobody but the vendor knows
-    whether they are on the bill.
+    The bill may be another: nobody but the vendor knows whether phones left unanswered are on it,
+    and what a run sent again (retries, parts of a batch that was refused) is not on record.
     """
     asked = sum(answers.asked for answers in endpoints.values())
     return None if price_per_1000 is None else asked * price_per_1000 / PER
@@ -132,7 +132,7 @@ def _answered(endpoints: Mapping[str, Answers]) -> list[list[str]]:
 def _priced(endpoints: Mapping[str, Answers], price_per_1000: float | None) -> list[list[str]]:
     if price_per_1000 is None:
         return []
-    price = f"cost at most, at {price_per_1000:,.2f} for {PER:,} phones asked"
+    price = f"cost, at {price_per_1000:,.2f} for {PER:,} phones asked, without those sent again"
     return [[price, f"{cost(endpoints, price_per_1000):,.2f}"]]
 
 

@@ -13,8 +13,9 @@
 
 Belongs here: the tree, and how a connector's error becomes one of it. Messages name the statement
 and carry Snowflake's number and words, never a value: Snowflake quotes data in many of its
-messages ("Numeric value '...' is not recognized"), so what is quoted is masked unless the message
-comes from compiling the statement, which sees names and no rows.
+messages ("Numeric value '...' is not recognized"), so what is quoted, with all between two
+quotations, is masked unless the message comes from compiling the statement, which sees names and
+no rows.
 """
 
 import re
@@ -24,7 +25,8 @@ _SIGN_IN = {390, 394}
 """Thousands of Snowflake's numbers for what is wrong with a user, a role, a key or a token."""
 _NO_ACCOUNT = {290_403, 290_404, 540_001}
 """The connector's: no such account answers there (HTTP 403, 404)."""
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_QUOTED = re.compile(r"['\"](?:.*['\"]|.*)", re.DOTALL)
+"""From the first quote to the last, as a value may have quotes; to the end where one is alone."""
 _ROW_VALUES = re.compile(r"Row Values:.*", re.IGNORECASE | re.DOTALL)
 # A run of digits that could be a phone, however it is written, and anything like an e-mail address.
 _PERSONAL = re.compile(r"\+?\(?\d[\d\-. ()]{6,}\d|[^\s@'\"]+@[^\s@'\"]+")

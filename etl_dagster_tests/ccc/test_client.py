@@ -271,6 +271,10 @@ ENTRY = b'{"Phone":2125550100,"IsLitigator":true}'
         (b"[%s]x" % ENTRY, False),
         (b"[%s,]" % ENTRY, False),
         (b"[%s" % ENTRY, False),
+        (b'[{"Phone":2125550100,"IsLitigator":true,"x":%s}]' % (b"7" * 4300), True),
+        (b'[{"Phone":2125550100,"IsLitigator":true,"x":"%s"}]' % (b"7" * 5000), True),
+        (b'[{"Phone":2125550100,"IsLitigator":true,"x":%s}]' % (b"7" * 4301), False),
+        (b'[{"Phone":2125550100,"IsLitigator":true,"x":-%s,"y":"\\n"}]' % (b"7" * 4301), False),
         (b"\xef\xbb\xbf[%s]" % ENTRY, False),
         (b'[{"Phone":"21255501\xff0","IsLitigator":true}]', False),
         (

@@ -16,6 +16,7 @@ from etl_dagster_tests.defs.line import (
     CLEAN,
     DAY,
     LISTED,
+    LITIGATORS,
     TODAY,
     UNCOVERED,
     Line,
@@ -153,6 +154,32 @@ def test_a_list_that_lost_its_numbers_publishes_nothing(one_chunk: Line) -> None
     assert verdicts(line, result)["dnc_filtered:dnc_rate_is_usual"] == (False, ERROR)
     assert "0.00% of 300 phones are listed" in told(line, result, "dnc_rate_is_usual")
     assert line.count("CALLABLE_LEADS") == 0
+
+
+@pytest.mark.slow
+def test_answers_that_find_too_few_litigators_publish_nothing_when_the_day_is_run_again_either(
+    one_chunk: Line,
+) -> None:
+    line = one_chunk
+    sued = [person(number, phone) for number, phone in enumerate(LITIGATORS[:60])]
+    line.people([*sued, *(person(1_000 + number, CLEAN[number]) for number in range(240))])
+    assert line.run().success
+    for table in ("LEADS", "CCC_ENRICHED"):
+        copy_back(line, table, days=5)
+    line.people([person(2_000 + number, CLEAN[1_000 + number]) for number in range(300)])
+    for asked in (300, 0):  # again, by what is on record: that is no way around the check
+        line.ccc.reset()
+        result = line.run()
+        assert result.steps == {"leads": "success", "ccc_enriched": "failure"}
+        assert verdicts(line, result)["ccc_enriched:litigator_rate_is_usual"] == (False, ERROR)
+        assert "0.00% of 300 phones are listed" in told(line, result, "litigator_rate_is_usual")
+        assert len(line.bought()) == asked
+    (way_out,) = [
+        str(spec.description)
+        for spec in check_specs("ccc_enriched")
+        if spec.name == "litigator_rate_is_usual"
+    ]
+    assert "until CCC is asked again: `etl-dagster run --date DAY --force`" in way_out
 
 
 @pytest.mark.slow

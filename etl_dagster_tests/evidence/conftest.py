@@ -16,6 +16,7 @@ from etl_dagster.evidence import gathering, pack
 from etl_dagster.evidence.decisions import Rules
 from etl_dagster.evidence.gathering import Evidence, Origin
 from etl_dagster.leads.chunks import Chunk
+from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.scrub.lookup_rows import ledger_batch
 from etl_dagster.warehouse import ledger
@@ -83,13 +84,19 @@ class World:
         ledger.append(self.tables.session, [batch], origin=origin("ccc"))
         return batch
 
-    def looked_up(self, *phones: int, at: datetime = LATER, chunk: Chunk = CHUNK) -> LedgerBatch:
+    def looked_up(
+        self,
+        *phones: int,
+        at: datetime = LATER,
+        chunk: Chunk = CHUNK,
+        policy: Policy = POLICY,
+    ) -> LedgerBatch:
         """The lists are asked, as of then."""
         numbers = np.array(phones, np.int64)
         with DncStore.open(self.store, max_age_days=31, clock=lambda: at) as store:
             found = store.lookup(numbers)
         batch = ledger_batch(numbers, found, np.ones(len(phones), np.bool_), at)
-        ledger.append(self.tables.session, [batch], origin=origin("dnc", chunk))
+        ledger.append(self.tables.session, [batch], origin=origin("dnc", chunk, policy=policy))
         return batch
 
     def opt_out(self, phone: int, at: datetime) -> None:

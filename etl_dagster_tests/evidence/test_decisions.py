@@ -23,11 +23,12 @@ CLEAR = VerdictRow(
 @pytest.mark.parametrize(
     ("judged_under", "decision"), [(POLICY.hash, "CALLABLE"), ("0" * 64, "UNKNOWN")]
 )
-def test_a_clear_of_the_full_scrub_counts_under_its_own_policy_only(
-    judged_under: str, decision: str
+@pytest.mark.parametrize("judged", ["ccc_full", "dnc"])
+def test_a_clear_of_what_a_policy_judges_counts_under_that_policy_only(
+    judged: str, judged_under: str, decision: str
 ) -> None:
     words = {source: replace(CLEAR, source=source) for source in POLICY.required_sources}
-    words["ccc_full"] = replace(words["ccc_full"], policy_hash=judged_under)
+    words[judged] = replace(words[judged], policy_hash=judged_under)
     now = AT + timedelta(hours=1)
     made = decide_phone(words, Rules.of(POLICY.meaning), now, POLICY.hash)
     assert made.decision == decision

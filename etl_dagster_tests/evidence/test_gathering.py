@@ -14,7 +14,8 @@ from etl_dagster.evidence.forms import EvidenceError
 from etl_dagster.evidence.verify import prove
 from etl_dagster.leads.chunks import Chunk
 from etl_dagster.sandbox import sidecar
-from etl_dagster.warehouse import retention_record
+from etl_dagster.warehouse import ledger, publication, retention_record
+from etl_dagster.warehouse.policies import keep_policy
 from etl_dagster.warehouse.retention_record import Retention
 from etl_dagster.warehouse.session import Warehouse
 from etl_dagster.warehouse.statements import sql
@@ -26,9 +27,10 @@ from etl_dagster_tests.evidence.conftest import (
     PHONES,
     SUED,
     World,
+    answer_about,
     content_of,
 )
-from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY, Tables
+from etl_dagster_tests.warehouse.conftest import CHUNK, NEXT, NOW, POLICY, Tables, origin
 from etl_dagster_tests.warehouse.test_reading import writes
 from etl_dagster_tests.warehouse.wire import listening
 
@@ -175,6 +177,48 @@ def test_a_lead_whose_verdicts_are_all_of_another_day_has_a_decision(world: Worl
     day = world.gather(only=NEXT.lead_date).content["days"][0]
     assert [one["decision"] for one in day["decisions"]] == ["CALLABLE"]
     assert prove(world.make(world.gather(only=NEXT.lead_date))).status == 0
+
+
+def test_a_policy_is_shown_with_a_verdict_of_it_and_decides_nothing_where_there_is_none(
+    world: World,
+) -> None:
+    other = replace(POLICY, dnc_max_age_days=30)
+    keep_policy(world.tables.session, other, run_id="r")
+    lead_of_the_next_day(world)
+    world.tables.session.execute(f"UPDATE DNC_FILTERED SET policy_hash = '{other.hash}'")
+
+    def next_day(folder: str) -> tuple[set[str], str | None]:
+        """The policies that are shown, and what was decided."""
+        evidence = world.gather(only=NEXT.lead_date)
+        assert prove(world.make(evidence, folder)).wrong == []
+        (day,) = evidence.content["days"]
+        return set(evidence.content["policies"]), day["decisions"][0]["decision"]
+
+    assert next_day("before") == ({POLICY.hash}, None)
+    # another day's leads are scrubbed by it later, so that no decision here rests on the verdict
+    world.looked_up(ASKED, at=NOW + timedelta(days=1, hours=1), policy=other)
+    assert next_day("after") == ({POLICY.hash, other.hash}, "UNKNOWN")
+
+
+def test_a_clear_of_the_lists_under_another_policy_counts_for_nothing(world: World) -> None:
+    strict = replace(POLICY, dnc_lists=("state_tx",))  # a list that is not there
+    keep_policy(world.tables.session, strict, run_id="r")
+    again = answer_about(ASKED, at=LATER + timedelta(hours=1))
+    ledger.append(world.tables.session, [again], origin=origin("ccc", policy=strict))
+    evidence = world.gather()
+    (day,) = evidence.content["days"]
+    made = [(one["decision"], one["causes"]) for one in day["decisions"]]
+    assert made[1:] == [("CALLABLE", {}), ("UNKNOWN", {"dnc": "missing"})]
+    publication.prove(world.tables.session, CHUNK, strict, required=strict.required_sources)
+    assert world.tables.count("PROVEN_PHONES") == 0
+    folder = world.make(evidence)
+    assert prove(folder).status == 0
+    content = content_of(folder)
+    decision = content["days"][0]["decisions"][2]
+    ends = content["verdicts"][decision["words"]["ccc"]]["row"]["valid_until"]
+    decision |= {"decision": "CALLABLE", "callable_until": ends}
+    (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+    assert f"the policy decides otherwise at {decision['at']}" in prove(folder).wrong
 
 
 def exported(world: World, **exports: dict[str, Any]) -> None:

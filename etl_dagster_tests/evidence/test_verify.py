@@ -255,6 +255,24 @@ def test_a_decision_that_rests_on_an_older_word_is_found(world: World) -> None:
     assert wrong == f"the decision of {after['at']} does not rest on the newest verdicts"
 
 
+def test_a_policy_that_is_that_of_no_verdict_decides_nothing(empty_world: World) -> None:
+    empty_world.answered(ASKED)  # the lists are not asked, so that it is UNKNOWN
+    folder = empty_world.make(empty_world.gather())
+    content = content_of(folder)
+    (decision,) = content["days"][0]["decisions"]
+    lax = replace(POLICY, required_sources=("ccc",))
+    content["policies"][lax.hash] = {"text": lax.meaning, "uses": []}
+    decision |= {
+        "policy_hash": lax.hash,
+        "decision": "CALLABLE",
+        "callable_until": content["verdicts"][decision["words"]["ccc"]]["row"]["valid_until"],
+    }
+    (folder / "evidence.json").write_text(json.dumps(content), encoding="utf-8")
+    assert prove_unsummed(folder).wrong == [
+        f"the policy {lax.hash[:8]} is that of no verdict shown"
+    ]
+
+
 CODES = [("C", Verdict.CLEAR), ("D", Verdict.LISTED)]
 FULL = replace(POLICY, required_sources=SOURCES)
 

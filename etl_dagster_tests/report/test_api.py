@@ -37,7 +37,7 @@ def test_no_calls_are_no_calls() -> None:
     assert Calls.of({}) == Calls.of({("run", "a"): {}}) == Calls()
 
 
-def test_every_phone_asked_about_may_be_on_the_bill() -> None:
+def test_every_phone_asked_about_is_priced_once_for_each_run_that_asked() -> None:
     assert cost(LEDGER.endpoints, 4.5) == pytest.approx(11.43)
     assert cost(LEDGER.endpoints, 0.0) == 0.0
     assert cost(LEDGER.endpoints, None) is None
@@ -54,7 +54,7 @@ def test_the_section_tells_ledger_and_runs() -> None:
         "| circuit breaker openings | 2 |",
         "| latency p95, slowest chunk, ms | 900.0 |",
         "| phones a second | 500 |",
-        "| cost at most, at 4.50 for 1,000 phones asked | 11.43 |",
+        "| cost, at 4.50 for 1,000 phones asked, without those sent again | 11.43 |",
     ):
         assert row in table
     assert "cost" not in api_section(LEDGER, CALLS, None)[1]
@@ -65,11 +65,11 @@ def test_the_full_scrub_has_rows_and_a_price_of_its_own() -> None:
     _, table = api_section(both, CALLS, 4.5, 20.0)
     for row in (
         "| phones asked | 2,540 |",
-        "| cost at most, at 4.50 for 1,000 phones asked | 11.43 |",
+        "| cost, at 4.50 for 1,000 phones asked, without those sent again | 11.43 |",
         "| full scrub: requests answered by ccc.example | 2 |",
         "| full scrub: phones asked | 100 |",
         "| full scrub: phones answered | 90 |",
-        "| full scrub: cost at most, at 20.00 for 1,000 phones asked | 2.00 |",
+        "| full scrub: cost, at 20.00 for 1,000 phones asked, without those sent again | 2.00 |",
     ):
         assert row in table
     assert "full scrub: cost" not in api_section(both, CALLS, 4.5, None)[1]

@@ -2,6 +2,7 @@
 
 import contextlib
 import decimal
+import re
 import signal
 import subprocess
 import sys
@@ -469,6 +470,32 @@ def test_errors_name_the_statement_and_no_value(session: Session) -> None:
     assert "Ann" not in text
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("kind", ["NUMBER", "DATE", "TIMESTAMP_NTZ"])
+def test_errors_name_no_value_that_has_an_apostrophe(session: Session, kind: str) -> None:
+    session.execute("CREATE TABLE T (owner VARCHAR)")
+    session.execute("INSERT INTO T VALUES ('12 O''Connell St, Apt B, of \"Pat\" O''Brien')")
+    with pytest.raises(StatementError, match=re.escape("'***'")) as caught:
+        session.rows(f"SELECT owner::{kind} FROM T")
+    said = str(caught.value)
+    assert not [part for part in ("Connell", "Apt B", "Pat", "Brien") if part in said]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Numeric value 'Ann' is not recognized", "Numeric value '***' is not recognized"),
+        ("Numeric value 'Pat O'Brien' is not", "Numeric value '***' is not"),
+        ("value 'O'Brien', 'O'Neil', of \nAnn's' is", "value '***' is"),
+        ('variant value "Pat O\'Hara" to FIXED', "variant value '***' to FIXED"),
+        ("String 'Pat Ha", "String '***'"),
+        ("no quote", "no quote"),
+    ],
+)
+def test_what_is_quoted_is_masked_whatever_quotes_are_in_it(said: str, told: str) -> None:
+    found = translated(ProgrammingError(msg=said, errno=100038), "load")
+    assert str(found) == f"load: {told} (number 100038, SQLSTATE n/a)"
 
 
 def test_errors_of_compilation_keep_the_names_they_are_about(session: Session) -> None:
