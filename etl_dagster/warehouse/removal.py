@@ -104,7 +104,6 @@ def _record(
         rows = session.rows(sql("select_digests_of_day"), {"day": one.day})
         digests = retention_record.digests_text(rows)
     return Retention(
-        position=0,
         retention_id=retention_id,
         table_name=one.table,
         day=one.day,

@@ -125,13 +125,7 @@ def plan(session: Session, *, leads_days: int, ledger_days: int, moment: datetim
     staying: set[date] = set()
     for table, rule in RULES.items():
         limit = moment - timedelta(days=kept[rule.kind])
-        query = render(
-            "count_old_rows",
-            table=table.upper(),
-            day=rule.day,
-            moment=rule.written,
-            last_use=rule.last_use,
-        )
+        query = render("count_old_rows", table=table.upper(), **vars(rule))
         for day, rows, oldest, newest, last_use in session.rows(query, {"before": limit.date()}):
             if rule.kind != EXPORTS and day in published:
                 staying.add(day)
