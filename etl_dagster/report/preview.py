@@ -59,8 +59,8 @@ class CampaignPreview(ExtractCount):
         invalid: leads whose phones are all invalid.
     """
 
-    no_phone: int
-    invalid: int
+    no_phone: int = 0
+    invalid: int = 0
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -110,10 +110,7 @@ class Preview:
     @property
     def total(self) -> CampaignPreview:
         """All campaigns together."""
-        nothing = CampaignPreview(
-            campaign="all", rows=0, nameless=0, duplicates=0, still_valid=0, no_phone=0, invalid=0
-        )
-        return sum(self.campaigns, nothing)
+        return sum(self.campaigns, CampaignPreview(campaign="all"))
 
     @property
     def phones_to_ask(self) -> int:
