@@ -129,7 +129,8 @@ def plan(session: Session, *, leads_days: int, ledger_days: int, moment: datetim
         for day, rows, oldest, newest, last_use in session.rows(query, {"before": limit.date()}):
             if rule.kind != EXPORTS and day in published:
                 staying.add(day)
-            elif last_use is not None and last_use >= limit:
+                continue
+            if last_use is not None and last_use >= limit:
                 used.add((rule.kind, day))
             found.append(
                 Removable(
@@ -142,11 +143,7 @@ def plan(session: Session, *, leads_days: int, ledger_days: int, moment: datetim
                 )
             )
     kinds = list(kept)
-    going = [
-        one
-        for one in found
-        if (one.kind, one.day) not in used and (one.kind == EXPORTS or one.day not in staying)
-    ]
+    going = [one for one in found if (one.kind, one.day) not in used]
     going.sort(key=lambda one: (kinds.index(one.kind), one.day))
     return Plan(
         moment=moment,
