@@ -10,7 +10,7 @@ window, so nobody is called by it.
 """
 
 from etl_dagster.calling.places import Place
-from etl_dagster.calling.windows import CallWindow, Rule, day_window, joint, strictest
+from etl_dagster.calling.windows import CallWindow, Rule, day_window, joint
 
 __all__ = [
     "CallWindow",
@@ -18,5 +18,4 @@ __all__ = [
     "Rule",
     "day_window",
     "joint",
-    "strictest",
 ]

@@ -125,12 +125,9 @@ class Asker:
             raise
         except CccRequestError as error:
             return self._failed(phones, error)
-        except BreakerOpenError:
+        except (BreakerOpenError, OutOfTimeError) as error:
             self._line.meter.degrade()
-            return self.unknown(phones, BREAKER_OPEN)
-        except OutOfTimeError:
-            self._line.meter.degrade()
-            return self.unknown(phones, DEADLINE)
+            return self.unknown(phones, reason_of(error))
         return self._batch(phones, answer)
 
     def _before_retry(self, _error: BaseException) -> None:
@@ -202,3 +199,10 @@ class Asker:
             endpoint=self._config.endpoint,
             document=answer.document,
         )
+
+
+def reason_of(error: BreakerOpenError | CccRequestError | OutOfTimeError) -> str:
+    """Why there is no answer, as stored with UNKNOWN verdicts."""
+    if isinstance(error, CccRequestError):
+        return error.reason
+    return BREAKER_OPEN if isinstance(error, BreakerOpenError) else DEADLINE

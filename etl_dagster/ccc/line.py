@@ -69,7 +69,6 @@ class Line:
             bucket or host_bucket(state, name=name, per_minute=per_minute), clock=clock
         )
         self.throttle = Throttle(
-            start=config.max_workers,
             highest=config.max_workers,
             base_pause=config.retry_base_delay,
             max_pause=config.retry_max_delay,

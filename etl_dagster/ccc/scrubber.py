@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyrate_limiter import AbstractBucket
 
-from etl_dagster.ccc.asker import BREAKER_OPEN, DEADLINE, Asker
+from etl_dagster.ccc.asker import Asker, reason_of
 from etl_dagster.ccc.config import CccConfig
 from etl_dagster.ccc.desk import Desk
 from etl_dagster.ccc.errors import CccRequestError, CccUnavailableError
@@ -98,12 +98,13 @@ class CccScrubber:
         asker = Asker(self._line, Stop(self._sleep))
         try:
             asker.request(self._line.client.canary)
-        except BreakerOpenError as error:
-            raise _unavailable(BREAKER_OPEN) from error
-        except CccRequestError as error:
-            raise _unavailable(error.reason) from error
-        except OutOfTimeError as error:
-            raise _unavailable(DEADLINE) from error
+        except (BreakerOpenError, CccRequestError, OutOfTimeError) as error:
+            reason = reason_of(error)
+            raise CccUnavailableError(
+                f"CCC could not be asked about its test numbers ({reason}): nothing can be scrubbed"
+                " now; a later run does what is missing",
+                reason=reason,
+            ) from error
         self._verified = True
 
     def scrub(self, phones: NDArray[np.int64]) -> Iterator[Checkpoint]:
@@ -224,11 +225,3 @@ def _distinct(phones: NDArray[np.int64]) -> NDArray[np.int64]:
 def _slices(phones: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
     for start in range(0, phones.size, size):
         yield phones[start : start + size]
-
-
-def _unavailable(reason: str) -> CccUnavailableError:
-    return CccUnavailableError(
-        f"CCC could not be asked about its test numbers ({reason}): nothing can be scrubbed now; "
-        "a later run does what is missing",
-        reason=reason,
-    )

@@ -139,16 +139,14 @@ def run(  # noqa: PLR0913  one option each
             finished = runner.finished_days(campaigns) if first and not force else set()
             due = [] if failures else [each for each in wanted if each not in finished]
             kept = runner.without_removed(due, refuse=not first)
-            if kept != due:
-                gone = len(due) - len(kept)
+            if gone := len(due) - len(kept):
                 console.print(f"{gone:,} days are left out: retention removed their leads")
-                due = kept
             results = [runner.skip_day(each) for each in wanted if each in finished]
             if results:
                 console.print(f"{len(results):,} of {len(wanted):,} days are finished already")
-            for done, each in enumerate(due):
+            for done, each in enumerate(kept):
                 if len(wanted) > 1:
-                    display.day(each, done=done, days=len(due))
+                    display.day(each, done=done, days=len(kept))
                 results.append(runner.run_day(each, campaigns=campaigns, force=force))
             results.sort(key=lambda result: result.lead_date)
     with connect(settings).session() as session:

@@ -93,7 +93,6 @@ def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence
         )
 
     policy = policy_in_force(settings)
-    ledger = settings.ledger_name
     with connect(settings, reads=TABLES).session() as session:
         return gather(
             session,
@@ -102,7 +101,7 @@ def _gather(settings: "Settings", phone: int, day: datetime | None) -> "Evidence
             open_store=open_store,
             in_force={policy.hash: policy.meaning},
             origin=Origin(
-                ledger=ledger,
+                ledger=settings.ledger_name,
                 deployment=settings.deployment.value,
                 ui_url=settings.ui_url,
                 made_at=datetime.now(UTC),

@@ -87,15 +87,9 @@ def export(  # noqa: PLR0913, PLR0917  one option each
             force=force,
             display=display,
         )
-    console.print(
-        show.rows_table(
-            ["campaign", "leads"],
-            [
-                *((name, f"{count:,}") for name, count in leads.items()),
-                ("all", f"{record.row_count:,}"),
-            ],
-        )
-    )
+    counts = [*leads.items(), ("all", record.row_count)]
+    rows = [(name, f"{count:,}") for name, count in counts]
+    console.print(show.rows_table(["campaign", "leads"], rows))
     console.print(f"calls:  on {call_date}, each lead from call_from_utc to call_to_utc")
     if without_hours:
         console.print(f"        {without_hours:,} leads have no hours left then and are left out")

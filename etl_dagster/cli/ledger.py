@@ -155,11 +155,10 @@ def _flaw_record(flaw: "Flaw", *, show_phones: bool) -> dict[str, object]:
         "kind": flaw.kind,
         "what": flaw.says,
         "rows": flaw.rows,
-        "phones": [str(one) if show_phones else masked(one) for one in flaw.phones],
+        "phones": [phone_text(one, masked=not show_phones) for one in flaw.phones],
     }
 
 
-def masked(phone: int) -> str:
-    """A phone's last two digits, the others hidden."""
-    text = f"{phone:010d}"
-    return f"{'*' * (len(text) - 2)}{text[-2:]}"
+def phone_text(phone: int, *, masked: bool) -> str:
+    """A phone; masked, its last two digits and the others hidden."""
+    return f"{phone:010d}"[-2:].rjust(10, "*") if masked else str(phone)

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from etl_dagster.cli.ledger import masked
+from etl_dagster.cli.ledger import phone_text
 from etl_dagster.cli.options import DAY, EXISTING, FILE, limited, read_settings, write_json
 
 if TYPE_CHECKING:
     from etl_dagster.dnc import DncStore
-    from etl_dagster.scrub.rescrub_found import Rescrub
+    from etl_dagster.scrub.rescrub_found import Difference, Lost, Rescrub
     from etl_dagster.settings import Settings
     from etl_dagster.warehouse.policies import KeptPolicy
 
@@ -162,27 +162,19 @@ def _record(found: "Rescrub", *, show_phones: bool, most: int | None = None) -> 
         "different": found.different,
         "lost": found.lost_rows,
         "differences": [
-            {
-                "date": one.chunk.lead_date.isoformat(),
-                "chunk": one.chunk.number,
-                "phone": str(one.phone) if show_phones else masked(one.phone),
-                "expected": one.expected,
-                "found": one.found,
-                "list_versions": one.list_versions,
-                "checked_at": f"{one.checked_at:%Y-%m-%d %H:%M:%S}",
-                "why": one.why,
-            }
+            _told(one, phone=phone_text(one.phone, masked=not show_phones))
             for one in found.differences[:most]
         ],
-        "cannot_be_reproduced": [
-            {
-                "date": one.chunk.lead_date.isoformat(),
-                "chunk": one.chunk.number,
-                "list_versions": one.list_versions,
-                "checked_at": f"{one.checked_at:%Y-%m-%d %H:%M:%S}",
-                "rows": one.rows,
-                "why": one.why,
-            }
-            for one in found.lost[:most]
-        ],
+        "cannot_be_reproduced": [_told(one) for one in found.lost[:most]],
+    }
+
+
+def _told(one: "Difference | Lost", **fields: str) -> dict[str, object]:
+    """A record with its chunk's day and number, and some of its fields told otherwise."""
+    return {
+        "date": one.chunk.lead_date.isoformat(),
+        **vars(one),
+        "chunk": one.chunk.number,
+        "checked_at": f"{one.checked_at:%Y-%m-%d %H:%M:%S}",
+        **fields,
     }

@@ -108,7 +108,7 @@ def _apply(
     from etl_dagster.scrub.old_files import needed_since, old_files, remove_files
     from etl_dagster.warehouse import removal
 
-    applied = removal.apply(
+    staying = removal.apply(
         session,
         planned,
         by=operator(),
@@ -120,7 +120,7 @@ def _apply(
         remove_files(session, old, planned)
         console.print(f"removed {len(old.files):,} files of {old.folder}")
     _compact(console, settings, since)
-    return [str(day) for day in applied.kept_days]
+    return [str(day) for day in staying]
 
 
 def _compact(console: "Console", settings: "Settings", since: datetime) -> None:

@@ -229,9 +229,7 @@ def records_table(records: Sequence[Mapping[str, object]]) -> Table:
 
 def rows_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """The result of a query; a list as what is in it."""
-    table = Table()
-    for name in names:
-        table.add_column(_text(name))
+    table = Table(*map(_text, names))
     for row in rows:
         table.add_row(*map(_cell, row))
     return table

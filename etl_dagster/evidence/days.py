@@ -79,14 +79,8 @@ class Day:
             moment = Moment(row.checked_at, "", row.policy_hash)
             if self._made(moment).until:
                 last = row.checked_at
-        return next(
-            (
-                (row, end)
-                for row in later
-                if row.checked_at > last and row.verdict != Verdict.CLEAR.name
-            ),
-            None,
-        )
+        took = (row for row in later if row.checked_at > last and row.verdict != Verdict.CLEAR.name)
+        return next(((row, end) for row in took), None)
 
     def exports(self, exports: Iterable[Export]) -> list[Export]:
         """Those that may have the phone by this day's leads, in the order given.

@@ -90,7 +90,5 @@ class Lists:
 
     def _version(self, name: str, number: int) -> dict[str, Any] | None:
         """The record of a version; None before the first and after the last."""
-        for record in self._history.get(name, []):
-            if record.number == number:
-                return dict(plain(record))
-        return None
+        found = (plain(one) for one in self._history.get(name, []) if one.number == number)
+        return next(found, None)

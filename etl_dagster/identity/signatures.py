@@ -38,11 +38,9 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
         KeyFileError: there is a key already, or the folder cannot be written.
     """
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  50 ms
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-        Ed25519PrivateKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
 
-    key = Ed25519PrivateKey.generate()
+    key = ed25519.Ed25519PrivateKey.generate()
     texts = {
         PRIVATE_NAME: key.private_bytes(
             form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption()
@@ -74,15 +72,13 @@ def sign(text: bytes, private_key: Path) -> Signature:
         KeyFileError: the file has no such key.
     """
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-        Ed25519PrivateKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
 
     try:
         key = form.load_pem_private_key(_read(private_key), password=None)
     except (ValueError, TypeError):
         key = None
-    if not isinstance(key, Ed25519PrivateKey):
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
         # not chained: a parser's error could quote what it read
         raise KeyFileError(
             f"{private_key} is not an Ed25519 private key in PEM without a pass phrase"
@@ -100,15 +96,13 @@ def is_signed(text: bytes, signature: Signature, public_key: Path) -> bool:
     """
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
     from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-        Ed25519PublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415
 
     try:
         key = form.load_pem_public_key(_read(public_key))
     except (ValueError, TypeError):
         key = None
-    if not isinstance(key, Ed25519PublicKey):
+    if not isinstance(key, ed25519.Ed25519PublicKey):
         raise KeyFileError(f"{public_key} is not an Ed25519 public key in PEM")
     try:
         key.verify(base64.b64decode(signature.value, validate=True), text)

@@ -28,7 +28,11 @@ def changes_section(day: Day, before: Day) -> list[str]:
     if not before.total.extracted:
         return [title, f"There are no leads of {before.lead_date}, so nothing to compare with."]
     names = sorted({*day.campaigns, *before.campaigns})
-    rows = [_row(text(name), day.campaigns.get(name), before.campaigns.get(name)) for name in names]
+    none = Funnel()
+    rows = [
+        _row(text(name), day.campaigns.get(name, none), before.campaigns.get(name, none))
+        for name in names
+    ]
     return [
         title,
         "Rates are shares of the extracted leads; differences of rates are percentage points.",
@@ -39,27 +43,16 @@ def changes_section(day: Day, before: Day) -> list[str]:
     ]
 
 
-def _row(name: str, now: Funnel | None, before: Funnel | None) -> list[str]:
-    if now is None or not now.extracted:
-        return [f"{name} (none now)", _extracted(Funnel(), before), *[NONE] * len(RATES)]
-    if before is None or not before.extracted:
-        return [f"{name} (none then)", _extracted(now, before), *_shares(now)]
-    cells = [
-        f"{percent(share(getattr(now, rate), now.extracted))}"
-        f" ({signed(_points(now, rate) - _points(before, rate), 1)})"
-        for rate in RATES
-    ]
-    return [name, _extracted(now, before), *cells]
+def _row(name: str, now: Funnel, before: Funnel) -> list[str]:
+    extracted = f"{count(now.extracted)} ({signed(now.extracted - before.extracted)})"
+    if not now.extracted:
+        return [f"{name} (none now)", extracted, *[NONE] * len(RATES)]
+    shares = _shares(now)
+    if not before.extracted:
+        return [f"{name} (none then)", extracted, *map(percent, shares)]
+    points = zip(shares, _shares(before), strict=True)
+    return [name, extracted, *(f"{percent(one)} ({signed(one - was, 1)})" for one, was in points)]
 
 
-def _extracted(now: Funnel, before: Funnel | None) -> str:
-    difference = now.extracted - (before.extracted if before else 0)
-    return f"{count(now.extracted)} ({signed(difference)})"
-
-
-def _shares(funnel: Funnel) -> list[str]:
-    return [percent(share(getattr(funnel, rate), funnel.extracted)) for rate in RATES]
-
-
-def _points(funnel: Funnel, rate: str) -> float:
-    return share(getattr(funnel, rate), funnel.extracted) or 0.0
+def _shares(funnel: Funnel) -> list[float]:
+    return [share(getattr(funnel, rate), funnel.extracted) or 0.0 for rate in RATES]

@@ -59,8 +59,8 @@ class CampaignPreview(ExtractCount):
         invalid: leads whose phones are all invalid.
     """
 
-    no_phone: int
-    invalid: int
+    no_phone: int = 0
+    invalid: int = 0
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -110,10 +110,7 @@ class Preview:
     @property
     def total(self) -> CampaignPreview:
         """All campaigns together."""
-        nothing = CampaignPreview(
-            campaign="all", rows=0, nameless=0, duplicates=0, still_valid=0, no_phone=0, invalid=0
-        )
-        return sum(self.campaigns, nothing)
+        return sum(self.campaigns, CampaignPreview(campaign="all"))
 
     @property
     def phones_to_ask(self) -> int:
@@ -140,20 +137,12 @@ class Preview:
     @property
     def asking(self) -> dict[str, float]:
         """The numbers of the day's phones and of asking CCC by name, but for the scrub's cost."""
-        full: dict[str, float] = {}
+        asked = ("phones_to_ask", "requests", "seconds_at_rate_limit")
+        day = ("staying_leads", "phones", "phones_on_record", *asked)
+        found = {name: getattr(self, name) for name in day}
         if self.full:
-            names = ("phones_to_ask", "requests", "seconds_at_rate_limit", "cost")
-            found = {f"ccc_full_{name}": getattr(self.full, name) for name in names}
-            full = {name: value for name, value in found.items() if value is not None}
-        return {
-            "staying_leads": self.staying_leads,
-            "phones": self.phones,
-            "phones_on_record": self.phones_on_record,
-            "phones_to_ask": self.phones_to_ask,
-            "requests": self.requests,
-            "seconds_at_rate_limit": self.seconds_at_rate_limit,
-            **full,
-        }
+            found |= {f"ccc_full_{name}": getattr(self.full, name) for name in (*asked, "cost")}
+        return {name: number for name, number in found.items() if number is not None}
 
 
 def preview_day(  # noqa: PLR0913  what a run is given, and its moment

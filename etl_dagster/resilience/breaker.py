@@ -17,8 +17,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pybreaker
 
@@ -50,8 +50,7 @@ class _FailedError(Exception):
     """Stands for a failure while its outcome is replayed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Permit:
+class _Permit(NamedTuple):
     generation: int
     probe: str
 
@@ -195,7 +194,7 @@ class Breaker:
         self._notice(record)
 
     def _record(self, record: BreakerRecord, permit: _Permit, outcome: Outcome) -> None:
-        if (record.generation, record.probe) != (permit.generation, permit.probe):
+        if (record.generation, record.probe) != permit:
             return  # begun in another state of the circuit, or a probe that was given up
         record.probe = ""
         if outcome is Outcome.IGNORED:

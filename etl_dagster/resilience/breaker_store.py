@@ -115,6 +115,8 @@ class BreakerStore(abc.ABC):
         """Store the record."""
 
 
+_LOCK_SECONDS = 5.0
+"""A host that dies while it writes to Redis keeps the others waiting for so long."""
 _COLUMNS = tuple(field.name for field in fields(BreakerRecord))
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS breaker (name TEXT PRIMARY KEY, state TEXT NOT NULL, "
@@ -172,17 +174,13 @@ class RedisStore(BreakerStore):
     Args:
         client: A ``redis.Redis`` that returns bytes.
         name: The circuit's.
-        lock_seconds: A host that dies while it writes keeps the others waiting for so long.
         fresh_seconds: See :class:`BreakerStore`.
     """
 
-    def __init__(
-        self, client: Any, *, name: str, lock_seconds: float = 5.0, fresh_seconds: float = 0.05
-    ) -> None:
+    def __init__(self, client: Any, *, name: str, fresh_seconds: float = 0.05) -> None:
         super().__init__(fresh_seconds=fresh_seconds)
         self._client = client
         self._key = f"breaker:{name}"
-        self._lock_seconds = lock_seconds
         self._mutex = threading.Lock()
 
     def close(self) -> None:
@@ -193,8 +191,8 @@ class RedisStore(BreakerStore):
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        seconds = self._lock_seconds
-        lock = self._client.lock(f"{self._key}:lock", timeout=seconds, blocking_timeout=seconds)
+        patience = {"timeout": _LOCK_SECONDS, "blocking_timeout": _LOCK_SECONDS}
+        lock = self._client.lock(f"{self._key}:lock", **patience)
         with self._mutex, lock:
             yield
 

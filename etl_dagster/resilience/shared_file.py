@@ -36,7 +36,6 @@ class SharedFile:
     """
 
     def __init__(self, path: Path, schema: str) -> None:
-        self.path = path
         self._mutex = threading.RLock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

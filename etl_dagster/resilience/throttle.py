@@ -33,8 +33,7 @@ class Throttle:
     """Bounds the calls in flight.
 
     Args:
-        start: How many at first.
-        highest: Never more.
+        highest: So many at first, and never more.
         base_pause: Seconds to pause after a refusal that does not say how long; doubled for each
             refusal in a row.
         max_pause: No doubling beyond.
@@ -44,13 +43,12 @@ class Throttle:
     def __init__(
         self,
         *,
-        start: int,
         highest: int,
         base_pause: float = 1.0,
         max_pause: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._limit = float(min(start, highest))
+        self._limit = float(highest)
         self._highest = highest
         self._base_pause = base_pause
         self._max_pause = max_pause

@@ -177,10 +177,6 @@ def error(status: int, *, headers: tuple[tuple[str, str], ...] = (), delay: floa
     return Reply(status=status, body=body, headers=headers, delay=delay)
 
 
-def _redirect(fault: Fault, _reply: Reply) -> Reply:
-    return Reply(status=307, headers=(("Location", fault.location),))
-
-
 def _bomb(_fault: Fault, reply: Reply) -> Reply:
     deflate = zlib.compressobj(wbits=31)
     # After a full flush each compressed megabyte is the same bytes, so one stands for all.
@@ -201,7 +197,7 @@ _REPLIES: Final[dict[str, Callable[[Fault, Reply], Reply]]] = {
     ),
     "content_type": lambda _, reply: replace(reply, content_type=HTML, intact=False),
     "bomb": _bomb,
-    "redirect": _redirect,
+    "redirect": lambda fault, _: Reply(status=307, headers=(("Location", fault.location),)),
     "reject": lambda _, reply: error(400, delay=reply.delay),
 }
 

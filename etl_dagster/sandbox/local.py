@@ -112,9 +112,7 @@ class LocalWorld:
     def _write_lists(self) -> "list[SampleList]":
         from etl_dagster.sandbox.lists import write_dnc_lists  # noqa: PLC0415  once a week
 
-        folder = self.home / "sample"
-        folder.mkdir(parents=True, exist_ok=True)
-        return write_dnc_lists(folder, as_of=_today())
+        return write_dnc_lists(self.home / "sample", as_of=_today())
 
     def _fresh(self, store: Path) -> bool:
         """Whether the store needs nothing: its lists are fresh, or are not the sample's."""

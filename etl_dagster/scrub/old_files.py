@@ -75,7 +75,6 @@ def remove_files(session: Session, old: OldFiles, planned: Plan) -> None:
     """Put on record that files go, then remove them."""
     first, last = old.days[0].replace(tzinfo=None), old.days[-1].replace(tzinfo=None)
     record = Retention(
-        position=0,
         retention_id=uuid.uuid4().hex,
         table_name=old.folder,
         day=last.date(),
@@ -83,7 +82,6 @@ def remove_files(session: Session, old: OldFiles, planned: Plan) -> None:
         oldest=first,
         newest=last,
         kept_days=planned.kept_days[LEDGER] + LONGEST_USE,
-        digests="",
         removed_at=planned.moment.replace(tzinfo=None),
         removed_by=operator(),
     )

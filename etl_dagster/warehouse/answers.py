@@ -25,7 +25,7 @@ LONGEST: Final = 24_000_000
 """No answer is longer; a row that would unpack to more than that is damaged."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class KeptAnswer:
     """A row of CCC_ANSWERS with its body unpacked; `answered_at` is aware.
 
@@ -67,21 +67,11 @@ def unpack(evidence_hash: str, encoding: str, body: str) -> tuple[bytes, str]:
 
 def read_answers(session: Session, batch_id: str) -> list[KeptAnswer]:
     """The bodies kept of a batch: none or one, unless somebody added one."""
-    found = []
-    for evidence_hash, endpoint, answered_at, encoding, body in session.rows(
-        sql("select_answers_of_batch"), {"batch_id": batch_id}
-    ):
-        document, fault = unpack(evidence_hash, encoding, body)
-        found.append(
-            KeptAnswer(
-                evidence_hash=evidence_hash,
-                endpoint=endpoint,
-                answered_at=answered_at,
-                body=document,
-                fault=fault,
-            )
-        )
-    return found
+    rows = session.rows(sql("select_answers_of_batch"), {"batch_id": batch_id})
+    return [
+        KeptAnswer(evidence_hash, endpoint, answered_at, *unpack(evidence_hash, encoding, body))
+        for evidence_hash, endpoint, answered_at, encoding, body in rows
+    ]
 
 
 def examine_answers(session: Session, lead_date: date) -> Iterator[Flaw | None]:

@@ -18,7 +18,7 @@ Version 2 (`v2:` and the SHA-256 in URL-safe base64)
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -108,9 +108,13 @@ def batch_digest(batch: BatchRecord, rows: str, *, version: int = NEWEST) -> str
         batch.deployment,
         (batch.created_at - _EPOCH) // timedelta(microseconds=1),
     ]
+    return f"{_PREFIX}{sha256_of(record)}"
+
+
+def sha256_of(record: Sequence[object]) -> str:
+    """The SHA-256 of a record's JSON array without blanks, in URL-safe base64."""
     text = json.dumps(record, separators=(",", ":")).encode("ascii")
-    sha = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).decode("ascii")
-    return f"{_PREFIX}{sha.rstrip('=')}"
+    return base64.urlsafe_b64encode(hashlib.sha256(text).digest()).decode("ascii").rstrip("=")
 
 
 def rows_digests(

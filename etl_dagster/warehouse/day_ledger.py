@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from etl_dagster.warehouse.scrubbing import counts
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import render, sql
 
@@ -63,16 +64,10 @@ def read_day_ledger(session: Session, lead_date: date, *, scrubbed_at: datetime)
         unjudged=int(session.scalar(sql("count_unjudged"), values)),
         endpoints=_answers(session, lead_date, "ccc"),
         full=_answers(session, lead_date, "ccc_full"),
-        unanswered={
-            str(reason): int(phones)
-            for reason, phones in session.rows(render("count_day_unanswered"), values)
-        },
-        list_versions={
-            str(versions): int(phones)
-            for versions, phones in session.rows(
-                render("count_list_versions"), {**values, "scrubbed_at": scrubbed_at}
-            )
-        },
+        unanswered=counts(session, render("count_day_unanswered"), values),
+        list_versions=counts(
+            session, render("count_list_versions"), {**values, "scrubbed_at": scrubbed_at}
+        ),
     )
 
 

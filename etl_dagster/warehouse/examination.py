@@ -23,6 +23,7 @@ from etl_dagster.warehouse.canonical import (
     rows_digests,
     version_of,
 )
+from etl_dagster.warehouse.heads import Head
 
 SHOWN_PHONES: Final = 5
 """So many phones of a batch are named with what is wrong with it."""
@@ -61,9 +62,9 @@ class Flaw:
     phones: tuple[int, ...] = ()
 
 
-def key_of(batch: BatchRecord) -> ChainKey:
-    """The chain that a batch is in."""
-    return ChainKey(batch.lead_date, batch.chunk, batch.source)
+def key_of(one: BatchRecord | Head) -> ChainKey:
+    """The chain that a batch, or a head, is in."""
+    return ChainKey(one.lead_date, one.chunk, one.source)
 
 
 def examine(batches: Sequence[BatchRecord], rows: pa.Table) -> tuple[list[Flaw], list[Flaw]]:

@@ -5,7 +5,7 @@ campaign must return (`leads/campaign_columns.py`), the statements themselves (`
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -24,7 +24,7 @@ STILL_VALID_FOR: Final = timedelta(days=1)
 """A lead that another day published is left out while it can be dialled for at least so long."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ExtractCount:
     """What became of one campaign's rows: the rest are its leads.
 
@@ -37,10 +37,10 @@ class ExtractCount:
     """
 
     campaign: str
-    rows: int
-    nameless: int
-    duplicates: int
-    still_valid: int
+    rows: int = 0
+    nameless: int = 0
+    duplicates: int = 0
+    still_valid: int = 0
 
     @property
     def leads(self) -> int:
@@ -71,47 +71,34 @@ def refuse(error: CampaignEmptyError) -> None:
     raise error
 
 
+@dataclass(frozen=True)
 class Extraction:
     """One day's extraction: `stage` runs the campaigns once, `write` replaces a chunk at a time.
 
     Nothing is written to LEADS before every campaign has been checked and has run.
+
+    Attributes:
+        session: used for the whole extraction, whose temporary tables it holds.
+        lead_date: the day.
+        campaigns: whose SQL to run.
+        chunks: the number of chunks a day is cut into.
+        contacts_table: where phones and e-mails come from that a campaign does not give.
+        policy_hash: the policy in force; leads published under another are not still valid.
+        force: extract leads too that another day published and that are still valid.
+        moment: when the extraction was begun, aware.
+        run_id: the run that extracts.
     """
 
-    def __init__(  # noqa: PLR0913  each is part of what is extracted
-        self,
-        session: Session,
-        lead_date: date,
-        campaigns: Sequence[Campaign],
-        *,
-        chunks: int,
-        contacts_table: str,
-        policy_hash: str,
-        force: bool,
-        moment: datetime,
-        run_id: str,
-    ) -> None:
-        """Prepare; nothing runs yet.
-
-        Args:
-            session: used for the whole extraction, whose temporary tables it holds.
-            lead_date: the day.
-            campaigns: whose SQL to run.
-            chunks: the number of chunks a day is cut into.
-            contacts_table: where phones and e-mails come from that a campaign does not give.
-            policy_hash: the policy in force; leads published under another are not still valid.
-            force: extract leads too that another day published and that are still valid.
-            moment: when the extraction was begun, aware.
-            run_id: the run that extracts.
-        """
-        self._session = session
-        self._lead_date = lead_date
-        self._campaigns = campaigns
-        self._chunks = chunks
-        self._contacts_table = contacts_table
-        self._policy_hash = policy_hash
-        self._force = force
-        self._moment = moment
-        self._run_id = run_id
+    session: Session
+    lead_date: date
+    campaigns: Sequence[Campaign]
+    _: KW_ONLY
+    chunks: int
+    contacts_table: str
+    policy_hash: str
+    force: bool
+    moment: datetime
+    run_id: str
 
     def stage(
         self, *, on_empty: Callable[[CampaignEmptyError], None] = refuse
@@ -128,38 +115,38 @@ class Extraction:
             RemovedDayError: the day's leads were removed because their time was up.
             WarehouseError: the warehouse failed; LEADS is as it was.
         """
-        session = self._session
-        refuse_removed(session, [self._lead_date])
-        begin = datetime.combine(self._lead_date, time(), UTC)
+        session = self.session
+        refuse_removed(session, [self.lead_date])
+        begin = datetime.combine(self.lead_date, time(), UTC)
         session.set_variables(
             {
-                "PARTITION_DATE": self._lead_date.isoformat(),
+                "PARTITION_DATE": self.lead_date.isoformat(),
                 "PARTITION_START": f"{naive(begin)}",
                 "PARTITION_END": f"{naive(begin + timedelta(days=1))}",
             }
         )
-        maps = [(campaign, self._described(campaign)) for campaign in self._campaigns]
+        maps = [(campaign, self._described(campaign)) for campaign in self.campaigns]
         session.execute(sql("create_extracted"))
         for campaign, columns in maps:
             if not self._run(campaign, columns) and not campaign.may_be_empty:
                 on_empty(self._empty(campaign))
         contacts = render(
             "create_contacts",
-            contacts_table=self._contacts_table,
+            contacts_table=self.contacts_table,
             **expressions.identity("c"),
             **expressions.numbers(),
         )
         session.execute(contacts)
         day_leads = render(
             "create_day_leads",
-            chunk=fragment("chunk", lead_id="n.lead_id", chunks=self._chunks),
+            chunk=fragment("chunk", lead_id="n.lead_id", chunks=self.chunks),
             **expressions.numbers(),
         )
         values = {
-            "lead_date": self._lead_date,
-            "valid_beyond": self._moment + STILL_VALID_FOR,
-            "policy_hash": self._policy_hash,
-            "force": self._force,
+            "lead_date": self.lead_date,
+            "valid_beyond": self.moment + STILL_VALID_FOR,
+            "policy_hash": self.policy_hash,
+            "force": self.force,
         }
         session.execute(day_leads, values)
         return self._counts()
@@ -174,19 +161,19 @@ class Extraction:
         Returns:
             The number of leads written.
         """
-        names = literals(campaign.name for campaign in self._campaigns)
+        names = literals(campaign.name for campaign in self.campaigns)
         delete = render(
             "delete_leads", campaigns="" if everything else f"AND campaign IN ({names})"
         )
-        values = {**chunk.values, "moment": self._moment, "run_id": self._run_id}
-        with self._session.transaction():
-            self._session.execute(delete, chunk.values)
-            return self._session.execute(sql("insert_leads"), values)
+        values = {**chunk.values, "moment": self.moment, "run_id": self.run_id}
+        with self.session.transaction():
+            self.session.execute(delete, chunk.values)
+            return self.session.execute(sql("insert_leads"), values)
 
     def _described(self, campaign: Campaign) -> ColumnMap:
         """Check the columns that the campaign returns, without running it."""
         try:
-            described = self._session.describe(Statement(campaign.sql, campaign.path.name))
+            described = self.session.describe(Statement(campaign.sql, campaign.path.name))
         except StatementError as error:
             raise CampaignSqlError(
                 campaign.path, f"Snowflake cannot compile the query, nothing was written: {error}"
@@ -204,7 +191,7 @@ class Extraction:
             **expressions.identity("keyed"),
         )
         try:
-            return self._session.execute(Statement(statement, campaign.path.name))
+            return self.session.execute(Statement(statement, campaign.path.name))
         except StatementError as error:
             raise CampaignSqlError(
                 campaign.path, f"Snowflake cannot run the query, nothing was written: {error}"
@@ -213,16 +200,11 @@ class Extraction:
     def _empty(self, campaign: Campaign) -> CampaignEmptyError:
         return CampaignEmptyError(
             campaign.path,
-            f"the query returned no row for {self._lead_date}, nothing was written; if a day"
+            f"the query returned no row for {self.lead_date}, nothing was written; if a day"
             " without leads is right for it, put the line '-- may be empty' into the file",
         )
 
     def _counts(self) -> list[ExtractCount]:
-        found = {name: numbers for name, *numbers in self._session.rows(sql("count_extracted"))}
-        names = [one.name for one in fields(ExtractCount) if one.name != "campaign"]
-        counts = []
-        for campaign in self._campaigns:
-            numbers = map(int, found.get(campaign.name, [0] * len(names)))
-            by_name = dict(zip(names, numbers, strict=True))
-            counts.append(ExtractCount(campaign=campaign.name, **by_name))
-        return counts
+        rows = self.session.rows(sql("count_extracted"))
+        counts = {name: ExtractCount(name, *map(int, numbers)) for name, *numbers in rows}
+        return [counts.get(one.name, ExtractCount(one.name)) for one in self.campaigns]

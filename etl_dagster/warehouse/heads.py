@@ -31,7 +31,7 @@ class HeadsError(ValueError):
     """A file of heads cannot be read, was changed, or is not signed by whom it should be."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Head:
     """The newest batch of a chain at some moment."""
 
@@ -84,13 +84,7 @@ def read_heads(session: Session, *, ledger: str) -> Heads:
         ledger: how the ledger is called, for whoever reads the file.
     """
     heads = [
-        Head(
-            lead_date=day,
-            chunk=int(chunk),
-            source=str(source),
-            position=int(position),
-            digest=str(digest),
-        )
+        Head(day, int(chunk), str(source), int(position), str(digest))
         for day, chunk, source, position, digest in session.rows(sql("select_heads"))
     ]
     last = session.row(sql("select_last_retention"))

@@ -141,4 +141,4 @@ def load_blocked(session: Session, phones: NDArray[np.int64]) -> None:
 
 def published_leads(session: Session, chunk: Chunk) -> dict[str, int]:
     """The chunk's published leads by campaign."""
-    return counts(session, "count_callable_leads", chunk.values)
+    return counts(session, sql("count_callable_leads"), chunk.values)

@@ -10,7 +10,6 @@ none is cut.
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
 
@@ -28,21 +27,13 @@ class RetentionError(WarehouseError):
     """Something must not be removed, or was not removed as planned; the message says what stays."""
 
 
-@dataclass(kw_only=True)
-class Applied:
-    """What was removed, and the days that stayed: their ledger is not as it was written."""
-
-    removed: list[Removable] = field(default_factory=list)
-    kept_days: tuple[date, ...] = ()
-
-
 def apply(
     session: Session,
     planned: Plan,
     *,
     by: str,
     done: Callable[[Removable], None] = lambda _: None,
-) -> Applied:
+) -> list[date]:
     """Remove what was planned, day by day, each in a transaction with its records.
 
     The ledger of the days that go is verified before and after. A day that does not verify stays,
@@ -54,6 +45,9 @@ def apply(
         by: who does it, for the records.
         done: told of each table and day that was removed.
 
+    Returns:
+        The days whose ledger stays, in order.
+
     Raises:
         RetentionError: the records of earlier removals are not as they were written, so that
             nothing may be added to them; or a day has other rows than planned; or what is left
@@ -62,7 +56,6 @@ def apply(
     ledger_days = [one.day for one in planned.removable if one.kind == LEDGER]
     before = _verified(session, ledger_days, planned.moment)
     flawed = {flaw.key.lead_date for flaw in before.flaws}
-    applied = Applied(kept_days=tuple(sorted(flawed.intersection(ledger_days))))
     retention_id = uuid.uuid4().hex
     for (kind, day), group in groupby(planned.removable, key=lambda one: (one.kind, one.day)):
         if kind == LEDGER and day in flawed:
@@ -72,7 +65,6 @@ def apply(
         with retention_record.appending(session) as append:
             _delete(session, parts)
             append(records)
-        applied.removed += parts
         for one in parts:
             done(one)
     after = _verified(session, ledger_days, planned.moment)
@@ -81,7 +73,7 @@ def apply(
             f"the ledger does not verify after the removal, {len(worse):,} findings more than"
             " before: somebody writes to it; see etl-dagster ledger verify"
         )
-    return applied
+    return sorted(flawed.intersection(ledger_days))
 
 
 def _verified(session: Session, days: Sequence[date], moment: datetime) -> Verification:
@@ -104,7 +96,6 @@ def _record(
         rows = session.rows(sql("select_digests_of_day"), {"day": one.day})
         digests = retention_record.digests_text(rows)
     return Retention(
-        position=0,
         retention_id=retention_id,
         table_name=one.table,
         day=one.day,

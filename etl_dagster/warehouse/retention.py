@@ -125,17 +125,12 @@ def plan(session: Session, *, leads_days: int, ledger_days: int, moment: datetim
     staying: set[date] = set()
     for table, rule in RULES.items():
         limit = moment - timedelta(days=kept[rule.kind])
-        query = render(
-            "count_old_rows",
-            table=table.upper(),
-            day=rule.day,
-            moment=rule.written,
-            last_use=rule.last_use,
-        )
+        query = render("count_old_rows", table=table.upper(), **vars(rule))
         for day, rows, oldest, newest, last_use in session.rows(query, {"before": limit.date()}):
             if rule.kind != EXPORTS and day in published:
                 staying.add(day)
-            elif last_use is not None and last_use >= limit:
+                continue
+            if last_use is not None and last_use >= limit:
                 used.add((rule.kind, day))
             found.append(
                 Removable(
@@ -148,11 +143,7 @@ def plan(session: Session, *, leads_days: int, ledger_days: int, moment: datetim
                 )
             )
     kinds = list(kept)
-    going = [
-        one
-        for one in found
-        if (one.kind, one.day) not in used and (one.kind == EXPORTS or one.day not in staying)
-    ]
+    going = [one for one in found if (one.kind, one.day) not in used]
     going.sort(key=lambda one: (kinds.index(one.kind), one.day))
     return Plan(
         moment=moment,

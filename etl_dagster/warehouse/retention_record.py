@@ -8,8 +8,6 @@ elsewhere can be told from one that somebody took away. It excuses nothing young
 asks for: a record that says it removed a younger day, or was made in the future, is a flaw itself.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,8 +16,8 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from etl_dagster.settings import FIVE_YEARS
-from etl_dagster.warehouse.canonical import FIRST_DIGEST
-from etl_dagster.warehouse.examination import ChainKey, Flaw
+from etl_dagster.warehouse.canonical import FIRST_DIGEST, sha256_of
+from etl_dagster.warehouse.examination import ChainKey, Flaw, key_of
 from etl_dagster.warehouse.heads import Head
 from etl_dagster.warehouse.locks import locked
 from etl_dagster.warehouse.retention import LEADS, RULES
@@ -45,7 +43,7 @@ class Retention:
     """A row of RETENTIONS: what was removed of one table and day; moments are UTC without a zone.
 
     Attributes:
-        position: its place, 1 for the first record there ever was.
+        position: its place, 1 for the first record there ever was; 0 until it has one.
         retention_id: what one `apply` removed has one id.
         table_name: the table, or the folder of files.
         day: the day of the leads; of exports and files the day they are of.
@@ -58,7 +56,7 @@ class Retention:
         digest, prev_digest: of this record, and of the one before.
     """
 
-    position: int
+    position: int = 0
     retention_id: str
     table_name: str
     day: date
@@ -66,7 +64,7 @@ class Retention:
     oldest: datetime | None
     newest: datetime | None
     kept_days: int
-    digests: str
+    digests: str = ""
     removed_at: datetime
     removed_by: str
     digest: str = ""
@@ -76,7 +74,7 @@ class Retention:
     def chains(self) -> dict[ChainKey, list[str]]:
         """The chains that went, with the digests of their batches from position 1 on.
 
-        None where that text is not one of ours: then the record's own digest does not hold either.
+        None where the text is not one of ours: then the record's own digest does not hold either.
         """
         if self.table_name != _BATCHES:
             return {}
@@ -104,9 +102,7 @@ def digest_of(record: Retention) -> str:
         for name, value in asdict(record).items()
         if name != "digest"
     ]
-    text = json.dumps([_DOMAIN, *values], separators=(",", ":")).encode("ascii")
-    sha = base64.urlsafe_b64encode(hashlib.sha256(text).digest()).decode("ascii")
-    return f"v1:{sha.rstrip('=')}"
+    return f"v1:{sha256_of([_DOMAIN, *values])}"
 
 
 def read(session: Session) -> list[Retention]:
@@ -192,7 +188,7 @@ def removed_chains(records: Iterable[Retention]) -> dict[ChainKey, list[str]]:
 
 def has_removed(removed: Mapping[ChainKey, list[str]], head: Head) -> bool:
     """Whether a head was in a chain that was removed, at its position, with its digest."""
-    digests = removed.get(ChainKey(head.lead_date, head.chunk, head.source), [])
+    digests = removed.get(key_of(head), [])
     return digests[head.position - 1 : head.position] == [head.digest]
 
 

@@ -18,6 +18,7 @@ from etl_dagster.leads.chunks import Chunk
 from etl_dagster.leads.policy import Policy
 from etl_dagster.leads.policy_text import APIS, SOURCES
 from etl_dagster.leads.verdicts import Evidence
+from etl_dagster.warehouse.parameters import Params
 from etl_dagster.warehouse.session import Session
 from etl_dagster.warehouse.statements import each, fragment, render, sql
 
@@ -112,8 +113,7 @@ def write_ccc_enriched(
     with session.transaction():
         session.execute(render("delete_ccc_enriched", source=api), chunk.values)
         leads = session.execute(insert, {**chunk.values, "run_id": run_id})
-    found = session.rows(render("count_ccc_enriched", source=api))
-    return leads, {str(key): int(number) for key, number in found}
+    return leads, counts(session, render("count_ccc_enriched", source=api))
 
 
 def count_unanswered(session: Session, api: str) -> int:
@@ -202,12 +202,12 @@ def write_dnc_filtered(  # noqa: PLR0913  each is written
         session.execute(sql("delete_dnc_filtered"), chunk.values)
         reasons = each("api_reason", APIS, between="\n            || ")
         session.execute(render("insert_dnc_filtered", api_reasons=reasons), values)
-    return counts(session, "count_dnc_filtered", chunk.values)
+    return counts(session, sql("count_dnc_filtered"), chunk.values)
 
 
-def counts(session: Session, name: str, values: Mapping[str, object]) -> dict[str, int]:
+def counts(session: Session, statement: str, values: Params = None) -> dict[str, int]:
     """Run a statement that returns names and numbers."""
-    return {str(key): int(number) for key, number in session.rows(sql(name), values)}
+    return {str(key): int(number) for key, number in session.rows(statement, values)}
 
 
 def naive(moment: datetime) -> datetime:

@@ -148,7 +148,7 @@ def differences(table: str, found: Sequence[Column]) -> list[str]:
     }
     present = {column.name: column.type for column in found}
     name = table.upper()
-    return [
+    wrong = [
         *(f"{name} has no column {one}" for one in declared if one not in present),
         *(f"{name} has a column {one} of nobody's" for one in present if one not in declared),
         *(
@@ -156,9 +156,7 @@ def differences(table: str, found: Sequence[Column]) -> list[str]:
             for one, kind in declared.items()
             if present.get(one, kind) != kind
         ),
-        *(
-            [f"the columns of {name} are in another order"]
-            if present.keys() == declared.keys() and list(present) != list(declared)
-            else []
-        ),
     ]
+    if present.keys() == declared.keys() and list(present) != list(declared):
+        wrong.append(f"the columns of {name} are in another order")
+    return wrong

@@ -89,7 +89,7 @@ def verify(  # noqa: PLR0913  which days, which anchors, when, how much at once
     found = Verification()
     earlier = retention_record.read(session)
     days = {"first": first, "last": last}
-    wanted = {_chain_of(head): head for head in heads if first <= head.lead_date <= last}
+    wanted = {key_of(head): head for head in heads if first <= head.lead_date <= last}
     known = session.rows(sql("select_chains"), days)
     chains = sorted(
         (ChainKey(day, int(chunk), source), int(rows)) for day, chunk, source, rows in known
@@ -186,10 +186,6 @@ def _lost_record(records: Sequence[Retention], last: RetentionsHead | None) -> I
         )
 
 
-def _chain_of(head: Head) -> ChainKey:
-    return ChainKey(head.lead_date, head.chunk, head.source)
-
-
 def _lost(head: Head, end: int) -> Flaw:
     """What is wrong where a head is not in its chain any more."""
     if not end:
@@ -199,7 +195,7 @@ def _lost(head: Head, end: int) -> Flaw:
     else:
         says = "another batch is there, or none"
     says = f"the batch that was the head at position {head.position:,} is lost: {says}"
-    return Flaw(kind="head", says=says, key=_chain_of(head), position=head.position)
+    return Flaw(kind="head", says=says, key=key_of(head), position=head.position)
 
 
 def _name(key: ChainKey) -> str:

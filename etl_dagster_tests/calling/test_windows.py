@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.calling import Place, strictest
+from etl_dagster.calling import Place
 from etl_dagster.calling.places import ADDRESSES, AREA_CODES
+from etl_dagster.calling.windows import strictest
 from etl_dagster.leads.hours import FEDERAL, Hours
 from etl_dagster.leads.policy import Policy
 from etl_dagster_tests.calling.oracle import call_window, may_call, of_address, of_phone

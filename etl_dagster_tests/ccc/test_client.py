@@ -15,13 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.ccc import (
+from etl_dagster.ccc import CccCanaryError, CccClient, CccConfig, CccError
+from etl_dagster.ccc.answer import reconcile
+from etl_dagster.ccc.client import repeats
+from etl_dagster.ccc.errors import (
     CccAuthError,
-    CccCanaryError,
-    CccClient,
-    CccConfig,
     CccConnectionError,
-    CccError,
     CccIncompleteError,
     CccMalformedError,
     CccRateLimitedError,
@@ -29,8 +28,6 @@ from etl_dagster.ccc import (
     CccRequestError,
     CccStatusError,
 )
-from etl_dagster.ccc.answer import reconcile
-from etl_dagster.ccc.client import repeats
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.resilience import is_transient
 from etl_dagster.sandbox.ccc_answers import litigators

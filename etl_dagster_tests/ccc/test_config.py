@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from etl_dagster.ccc import CccConfig, CccConfigError
+from etl_dagster.ccc import CccConfig
+from etl_dagster.ccc.errors import CccConfigError
 
 
 def make(**changes: object) -> CccConfig:

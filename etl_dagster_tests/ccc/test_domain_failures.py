@@ -9,7 +9,8 @@ import pytest
 
 import etl_dagster.ccc
 import etl_dagster.resilience
-from etl_dagster.ccc import CccConfig, CccConfigError, CccScrubber
+from etl_dagster.ccc import CccConfig, CccScrubber
+from etl_dagster.ccc.errors import CccConfigError
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster_tests.ccc.conftest import Sandbox, phones
 from etl_dagster_tests.ccc.test_scrubber import table, truth

@@ -7,15 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_dagster.ccc import (
-    SOURCES,
-    CccCanaryError,
-    CccClient,
-    CccConfig,
-    CccMalformedError,
-    CccStatusError,
-)
+from etl_dagster.ccc import SOURCES, CccCanaryError, CccClient, CccConfig
 from etl_dagster.ccc.answer import reconcile
+from etl_dagster.ccc.errors import CccMalformedError, CccStatusError
 from etl_dagster.ccc.full import full_scrub
 from etl_dagster.evidence.verify import verdict_of
 from etl_dagster.leads.full_scrub import CLEARABLE, CODES, LINES, OVERRIDING, FullRules

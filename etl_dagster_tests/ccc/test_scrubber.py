@@ -10,15 +10,14 @@ import pytest
 from numpy.typing import NDArray
 
 from etl_dagster.ccc import (
-    CccAuthError,
     CccCanaryError,
     CccConfig,
     CccScrubber,
-    CccUnavailableError,
     Checkpoint,
     ScrubProgress,
     requests_for,
 )
+from etl_dagster.ccc.errors import CccAuthError, CccUnavailableError
 from etl_dagster.leads.verdicts import Verdict
 from etl_dagster.sandbox.ccc_answers import litigators
 from etl_dagster_tests.ccc.conftest import Sandbox, phones

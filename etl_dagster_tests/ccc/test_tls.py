@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from etl_dagster.ccc import CccClient, CccConfig, CccConnectionError, CccScrubber
+from etl_dagster.ccc import CccClient, CccConfig, CccScrubber
+from etl_dagster.ccc.errors import CccConnectionError
 from etl_dagster.sandbox.ccc_service import CccSandbox, CccSandboxOptions
 from etl_dagster_tests.ccc.conftest import Sandbox, leave_at_once, phones
 from etl_dagster_tests.ccc.test_scrubber import table, truth

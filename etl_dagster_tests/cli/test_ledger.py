@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from etl_dagster.cli.ledger import masked
+from etl_dagster.cli.ledger import phone_text
 from etl_dagster.sandbox import sidecar
 from etl_dagster.sandbox.snowflake import NAME, start_snowflake
 from etl_dagster.settings import PROJECT
@@ -85,7 +85,7 @@ def test_a_changed_verdict_is_named_and_its_phone_is_masked(line: Line, tmp_path
         assert (code, found["whole"], finding["kind"]) == (1, False, "digest")
         assert (finding["date"], finding["source"]) == (str(DAY), "ccc")
         assert finding["batch_id"] == first["BATCH_ID"]
-        assert finding["phones"] == [masked(first["PHONE"])]
+        assert finding["phones"] == [phone_text(first["PHONE"], masked=True)]
         assert verified(line, tmp_path, "--to", str(EARLIER))[0] == 0
         _, found = verified(line, tmp_path, "--show-phones")
         assert found["findings"][0]["phones"] == [str(first["PHONE"])]
@@ -167,8 +167,8 @@ def test_options_that_make_no_sense_are_refused(arguments: list[str], message: s
 
 
 def test_a_phone_is_masked_to_its_last_two_digits() -> None:
-    assert masked(4075550123) == "********23"
-    assert masked(7) == "********07"
+    assert phone_text(4075550123, masked=True) == "********23"
+    assert phone_text(7, masked=True) == "********07"
 
 
 def rescrubbed(line: Line, folder: Path, *arguments: str) -> tuple[Result, dict[str, Any]]:
@@ -204,7 +204,7 @@ def test_a_day_of_real_runs_is_reproduced_and_a_changed_row_found(
         assert "NOT REPRODUCED" in result.output
         assert not PHONES.search(result.output)
         (one,) = found["differences"]
-        assert (one["phone"], one["why"]) == (masked(CLEAN[1]), "verdict")
+        assert (one["phone"], one["why"]) == (phone_text(CLEAN[1], masked=True), "verdict")
         assert (one["expected"], one["found"]) == ("LISTED internal", "CLEAR internal")
         _, found = rescrub("--on", str(DAY), "--show-phones")
         assert found["differences"][0]["phone"] == str(CLEAN[1])

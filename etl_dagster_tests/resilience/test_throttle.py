@@ -11,7 +11,7 @@ from etl_dagster_tests.together import at_once
 
 
 def test_no_more_than_the_limit_are_in_flight() -> None:
-    throttle = Throttle(start=3, highest=3)
+    throttle = Throttle(highest=3)
     stop, lock = Stop(), threading.Lock()
     inside = most = 0
 
@@ -31,7 +31,7 @@ def test_no_more_than_the_limit_are_in_flight() -> None:
 
 def test_a_burst_of_refusals_cuts_once_and_pauses_everybody() -> None:
     clock = Clock()
-    throttle = Throttle(start=16, highest=16, clock=clock)
+    throttle = Throttle(highest=16, clock=clock)
     stop = Stop(clock.sleep)
     turns = []
     for _ in range(16):
@@ -51,7 +51,7 @@ def test_a_burst_of_refusals_cuts_once_and_pauses_everybody() -> None:
 
 def test_the_pause_is_what_the_service_asks_for() -> None:
     clock = Clock()
-    throttle = Throttle(start=4, highest=4, clock=clock)
+    throttle = Throttle(highest=4, clock=clock)
     stop = Stop(clock.sleep)
     with throttle.turn(stop) as first, throttle.turn(stop) as second:
         throttle.refused(first, retry_after=7)
@@ -61,7 +61,11 @@ def test_the_pause_is_what_the_service_asks_for() -> None:
 
 
 def test_success_brings_it_back_within_six_round_trips() -> None:
-    throttle = Throttle(start=2, highest=16)
+    clock = Clock()
+    throttle = Throttle(highest=16, clock=clock)
+    for later in (1, 2, 3):
+        throttle.refused(clock() + later)
+    assert throttle.limit == 2
     rounds = 0
     while throttle.limit < 16:
         for _ in range(throttle.limit):
@@ -71,7 +75,7 @@ def test_success_brings_it_back_within_six_round_trips() -> None:
 
 
 def test_rising_latency_lowers_it_and_falling_latency_raises_it() -> None:
-    throttle = Throttle(start=16, highest=16)
+    throttle = Throttle(highest=16)
     for _ in range(50):
         throttle.succeeded(0.4)
     assert throttle.limit == 16
@@ -85,7 +89,7 @@ def test_rising_latency_lowers_it_and_falling_latency_raises_it() -> None:
 
 
 def test_jitter_and_tiny_latencies_are_no_rise() -> None:
-    throttle = Throttle(start=16, highest=16)
+    throttle = Throttle(highest=16)
     for number in range(400):
         throttle.succeeded(0.002 if number % 3 else 0.04)
     assert throttle.limit == 16
@@ -93,7 +97,7 @@ def test_jitter_and_tiny_latencies_are_no_rise() -> None:
 
 def test_it_never_falls_below_one() -> None:
     clock = Clock()
-    throttle = Throttle(start=16, highest=16, clock=clock)
+    throttle = Throttle(highest=16, clock=clock)
     stop = Stop(clock.sleep)
     for _ in range(10):
         with throttle.turn(stop) as left_at:
@@ -104,7 +108,7 @@ def test_it_never_falls_below_one() -> None:
 
 def test_a_pause_beyond_the_deadline_is_not_waited_for() -> None:
     clock = Clock()
-    throttle = Throttle(start=1, highest=1, clock=clock)
+    throttle = Throttle(highest=1, clock=clock)
     stop = Stop(clock.sleep)
     with throttle.turn(stop) as left_at:
         throttle.refused(left_at, retry_after=100)
@@ -113,7 +117,7 @@ def test_a_pause_beyond_the_deadline_is_not_waited_for() -> None:
 
 
 def test_cancelling_ends_the_wait_for_a_place() -> None:
-    throttle = Throttle(start=1, highest=1)
+    throttle = Throttle(highest=1)
     stop = Stop()
     threading.Timer(0.05, stop.cancel).start()
     with throttle.turn(Stop()), pytest.raises(CancelledError), throttle.turn(stop):

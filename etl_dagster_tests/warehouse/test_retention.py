@@ -13,11 +13,12 @@ from etl_dagster.settings import FIVE_YEARS
 from etl_dagster.warehouse import heads
 from etl_dagster.warehouse.examination import ChainKey
 from etl_dagster.warehouse.heads import Head, read_heads
-from etl_dagster.warehouse.removal import Applied, RetentionError, apply
+from etl_dagster.warehouse.removal import RetentionError, apply
 from etl_dagster.warehouse.retention import (
     KEPT,
     RULES,
     Plan,
+    Removable,
     RemovedDayError,
     plan,
     refuse_removed,
@@ -52,8 +53,10 @@ def planned(tables: Tables) -> Plan:
     return plan(tables.session, leads_days=LEADS_DAYS, ledger_days=FIVE_YEARS, moment=NOW)
 
 
-def applied(tables: Tables) -> Applied:
-    return apply(tables.session, planned(tables), by="somebody")
+def applied(tables: Tables) -> tuple[list[Removable], list[date]]:
+    removed: list[Removable] = []
+    staying = apply(tables.session, planned(tables), by="somebody", done=removed.append)
+    return removed, staying
 
 
 def going(found: Plan) -> set[tuple[str, date, int]]:
@@ -143,10 +146,10 @@ def test_what_is_planned_goes_and_is_on_record_and_the_rest_verifies(three: Tabl
     before = contents(three)
     found = planned(three)
     refuse_removed(three.session, [OLD, MIDDLE, NEW])
-    done = apply(three.session, found, by="somebody")
+    removed, staying = applied(three)
     after = contents(three)
-    assert done.removed == list(found.removable)
-    assert done.kept_days == ()
+    assert removed == list(found.removable)
+    assert staying == []
     for name in RULES:
         gone = {(one.table, one.day) for one in found.removable}
         key = "EXPORTED_AT" if name == "exports" else "LEAD_DATE"
@@ -163,7 +166,7 @@ def test_what_is_planned_goes_and_is_on_record_and_the_rest_verifies(three: Tabl
     assert checked.chains == 8
     assert checked.answers == three.count("CCC_ANSWERS") == 8
     assert planned(three).removable == ()
-    assert applied(three).removed == []
+    assert applied(three) == ([], [])
     assert set(removed_days(three.session)) == {OLD, MIDDLE}
     refuse_removed(three.session, [NEW])
     with pytest.raises(RemovedDayError, match=f"leads of {OLD}, {MIDDLE} were removed"):
@@ -227,13 +230,12 @@ def test_a_day_that_does_not_verify_stays(three: Tables) -> None:
         f"UPDATE PHONE_VERDICTS SET verdict = 'LISTED' WHERE lead_date = '{OLD}'"
         f" AND chunk = 0 AND source = 'dnc' AND phone = {PHONES[0]}"
     )
-    done = applied(three)
-    assert done.kept_days == (OLD,)
+    assert applied(three)[1] == [OLD]
     assert three.count("PHONE_VERDICTS", f"lead_date = '{OLD}'") == 24
     assert three.count("CCC_ANSWERS", f"lead_date = '{OLD}'") == 4
     assert three.count("PHONE_VERDICTS", f"lead_date < '{OLD}'") == 0
     assert three.count("LEADS", f"lead_date <= '{MIDDLE}'") == 0
-    assert applied(three).kept_days == (OLD,)
+    assert applied(three) == ([], [OLD])
 
 
 def test_a_day_that_changed_since_the_plan_stays_as_a_whole(three: Tables) -> None:
@@ -260,8 +262,8 @@ def test_what_was_killed_halfway_goes_on(three: Tables) -> None:
     with pytest.raises(KeyboardInterrupt):
         apply(three.session, found, by="somebody", done=killed)
     assert verify(three.session).whole
-    again = applied(three)
-    assert 0 < len(again.removed) < len(found.removable)
+    again, _ = applied(three)
+    assert 0 < len(again) < len(found.removable)
     assert planned(three).removable == ()
     assert {(one.table_name, one.day, one.row_count) for one in read_records(three.session)} == (
         going(found)

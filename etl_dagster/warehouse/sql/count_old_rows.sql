@@ -1,7 +1,7 @@
 -- The rows of a table by day, up to the last day whose time may be up; `last_use` is the last
 -- moment at which a call could rest on them.
 SELECT
-    {day} AS day, COUNT(*) AS row_count, MIN({moment}) AS oldest, MAX({moment}) AS newest,
+    {day} AS day, COUNT(*) AS row_count, MIN({written}) AS oldest, MAX({written}) AS newest,
     MAX({last_use}) AS last_use
 FROM {table}
 WHERE {day} < %(before)s
