@@ -35,9 +35,9 @@ _MENTIONED = re.compile(
     rf"{_BETWEEN}[0-9]{{4}}(?![0-9])"
 )
 _NAMES_PHONES = re.compile(
-    r"phone|\bmobile(?! ?home)|land ?line|\bcell|\b(tel|fax)\b|"
-    r"\b(home|work|office|business|contact|day ?time|evening|alt|alternate|call ?back) "
-    r"?(no|num|number)\b"
+    r"phone|\bmobile(?! ?home)|land ?line|\bcell|\b(ph|phn|tel|fax|mob|cel|wireless|dial|sms)\b|"
+    r"\b(ph|phn|tel|mob|home|work|office|business|contact|day ?time|evening|alt|alternate|"
+    r"call ?back) ?(no|num|number)s?\b|\bcall ?back *$|^ *(no|num|number)s? *$"
 )
 """Names, in lower case with spaces, of columns that may hold phones."""
 _VALID = re.compile(PATTERN)
@@ -83,5 +83,6 @@ def mask_phones(text: str) -> str:
 
 
 def names_phones(column: str) -> bool:
-    """Whether a column is called as if it held phones: `Cell`, `phone_2`, `Home No.`."""
-    return bool(_NAMES_PHONES.search(re.sub(r"[\W\d_]+", " ", column.casefold())))
+    """Whether a column is called as if it held phones: `Cell`, `phone_2`, `Home No.`, `Work#`."""
+    said = column.casefold().replace("#", " no ")
+    return bool(_NAMES_PHONES.search(re.sub(r"[\W\d_]+", " ", said)))

@@ -50,6 +50,11 @@ def test_what_was_asked_before_redis_went_away_is_decided(
     config = settings(batch_size=50, min_workers=4, read_timeout=2.0, answer_timeout=4.0)
     decided = list[int]()
 
+    def decide(scrubber: CccScrubber) -> None:
+        for checkpoint in scrubber.scrub(phones(1_000)):
+            for batch in checkpoint:
+                decided.extend(batch.phones[batch.verdicts != Verdict.UNKNOWN].tolist())
+
     def away() -> None:
         while sandbox.requests < 1 + config.min_workers:
             time.sleep(0.01)
@@ -59,9 +64,7 @@ def test_what_was_asked_before_redis_went_away_is_decided(
     with CccScrubber(config, breaker_store=RedisStore(redis, name="ccc")) as scrubber:
         goes.start()
         with pytest.raises(RedisError):
-            for checkpoint in scrubber.scrub(phones(1_000)):
-                for batch in checkpoint:
-                    decided += batch.phones[batch.verdicts != Verdict.UNKNOWN].tolist()
+            decide(scrubber)
     assert len(decided) == config.min_workers * config.batch_size
     assert scrubber.summary.requests == sandbox.requests == 1 + config.min_workers
 

@@ -377,6 +377,8 @@ def test_one_name_twice_is_refused_even_for_attributes() -> None:
     [
         "Cell Phone", "HOME_PHONE", "Phone 4", "phone_number_4", "MobileNumber", "Mobile 2",
         "TELEPHONE", "Cell #", "landline", "Work No", "contact_number_2", "Alt. Number", "Fax",
+        "PH1", "PHN_1", "Ph No", "TelNo", "Mob", "MobNo", "Home#", "Cel", "Wireless 1", "Dial",
+        "SMS", "Callback", "Number 1",
     ],
 )  # fmt: skip
 def test_phones_that_would_not_be_scrubbed_are_no_attributes(name: str) -> None:
@@ -391,8 +393,10 @@ def test_what_only_sounds_like_a_phone_is_an_attribute() -> None:
         column_of("Phones", "NUMBER", 3, 0), column_of("Has Cell", "BOOLEAN"),
         column_of("Phone Seen", "DATE"), column_of("Cancelled"), column_of("MOBILE_HOME"),
         column_of("Loan Number"), column_of("Contact"), column_of("Hotel"),
+        column_of("House #"), column_of("Dialect"), column_of("Callback Reason"),
+        column_of("Mobster"),
     ]  # fmt: skip
-    assert len(resolve_columns(CAMPAIGN.path, [*IDENTITY, *described]).attributes) == 8
+    assert len(resolve_columns(CAMPAIGN.path, [*IDENTITY, *described]).attributes) == 12
 
 
 @pytest.mark.parametrize(
