@@ -1,7 +1,7 @@
 """Change lists as text: `4075551234,2026-08-29T08:00:00,A` lines.
 
-Belongs here: reading them. Does not: telling them apart from other files (formats.py), the order
-in which they act (loading.py).
+Belongs here: reading them, and which of several changes of a phone counts. Does not: telling them
+apart from other files (formats.py).
 """
 
 import io
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from etl_dagster.dnc.formats import BATCH, CHANGE, LOWEST, NAMED_MOST, Batch
 from etl_dagster.dnc.moments import micros
@@ -60,3 +61,13 @@ def _time(text: str) -> int | None:
     except ValueError:
         return None
     return micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def last_word(
+    phones: NDArray[np.int64], times: NDArray[np.int64], adds: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Keep the last change of each phone; at the same moment, listed wins."""
+    order = np.lexsort((adds, times, phones))
+    phones, adds = phones[order], adds[order]
+    last = np.append(phones[1:] != phones[:-1], True)
+    return phones[last], adds[last]

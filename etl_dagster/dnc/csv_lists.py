@@ -13,7 +13,7 @@ from etl_dagster.dnc.errors import PHONE, DncFormatError
 from etl_dagster.dnc.formats import BATCH, Batch, checked
 from etl_dagster.dnc.phones_text import read_phones
 from etl_dagster.dnc.sources import Member
-from etl_dagster.leads.phones import names_phones
+from etl_dagster.leads.campaign_columns import names_phones
 
 PHONE_COLUMNS: Final = ("phone", "phone_number", "phonenumber", "full_phone", "telephone", "number")
 _HEADER_DIGITS: Final = 6

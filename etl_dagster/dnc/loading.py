@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etl_dagster.dnc import entries, formats, refusals, schema, sources
-from etl_dagster.dnc.change_lists import read_changes
+from etl_dagster.dnc.change_lists import last_word, read_changes
 from etl_dagster.dnc.csv_lists import read_csv
 from etl_dagster.dnc.errors import DncFormatError, DncRefusedError, DncUsageError
 from etl_dagster.dnc.formats import Batch, Format
@@ -142,7 +142,7 @@ def apply_changes(  # noqa: PLR0913 - the public call's arguments, handed on
         info = work.catalog.get(name)
         if info.kind == "internal":
             raise DncUsageError(f"list {name} is internal: use `dnc opt-out`")
-        phones, adds = _last_word(phones, times, adds)
+        phones, adds = last_word(phones, times, adds)
         to_add, to_delete = dict(by_area(phones[adds])), dict(by_area(phones[~adds]))
         areas = sorted(to_add.keys() | to_delete.keys() | set(covers))
         everywhere = info.kind == "other" and info.head["full"].any()
@@ -243,13 +243,3 @@ def _read_changes(member: Member) -> Iterator[Batch]:
             "load a full list with `etl-dagster dnc load`"
         )
     return read_changes(member)
-
-
-def _last_word(
-    phones: NDArray[np.int64], times: NDArray[np.int64], adds: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Keep the last change of each phone; at the same moment, listed wins."""
-    order = np.lexsort((adds, times, phones))
-    phones, adds = phones[order], adds[order]
-    last = np.append(phones[1:] != phones[:-1], True)
-    return phones[last], adds[last]

@@ -4,6 +4,7 @@ Belongs here: names, aliases and types that a campaign may return. Does not: the
 them (`warehouse/sql`), the campaign's text (`campaign_sql`).
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from types import MappingProxyType
 from typing import Final
 
 from etl_dagster.leads.campaign_errors import CampaignColumnError
-from etl_dagster.leads.phones import names_phones
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,12 @@ REQUIRED: Final = ("first_name", "last_name", "address", "zip")
 _NUMERIC: Final = frozenset({"zip", "phone_1", "phone_2", "phone_3"})
 """May also be a whole NUMBER."""
 
+_NAMES_PHONES: Final = re.compile(
+    r"phone|\bmobile(?! ?home)|land ?line|\bcell|\b(ph|phn|tel|fax|mob|cel|wireless|dial|sms)\b|"
+    r"\b(ph|phn|tel|mob|home|work|office|business|contact|day ?time|evening|alt|alternate|"
+    r"call ?back) ?(no|num|number)s?\b|\bcall ?back *$|^ *(no|num|number)s? *$"
+)
+"""Names, in lower case with spaces, of columns that may hold phones."""
 _NO_PHONES: Final = frozenset({"BOOLEAN", "DATE", "TIME", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ"})
 _PHONE_DIGITS: Final = 10
 
@@ -199,3 +205,9 @@ def _refuse_type(path: Path, role: str, column: Column) -> None:
         f'column "{column.name}" is the lead\'s {role}, which must be {expected}, but it is '
         f"{shown}; {advice}",
     )
+
+
+def names_phones(column: str) -> bool:
+    """Whether a column is called as if it held phones: `Cell`, `phone_2`, `Home No.`, `Work#`."""
+    said = column.casefold().replace("#", " no ")
+    return bool(_NAMES_PHONES.search(re.sub(r"[\W\d_]+", " ", said)))

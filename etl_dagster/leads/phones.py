@@ -34,12 +34,6 @@ _MENTIONED = re.compile(
     rf"(?<![0-9])(\+?1{_BETWEEN})?\(?[2-9][0-9]{{2}}{_BETWEEN}[2-9][0-9]{{2}}"
     rf"{_BETWEEN}[0-9]{{4}}(?![0-9])"
 )
-_NAMES_PHONES = re.compile(
-    r"phone|\bmobile(?! ?home)|land ?line|\bcell|\b(ph|phn|tel|fax|mob|cel|wireless|dial|sms)\b|"
-    r"\b(ph|phn|tel|mob|home|work|office|business|contact|day ?time|evening|alt|alternate|"
-    r"call ?back) ?(no|num|number)s?\b|\bcall ?back *$|^ *(no|num|number)s? *$"
-)
-"""Names, in lower case with spaces, of columns that may hold phones."""
 _VALID = re.compile(PATTERN)
 _SUFFIX = re.compile(SUFFIX, re.DOTALL)
 _NOT_DIGIT = re.compile("[^0-9]")
@@ -80,9 +74,3 @@ def valid_phones(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
 def mask_phones(text: str) -> str:
     """Text with stars for whatever in it looks like a phone, for where people may read it."""
     return _MENTIONED.sub("***", text)
-
-
-def names_phones(column: str) -> bool:
-    """Whether a column is called as if it held phones: `Cell`, `phone_2`, `Home No.`, `Work#`."""
-    said = column.casefold().replace("#", " no ")
-    return bool(_NAMES_PHONES.search(re.sub(r"[\W\d_]+", " ", said)))
