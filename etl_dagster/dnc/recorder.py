@@ -141,7 +141,13 @@ class DncRecorder(DncReader):
         return self._record(name, asked, action=REMOVAL)
 
     def restored(self, *, reason: str, by: str) -> LoadResult:
-        """Put on record that all that a restored store had lost is back, and who says so."""
+        """Put on record that all that a restored store had lost is back, and who says so.
+
+        Raises:
+            DncUsageError: no reason, or nobody who says so.
+        """
+        if not reason.strip() or not by.strip():
+            raise DncUsageError("that all is loaded again needs a reason and who says so")
         said = Read([SourceFile(printable(f"{by}: {reason}"), "", 0)])
         with self._writer() as connection, write(connection, self._clock) as work:
             internal = work.catalog.get(INTERNAL)

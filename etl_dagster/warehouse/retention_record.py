@@ -74,7 +74,7 @@ class Retention:
     def chains(self) -> dict[ChainKey, list[str]]:
         """The chains that went, with the digests of their batches from position 1 on.
 
-        None where the text is not one of ours: then the record's own digest does not hold either.
+        Nothing where that text is not ours: then the record's own digest does not hold either.
         """
         if self.table_name != _BATCHES:
             return {}

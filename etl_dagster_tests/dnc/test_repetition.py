@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl_dagster.dnc import DncHistoryError, DncStore, Lookup
+from etl_dagster.dnc import DncHistoryError, DncStore, DncUsageError, Lookup
 from etl_dagster_tests.dnc.support import NOW, PHONES, Clock, ago, ask, write_changes, write_list
 
 LISTED, CLEAR, ELSEWHERE = PHONES[0], 4075550150, 2125550150
@@ -108,6 +108,9 @@ def test_a_store_that_is_not_the_one_that_was_asked_is_refused_until_somebody_vo
     assert refused({ask(store, POOL).list_versions: clock.now}) == ""
     before = ask(store, POOL)
     clock.forward(minutes=5)
+    for told in ({"reason": " ", "by": "ann"}, {"reason": "all loaded again", "by": ""}):
+        with pytest.raises(DncUsageError, match="needs a reason and who says so"):
+            store.restored(**told)
     store.restored(reason="all loaded again", by="ann")
     assert refused(lost) == ""
     assert "internal@9 of" in refused({"internal@9": clock.forward(minutes=1)})
