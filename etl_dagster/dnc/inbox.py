@@ -159,9 +159,8 @@ def stamp(path: Path) -> str:
     return f"{at.st_size} {int(at.st_mtime)}"
 
 
-def set_done(path: Path, read: str | None = None) -> Path:
+def set_done(path: Path, read: str) -> Path:
     """Move a file that was dealt with, of that stamp when it was read; return where it is now."""
-    read = read or stamp(path)
     target = _move(path, DONE)
     _write(_read_as(target), read)
     return target

@@ -37,7 +37,7 @@ Progress = Callable[[int, int, int], None]
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file as recorded with the version that it made."""
+    """A file as recorded with the version that it made; of a full list, with its source."""
 
     name: str
     sha256: str

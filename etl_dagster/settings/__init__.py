@@ -235,8 +235,10 @@ class Settings(Fields):
 def _misspelt(given: Collection[str]) -> list[str]:
     """Name what would be left at its default, because it is not quite called as its setting."""
     known = [str(field.alias) for field in Settings.model_fields.values()]
+    kinds = {name: name.partition("_")[0] for name in sorted({*given} - {*known})}
     near = {
-        name: get_close_matches(name, known, 1, _ALIKE.get(name.partition("_")[0], 1))
-        for name in sorted({*given} - {*known})
+        name: get_close_matches(name, known, 1, _ALIKE[kind])
+        for name, kind in kinds.items()
+        if kind in _ALIKE  # a machine may have hundreds of others
     }
     return [f"{name} is no setting: {like[0]} is" for name, like in near.items() if like]

@@ -115,7 +115,8 @@ def test_files_that_were_loaded_go_on_record_when_their_time_is_up(one_chunk: Li
     folder.mkdir(parents=True)
     for name in ("letters.txt", "calls.txt"):
         (folder / name).write_text(f"{PHONES[0]}\n", encoding="utf-8")
-    inbox.set_done(folder / "letters.txt")
+    letters = folder / "letters.txt"
+    inbox.set_done(letters, inbox.stamp(letters))
     now = datetime.now(UTC)
     later = now + timedelta(days=settings.ledger_retention_days + 32)
     with one_chunk.session() as session:

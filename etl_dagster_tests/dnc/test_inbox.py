@@ -92,6 +92,11 @@ def test_a_file_counts_as_whole_once_it_has_rested(put: Put, tmp_path: Path) -> 
     assert inbox.waiting(tmp_path, now=written + inbox.SETTLED_SECONDS) == [path]
 
 
+def set_done(path: Path) -> Path:
+    """Deal with a file that nobody writes to meanwhile."""
+    return inbox.set_done(path, inbox.stamp(path))
+
+
 def test_a_file_of_a_date_to_come_has_arrived_all_the_same(put: Put, tmp_path: Path) -> None:
     path = put("stop.csv", ago=-86_400)  # by the clock of its sender, or by the time of an archive
     arrived = path.stat().st_ctime
@@ -102,8 +107,8 @@ def test_a_file_of_a_date_to_come_has_arrived_all_the_same(put: Put, tmp_path: P
 def test_what_is_written_to_after_it_was_dealt_with_comes_back(put: Put, tmp_path: Path) -> None:
     path, other = put("stop.csv"), put("other.csv")
     with path.open("a", encoding="utf-8") as sender:
-        done = inbox.set_done(path)
-        inbox.set_done(other)
+        done = set_done(path)
+        set_done(other)
         assert inbox.waiting(tmp_path, now=np.inf) == []
         again = put("stop.csv", text="another file of the name")
         sender.write("4075550101\n")
@@ -112,7 +117,7 @@ def test_what_is_written_to_after_it_was_dealt_with_comes_back(put: Put, tmp_pat
     assert back.read_text() == "4075550100\n4075550101\n"
     assert not done.exists()
     assert inbox.waiting(tmp_path) == [again]  # until it has rested
-    inbox.set_done(back)
+    set_done(back)
     assert inbox.waiting(tmp_path, now=np.inf) == [again]
 
 
@@ -121,8 +126,8 @@ def test_what_is_written_to_and_then_dated_by_its_sender_comes_back(
 ) -> None:
     path, other = put("stop.csv"), put("other.csv")
     with path.open("a", encoding="utf-8") as sender:
-        done = inbox.set_done(path)
-        inbox.set_done(other)
+        done = set_done(path)
+        set_done(other)
         sender.write("4075550101\n")
         sender.flush()
         hour_ago = time.time() - 3600
@@ -135,7 +140,7 @@ def test_what_is_written_to_and_then_dated_by_its_sender_comes_back(
         sender.write("4075550102\n")
     inbox.set_done(path, read)
     assert inbox.waiting(tmp_path, now=np.inf) == [path]
-    inbox.set_done(path)
+    set_done(path)
     assert inbox.waiting(tmp_path, now=np.inf) == []
     for file in inbox.done_before(tmp_path, datetime.now(UTC) + timedelta(hours=1)):
         inbox.remove_done(file)
@@ -179,9 +184,9 @@ def test_no_folder_is_an_empty_inbox_and_folders_in_it_are_no_files(tmp_path: Pa
 def test_files_that_were_dealt_with_move_and_never_replace_one_another(
     put: Put, tmp_path: Path
 ) -> None:
-    first = inbox.set_done(put("national@2026-11-20.zip", text="1"))
-    second = inbox.set_done(put("national@2026-11-20.zip", text="2"))
-    third = inbox.set_done(put("national@2026-11-20.zip", text="3"))
+    first = set_done(put("national@2026-11-20.zip", text="1"))
+    second = set_done(put("national@2026-11-20.zip", text="2"))
+    third = set_done(put("national@2026-11-20.zip", text="3"))
     assert [one.name for one in (first, second, third)] == [
         f"{before}national@2026-11-20.zip" for before in ("", "1-", "2-")
     ]
@@ -214,7 +219,7 @@ def test_a_file_that_is_moved_while_ages_are_told_is_left_out(put: Put, tmp_path
     put("a.txt")
     put("b.txt")
     seen = inbox.waiting(tmp_path, now=float("inf"))
-    inbox.set_done(tmp_path / "a.txt")
+    set_done(tmp_path / "a.txt")
     assert len(seen) == 2
     written = (tmp_path / "b.txt").stat().st_mtime
     assert inbox.arrivals(seen) == [datetime.fromtimestamp(written, UTC)]
@@ -246,7 +251,7 @@ def test_no_file_is_moved_through_a_link(put: Put, tmp_path: Path) -> None:
     (tmp_path / inbox.DONE).symlink_to(elsewhere)
     path = put("4075550100")
     with pytest.raises(DncFormatError, match="is a link"):
-        inbox.set_done(path)
+        set_done(path)
     assert path.exists()
     assert not list(elsewhere.iterdir())
 
@@ -262,7 +267,7 @@ def test_what_was_dealt_with_before_a_moment_is_named_and_links_are_not(
     now = datetime.now(UTC)
     assert inbox.done_before(tmp_path, now + timedelta(hours=1)) == []
     for name in ("b.txt", "a.txt"):
-        inbox.set_done(put(name))
+        set_done(put(name))
     done = tmp_path / inbox.DONE
     (done / "link").symlink_to(done / "a.txt")
     (done / "folder").mkdir()
