@@ -470,7 +470,10 @@ def entries_of(body: bytes, phone: int) -> list[Any]:
 
 def micros(moment: str) -> int:
     """Microseconds since 1970 of a moment such as 2026-11-20T06:00:00.000000Z."""
-    since = datetime.strptime(moment, MOMENT) - datetime.strptime(EPOCH, MOMENT)  # noqa: DTZ007
+    at = datetime.strptime(moment, MOMENT)  # noqa: DTZ007
+    if at.isoformat(timespec="microseconds").replace("+00:00", "Z") != moment:
+        raise ValueError(f"{moment} is another text of a moment")  # such as a blank for a nought
+    since = at - datetime.strptime(EPOCH, MOMENT)  # noqa: DTZ007
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 

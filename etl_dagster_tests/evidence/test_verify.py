@@ -145,6 +145,15 @@ def test_without_the_other_phones_a_part_is_not_proven_and_is_named(folder: Path
     assert run(folder).returncode == 2
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["2026-12- 1T06:00:00.000000Z", "2026-12-01T6:00:00.000000Z", "2026-12-01T06:00:00.0Z"],
+)
+def test_a_moment_in_other_words_is_none(moment: str) -> None:
+    with pytest.raises(ValueError, match="another text"):
+        verify.micros(moment)
+
+
 def test_no_proven_value_can_be_changed(folder: Path) -> None:
     content = content_of(folder)
     paths = proven(content)

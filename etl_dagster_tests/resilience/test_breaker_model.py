@@ -175,6 +175,15 @@ class BreakerMachine(RuleBasedStateMachine):
                 call_number = self.model.begin(self.now)
                 assert call_number is not None
                 self.model.end(call_number, outcome, self.now)
+            self.probe_to_the_end()
+
+    def probe_to_the_end(self) -> None:
+        """How many threads found no other's probe is chance, which must not decide what follows."""
+        while self.model.state == "half-open":
+            with self.breakers[0].attempt():
+                call_number = self.model.begin(self.now)
+            assert call_number is not None
+            self.model.end(call_number, "success", self.now)
 
     @invariant()
     def same_state(self) -> None:
